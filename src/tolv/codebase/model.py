@@ -1,0 +1,114 @@
+"""What Tolv knows of an app from reading its code: plain values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Rollout = Literal["start-first", "stop-first"]
+SignalScope = Literal["leader", "group"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessType:
+    """A line of the Procfile with what `tolv.toml` says of it under `[processes.<name>]`."""
+
+    name: str
+    command: str
+    health: str | None = None
+    """Path that answers 2xx or 3xx when the process is ready; None: ready when its port (web) accepts, or at once."""
+    rollout: Rollout = "start-first"
+    """`stop-first`: two releases of this type must never overlap (a scheduler)."""
+    start_deadline: float = 60.0
+    """Seconds until it must be ready."""
+    grace: float = 30.0
+    """Seconds between the stop signal and SIGKILL."""
+    drain: float = 30.0
+    """Seconds that requests in flight may take to finish once the process has left the router (web only)."""
+    stop_signal: str = "SIGTERM"
+    stop_scope: SignalScope | None = None
+    """Who gets the stop signal; None: the leader, or the whole group when the leader is only a shell."""
+    memory: int | None = None
+    """Limit in bytes, or None."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ProcessType:
+        """The inverse of `to_dict`; keys of a later version are ignored."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable that `.env.example` names: the schema of the app's config."""
+
+    name: str
+    default: str | None = None
+    """The value that `.env.example` gives it; None: a release must set it."""
+    description: str = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Where a tree came from. `id` is the full SHA; `time` is the commit's, in seconds since 1970."""
+
+    id: str
+    time: int
+    branch: str | None = None
+    dirty: bool = False
+    remote: str | None = None
+    """URL of `origin`, credentials removed."""
+
+    @property
+    def short(self) -> str:
+        return self.id[:7]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app as its tree declares it."""
+
+    name: str
+    root: Path
+    """Directory of the tree that was read (absolute)."""
+    processes: tuple[ProcessType, ...]
+    """In the Procfile's order, without `release`."""
+    release_command: str | None = None
+    release_timeout: float = 3600.0
+    variables: tuple[Variable, ...] = ()
+    build: dict[str, Any] = field(default_factory=dict)
+    """The `[build]` table of `tolv.toml`, validated: `python`, `node` (wanted versions), `command` (a build step
+    that replaces the detected ones), `exclude` (globs left out of the code layer)."""
+    formation: dict[str, int] = field(default_factory=dict)
+    """Quantities for a first deploy, from `tolv.toml`; a type that is not named starts with 1."""
+    notes: tuple[str, ...] = ()
+    """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
+
+    def process(self, name: str) -> ProcessType | None:
+        return next((one for one in self.processes if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place on disk that holds an app's code: what `tolv deploy PATH` names."""
+
+    path: Path
+    """The app's root: absolute, inside `repository` when there is one."""
+    repository: Path | None = None
+    """Top of the git work tree, or None outside git."""
+    head: Commit | None = None
+    """What is checked out; None outside git or before the first commit."""
+
+    @property
+    def prefix(self) -> str:
+        """The app's root relative to the repository, `''` when they are the same."""
+        if self.repository is None or self.path == self.repository:
+            return ""
+        return self.path.relative_to(self.repository).as_posix()

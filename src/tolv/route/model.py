@@ -1,0 +1,84 @@
+"""The routing table as a value: what the server tells the router. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Mode = Literal["serve", "hold", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One ready web process. `id` is the process's id: a count of requests in flight belongs to it."""
+
+    id: str
+    host: str
+    port: int
+    release: str
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One host and who answers for it.
+
+    `mode`: `serve` routes, and holds requests up to `hold` seconds while there is no upstream; `hold` keeps all
+    requests waiting; `refuse` answers 503 at once (a deploy that is stopped).
+    """
+
+    host: str
+    """Lower case, without a port: `guestbook.localhost`."""
+    app: str
+    environment: str
+    upstreams: tuple[Upstream, ...]
+    mode: Mode = "serve"
+    hold: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All routes. A table replaces its predecessor whole; `version` only grows."""
+
+    version: int
+    routes: tuple[Route, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "routes": [
+                {
+                    "host": route.host,
+                    "app": route.app,
+                    "environment": route.environment,
+                    "mode": route.mode,
+                    "hold": route.hold,
+                    "upstreams": [
+                        {"id": one.id, "host": one.host, "port": one.port, "release": one.release, "process": one.process}
+                        for one in route.upstreams
+                    ],
+                }
+                for route in self.routes
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Table:
+        """The inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` on anything else."""
+        return cls(
+            int(data["version"]),
+            tuple(
+                Route(
+                    str(route["host"]),
+                    str(route["app"]),
+                    str(route["environment"]),
+                    tuple(
+                        Upstream(str(one["id"]), str(one["host"]), int(one["port"]), str(one["release"]), str(one["process"]))
+                        for one in route["upstreams"]
+                    ),
+                    route["mode"],
+                    float(route["hold"]),
+                )
+                for route in data["routes"]
+            ),
+        )

@@ -1,0 +1,83 @@
+"""The values of the run stage: what should run, what does run, how a process ended. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tolv.codebase.model import SignalScope
+
+
+class State(StrEnum):
+    """The life of a process, as `tolv ps` shows it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one process tree; None leaves the system's."""
+
+    memory: int | None = None
+    """Bytes."""
+    open_files: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """All that the keeper needs to start a process, save its environment, which never touches a disk."""
+
+    id: str
+    """Unique for ever, `[A-Za-z0-9._-]+`: `guestbook-dev-v2-web.1-3f9a0c`."""
+    argv: tuple[str, ...]
+    directory: str
+    """Working directory."""
+    tmp: str
+    """Private temporary directory: made (mode 0700) before the start, removed once the whole tree is dead."""
+    stdout: str | None = None
+    """File that the keeper moves standard output to (`<path>.idx` beside it); None for an attached one-off."""
+    stderr: str | None = None
+    stop_scope: SignalScope | None = None
+    limits: Limits = field(default_factory=Limits)
+    tty: bool = False
+    """The descriptor that an attached client sent is a terminal: make it the controlling one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended. Exactly one of `code` and `signal` is set, neither when nobody saw (`unknown`)."""
+
+    at: float
+    """Seconds since 1970."""
+    code: int | None = None
+    signal: int | None = None
+    out_of_memory: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        return self.code is None and self.signal is None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the keeper says of one process: what is, not what should be."""
+
+    id: str
+    pid: int | None
+    """Of the leader; None when the start failed before there was one."""
+    started_at: float
+    alive: bool
+    """The leader runs."""
+    members: int
+    """Processes of its tree that are alive, the leader included; 0: the whole tree is dead."""
+    exit: Exit | None
+    """The leader's end, once it ended."""
