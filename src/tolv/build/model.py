@@ -98,9 +98,7 @@ def build_to_json(build: Build) -> dict[str, Any]:
             {"name": one.name, "default": one.default, "description": one.description} for one in build.variables
         ],
         "formation": build.formation,
-        "layers": [
-            {name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers
-        ],
+        "layers": [{name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers],
         "notes": list(build.notes),
     }
 

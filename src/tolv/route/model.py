@@ -54,7 +54,13 @@ class Table:
                     "mode": route.mode,
                     "hold": route.hold,
                     "upstreams": [
-                        {"id": one.id, "host": one.host, "port": one.port, "release": one.release, "process": one.process}
+                        {
+                            "id": one.id,
+                            "host": one.host,
+                            "port": one.port,
+                            "release": one.release,
+                            "process": one.process,
+                        }
                         for one in route.upstreams
                     ],
                 }
@@ -73,7 +79,13 @@ class Table:
                     str(route["app"]),
                     str(route["environment"]),
                     tuple(
-                        Upstream(str(one["id"]), str(one["host"]), int(one["port"]), str(one["release"]), str(one["process"]))
+                        Upstream(
+                            str(one["id"]),
+                            str(one["host"]),
+                            int(one["port"]),
+                            str(one["release"]),
+                            str(one["process"]),
+                        )
                         for one in route["upstreams"]
                     ),
                     route["mode"],
