@@ -1,7 +1,7 @@
 """The chain of a deploy's releases: each carries a hash of itself and of the one before. No I/O.
 
-So a row that was changed, removed or moved is found, and which one. It is no protection against someone who can write to
-the store and computes all later hashes anew: for that, keep a hash elsewhere (`tolv releases --json` prints them).
+So a row that was changed, removed or moved is found, and which one. It is no protection against someone who can write
+to the store and computes all later hashes anew: for that, keep a hash elsewhere (`tolv releases --json` prints them).
 """
 
 from __future__ import annotations

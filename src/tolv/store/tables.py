@@ -115,7 +115,7 @@ release_events = Table(
     Column("at", Double, nullable=False),
     Column("by", String, nullable=False),
     Column("reason", Text),
-    Column("formation", JSON),
+    Column("formation", JSON(none_as_null=True)),
     ForeignKeyConstraint(["app", "environment", "number"], ["releases.app", "releases.environment", "releases.number"]),
     Index("release_events_release", "app", "environment", "number"),
     sqlite_autoincrement=True,
