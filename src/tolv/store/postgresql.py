@@ -47,20 +47,25 @@ def explain(error: BaseException | None, url: URL) -> PlatformError | None:
     state = error.sqlstate
     if state is None and not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
-    # 08: connection; 57P: the server goes down; None: there was no server to give a state.
-    kind = "08" if state is None or state.startswith(("08", "57P")) else state
+    detail = " ".join(str(error).split())
+    if state is None:
+        # libpq keeps the state of a refused connection to itself; only the text tells that there was a server.
+        kind = "28" if "FATAL:" in detail else "08"
+    else:
+        kind = "08" if state.startswith("57P") else state  # 57P: the server goes down
     meaning = _MEANINGS.get(kind) or _MEANINGS.get(kind[:2])
     if meaning is None:
         return None
     problem, remedy = meaning
-    detail = " ".join(str(error).split())
     return PlatformError(f"{problem} ({detail})", where=url.render_as_string(), remedy=remedy)
 
 
 _MEANINGS = {
     "08": ("the store's database is away", "start PostgreSQL, or correct TOLV_STORE_URL, then try again"),
-    "28": ("the store's database refuses the login", "correct user and password in TOLV_STORE_URL"),
-    "3D000": ("the store's database does not exist", "create it (`createdb`), or correct TOLV_STORE_URL"),
+    "28": (
+        "the store's database refuses the connection",
+        "correct database, user and password in TOLV_STORE_URL; `createdb` makes a database",
+    ),
     "42501": ("the store's database denies access", "grant the user of TOLV_STORE_URL the rights on its schema"),
     "25006": ("the store's database is read-only", "name the primary server in TOLV_STORE_URL"),
     "53100": ("no space left for the store", "free some space on the disk of the PostgreSQL server, then try again"),
