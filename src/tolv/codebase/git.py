@@ -51,13 +51,13 @@ def resolve(source: Source, ref: str) -> Commit:
         raise UsageError(
             "this directory is not in a git repository, so it has no commits",
             where=str(source.path),
-            remedy="run `git init`, `git add .` and `git commit`; or try it with `tolv up`, which takes files as they are",
+            remedy="run `git init`, `git add .` and `git commit`; or use `tolv up`, which takes files as they are",
         )
     if source.head is None:
         raise UsageError(
             "this repository has no commit yet",
             where=str(source.repository),
-            remedy="run `git add .` and `git commit`; or try it with `tolv up`, which takes files as they are",
+            remedy="run `git add .` and `git commit`; or use `tolv up`, which takes files as they are",
         )
     found, branch = None, None
     if ref and not re.search(r"[\0\n]", ref):
