@@ -58,8 +58,10 @@ create_environment() {
 
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
-        "$name" -c 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return
-    done | tail -n 1 | grep .
+        "$name" -c 'import sys; sys.version_info >= (3, 11) and sys.exit(print(sys.executable)); sys.exit(1)' \
+            2>/dev/null && return
+    done
+    return 1
 }
 
 has_ensurepip() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
