@@ -88,6 +88,7 @@ find_uv() {
         command -v uv && return
         awk '/^[a-zA-Z]/ { wanted = /^uv==/ } wanted' "$root/requirements.lock" >"$root/.venv/uv.txt"
         pip_install -r "$root/.venv/uv.txt" || return 1
+        rm -f "$root/.venv/uv.txt"
     fi
     echo "$root/.venv/bin/uv"
 }
