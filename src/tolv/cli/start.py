@@ -1,0 +1,85 @@
+"""Starting the server of a home in the background."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tolv.errors import PlatformError
+from tolv.home import Home
+
+#: Seconds that a server has to answer its first request.
+_START_DEADLINE = 30.0
+#: Seconds to wait for another server's answer when ours found the home taken and left.
+_OTHERS_TURN = 2.0
+#: Lines of the server's log that a failed start shows.
+_LAST_LINES = 20
+
+
+def start_server(home: Home, status: Callable[[], dict[str, Any] | None]) -> int | None:
+    """Start a server on `home` and wait until it answers; its pid, or None when another command was first.
+
+    Raises `PlatformError` with the last lines of the server's log if it does not come up.
+    """
+    home.make()
+    with open(home.root / "start.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if status():
+            return None
+        with open(home.server_log, "ab") as log:
+            written_before = log.tell()
+            child = _spawn(home, log.fileno())
+        _await_answer(home, status, child, written_before)
+        return child.pid
+
+
+def server_command() -> list[str]:
+    """The command line of the server: this interpreter, never the current directory's modules."""
+    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "tolv.server"]
+
+
+def _spawn(home: Home, log: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        server_command(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        env={**os.environ, "TOLV_HOME": str(home.root)},
+        start_new_session=True,
+    )
+
+
+def _await_answer(
+    home: Home, status: Callable[[], dict[str, Any] | None], child: subprocess.Popen[bytes], written_before: int
+) -> None:
+    deadline = time.monotonic() + _START_DEADLINE
+    gone = False
+    while time.monotonic() < deadline:
+        if status():
+            return
+        if not gone and child.poll() is not None:
+            gone = True
+            deadline = min(deadline, time.monotonic() + _OTHERS_TURN)
+        time.sleep(0.02)
+    if not gone:
+        child.terminate()
+    how = f"ended with status {child.returncode}" if gone else f"did not answer within {_START_DEADLINE:.0f} s"
+    raise PlatformError(
+        f"the Tolv server {how}:\n{_tail(home.server_log, written_before)}",
+        where=str(home.server_log),
+        remedy="see its last lines above; `tolv doctor` checks this machine",
+    )
+
+
+def _tail(log: Path, offset: int) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(offset, os.fstat(file.fileno()).st_size - 65536))
+        lines = file.read().decode("utf-8", "backslashreplace").splitlines()[-_LAST_LINES:]
+    return "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
