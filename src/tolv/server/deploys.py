@@ -12,7 +12,7 @@ from tolv.codebase import git
 from tolv.codebase.envfile import parse_env
 from tolv.codebase.model import Commit, Source
 from tolv.codebase.reader import name_source
-from tolv.config.assemble import check_names
+from tolv.config.names import check_variable
 from tolv.errors import UsageError
 from tolv.release.model import Release
 from tolv.release.retention import restorable
@@ -120,7 +120,8 @@ async def configure(
     platform: Platform, app: str, environment: str, change: ConfigChange, by: str, progress: Progress
 ) -> dict[str, Any]:
     """Change the config: a new release of the same build, when there is one that runs."""
-    check_names(change.set)
+    for name, text in change.set.items():
+        check_variable(name, text)
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "config", by) as operation:
         before = await platform.config_of(app, environment)
@@ -215,7 +216,8 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
     if not path.is_file():
         return {}
     values = parse_env(await in_thread(path.read_text, encoding="utf-8"), str(path))
-    check_names(values)
+    for name, value in values.items():
+        check_variable(name, value)
     progress.info("config", f"{len(values)} values from .env")
     return values
 

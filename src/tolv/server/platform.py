@@ -121,7 +121,7 @@ class Platform:
         async with self.building():
             runnable = await in_thread(builder.unpack, self.home, release.build)
         snapshot = await in_thread(self.configs.get, release.config)
-        values, _missing = assemble(self.cipher.open(snapshot.sealed), build.variables, environment=release.environment)
+        values, _missing = assemble(self.cipher.open(snapshot.sealed), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,

@@ -73,7 +73,7 @@ async def roll_out(
 
 def refuse_incomplete(proposal: Proposal) -> None:
     """Raise `AppError`, naming each variable that `.env.example` requires and nobody set."""
-    _values, missing = assemble(proposal.config, proposal.build.variables, environment=proposal.environment)
+    _values, missing = assemble(proposal.config, proposal.build.variables, {}, proposal.environment)
     if missing:
         plural = "variable is" if len(missing) == 1 else "variables are"
         assignments = " ".join(f"{name}=…" for name in missing)

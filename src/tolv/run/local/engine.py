@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -15,7 +16,7 @@ from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.route.client import RouterClient
 from tolv.run.local.deployment import Deployment
-from tolv.run.local.keeper_client import KeeperClient, KeeperEvent, ensure_keeper
+from tolv.run.local.keeper_client import KeeperClient, KeeperEvent
 from tolv.run.local.launch import Identity
 from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, OneOff, OneOffs
 from tolv.run.local.ports import Ports
@@ -51,25 +52,20 @@ class LocalEngine:
 
         Raises `PlatformError` when one cannot be had: its port is taken, say.
         """
-        await ensure_keeper(self.home)
         await self.keeper.connect()
         await self.router.ensure(*self._listen)
         return await self.keeper.list()
 
     async def watch(self) -> None:
-        """Hand on what the keeper reports, for ever; a keeper that died is started again."""
-        while True:
-            try:
-                async for event in self.keeper.events():
-                    self._on_event(event)
-            except TolvError as error:
-                log.warning("keeper: %s", error)
-            await asyncio.sleep(0.1)
-            with suppress(TolvError):
-                await ensure_keeper(self.home)
-                await self.keeper.connect()
-                for kept in await self.keeper.list():
-                    self._on_kept(kept)
+        """Hand on what the keeper reports, for ever."""
+        async for event in self.keeper.events():
+            if event.kind == "reconnected":
+                log.warning("the keeper was started again")
+                with suppress(TolvError):
+                    for kept in await self.keeper.list():
+                        self._on_kept(kept)
+            else:
+                self._on_event(event)
 
     async def watch_router(self) -> None:
         """Start a router that died again; it takes its table from disk."""
@@ -121,7 +117,7 @@ class LocalEngine:
     async def _end_stranger(self, kept: Kept) -> None:
         log.warning("%s belongs to no deploy: ending it", kept.id)
         if kept.members:
-            await self.keeper.signal(kept.id, "SIGKILL", "tree")
+            await self.keeper.signal(kept.id, signal.SIGKILL, "tree")
         with suppress(TolvError):
             await self.keeper.forget(kept.id)
 

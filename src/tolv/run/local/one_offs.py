@@ -64,7 +64,7 @@ class OneOff:
         if self.exited.done() and await self._is_empty_within(0.2):
             return
         while not self.empty.is_set():
-            await self._ground.keeper.signal(self.identity.id, number.name, "tree")
+            await self._ground.keeper.signal(self.identity.id, number, "tree")
             await self._is_empty_within(pause)
             number, pause = signal.SIGKILL, 1.0
 
@@ -132,7 +132,7 @@ class OneOffs:
         """End all one-offs of a deploy."""
         for one in self.of(app, environment):
             with suppress(TolvError):
-                await self._ground.keeper.signal(one.identity.id, "SIGTERM", "tree")
+                await self._ground.keeper.signal(one.identity.id, signal.SIGTERM, "tree")
         for one in self.of(app, environment):
             await one.end_tree()
 

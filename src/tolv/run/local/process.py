@@ -12,6 +12,7 @@ its output is on disk), and one wish, `stop`.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ from tolv.home import Home
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
 from tolv.run.local.backoff import crashes_in_a_row, delay
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.local.keeper_client import KeeperClient, Scope
 from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_http, probe_port
@@ -203,7 +204,7 @@ class Process:
                 await self._ground.routing.router.cut([self.identity.id])
         if not self._exited.done():
             self.say(f"stopping with {policy.stop_signal}")
-            await self._signal(signal.Signals[policy.stop_signal], policy.stop_scope)
+            await self._signal(signal.Signals[policy.stop_signal], policy.stop_scope or _natural_scope(self.pid))
             if not await _within(policy.grace, _first(_future(self._exited), self._empty.wait())):
                 self.say(f"still running after {policy.grace:g} s: SIGKILL")
                 await self._kill()
@@ -226,8 +227,8 @@ class Process:
             await self._signal(signal.SIGKILL, "tree")
             await _within(1.0, self._empty.wait())
 
-    async def _signal(self, number: signal.Signals, scope: str | None) -> None:
-        await self._ground.keeper.signal(self.identity.id, number.name, scope)
+    async def _signal(self, number: signal.Signals, scope: Scope) -> None:
+        await self._ground.keeper.signal(self.identity.id, number, scope)
 
     async def _forget(self) -> None:
         if self.identity.port is not None:
@@ -259,6 +260,19 @@ class Process:
     def say(self, text: str) -> None:
         """A line of the platform's own in the deploy's log stream."""
         self._log.write(f"v{self.identity.release}", self.identity.name, text)
+
+
+def _natural_scope(leader: int | None) -> Scope:
+    """Who gets the stop signal when the app does not say: the leader, which knows best how to end its children; the
+    whole group when the leader is only the shell of a compound command, which passes nothing on."""
+    try:
+        program = os.path.basename(os.readlink(f"/proc/{leader}/exe"))
+    except OSError:
+        return "leader"
+    return "group" if program in _SHELLS else "leader"
+
+
+_SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
 def _how(end: Exit) -> str:
