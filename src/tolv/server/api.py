@@ -69,6 +69,11 @@ class RestartRequest(Asked):
     target: str | None = None
 
 
+class DownRequest(Asked):
+    force: bool = False
+    """Do not wait for what is in flight."""
+
+
 class ConfigRequest(Asked):
     set: dict[str, str] = {}
     unset: list[str] = []
@@ -244,10 +249,13 @@ async def restart(request: Request, app: str, environment: str, asked: RestartRe
 
 
 @api.post(f"{_DEPLOY}/down")
-async def down(request: Request, app: str, environment: str, asked: Asked) -> StreamingResponse:
+async def down(request: Request, app: str, environment: str, asked: DownRequest) -> StreamingResponse:
     """Stop all processes; keep everything else."""
     platform = _platform(request)
-    return _operate(platform, lambda progress: running.down(platform, app, environment, asked.by, progress))
+    return _operate(
+        platform,
+        lambda progress: running.down(platform, app, environment, force=asked.force, by=asked.by, progress=progress),
+    )
 
 
 # Config.
