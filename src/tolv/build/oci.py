@@ -74,7 +74,7 @@ class Layout:
 
     def write_json(self, value: Json) -> tuple[str, int]:
         """Add a JSON document in canonical form; returns its digest and size."""
-        data = _canonical(value)
+        data = canonical(value)
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if self.has(digest):
             return digest, len(data)
@@ -120,7 +120,7 @@ class Layout:
         aside = self.root / f".{name}.{uuid.uuid4().hex}"
         try:
             with aside.open("xb") as file:
-                file.write(_canonical(value))
+                file.write(canonical(value))
                 _sync(file)
             os.rename(aside, self.root / name)
             _sync_directory(self.root)
@@ -134,7 +134,8 @@ def descriptor(media_type: str, digest: str, size: int, **more: Any) -> Json:
     return {"mediaType": media_type, "digest": digest, "size": size, **more}
 
 
-def _canonical(value: Json) -> bytes:
+def canonical(value: Json) -> bytes:
+    """A JSON value as the one sequence of bytes that stands for it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

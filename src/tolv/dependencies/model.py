@@ -144,13 +144,16 @@ class Language(Protocol):
         """What the image has in place of files that name this machine: by path below `prefix`, the target of a
         symbolic link (`str`) or the content of a file (`bytes`)."""
 
+    def owns(self, prefix: str) -> bool:
+        """Whether the layer at `prefix` is of this language's making."""
+
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         """Point an unpacked tree at this machine's interpreter.
 
         Raises `AppError` when the machine has none that fits.
         """
 
-    def attached(self, runtime: Runtime, prefix: Path | None) -> bool:
+    def attached(self, runtime: Runtime, prefix: Path) -> bool:
         """Whether the interpreter that `attach` chose is still there."""
 
     def environment(self, runtime: Runtime, root: Path, *, image: bool = False) -> tuple[tuple[str, ...], dict[str, str]]:

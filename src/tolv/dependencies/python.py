@@ -58,8 +58,10 @@ class Python:
     def install(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> tuple[Package, ...]:
         interpreter = python_runtime.Interpreter(plan.runtime.version, plan.interpreter)
         source = read_source(tree)
-        context.report(f"installing {len(source.names)} packages from {source.lockfile}")
         python_venv.make_venv(prefix, interpreter)
+        if source.lockfile is None:
+            return ()
+        context.report(f"installing {len(source.names)} packages from {source.lockfile}")
         command = source.command(tree, prefix, interpreter, context)
         return python_venv.install(context, prefix, interpreter, command, tree, source.lockfile or "")
 
@@ -92,11 +94,14 @@ class Python:
     def portable(self, runtime: Runtime, prefix: Path) -> Mapping[str, str | bytes]:
         return python_venv.portable(runtime.version)
 
+    def owns(self, prefix: str) -> bool:
+        return prefix == PREFIX
+
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         python_venv.point_at(prefix, python_runtime.find(runtime.version))
 
-    def attached(self, runtime: Runtime, prefix: Path | None) -> bool:
-        return prefix is None or (prefix / "bin" / "python").exists()
+    def attached(self, runtime: Runtime, prefix: Path) -> bool:
+        return (prefix / "bin" / "python").exists()
 
     def environment(
         self, runtime: Runtime, root: Path, *, image: bool = False
