@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Row, Text, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Text, cast, insert, select
 
 from tolv.errors import PlatformError, UsageError
 from tolv.release.chain import Link, VerifyResult, release_hash, verify_chain
@@ -232,11 +232,11 @@ def _read_events(connection: Connection, app: str, environment: str, conditions:
 
 def _read_links(connection: Connection, app: str, environment: str) -> list[Link]:
     """The chain as it lies in the store, also where somebody's hand made it unreadable."""
-    columns = [column for column in _releases.c if column.name != "formation"]
-    query = select(*columns, cast(_releases.c.formation, Text).label("formation"))
-    rows = connection.execute(query.where(*_of(_releases, app, environment)).order_by(_releases.c.number))
+    columns: list[ColumnElement[Any]] = [column for column in _releases.c if column.name != "formation"]
+    columns.append(cast(_releases.c.formation, Text).label("formation"))
+    query = select(*columns).where(*_of(_releases, app, environment)).order_by(_releases.c.number)
     links = []
-    for row in rows:
+    for row in connection.execute(query):
         release = _release(row)
         with suppress(ValueError, TypeError):
             release = dataclasses.replace(release, formation=json.loads(row.formation))
