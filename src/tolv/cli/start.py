@@ -30,13 +30,31 @@ def start_server(home: Home, status: Callable[[], dict[str, Any] | None]) -> int
     home.make()
     with open(home.root / "start.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if status():
+        if not _is_our_turn(home, status):
             return None
         with open(home.server_log, "ab") as log:
             written_before = log.tell()
             child = _spawn(home, log.fileno())
         _await_answer(home, status, child, written_before)
         return child.pid
+
+
+def _is_our_turn(home: Home, status: Callable[[], dict[str, Any] | None]) -> bool:
+    """True when no server has the home. One that has it either comes up and answers, or is on its way out."""
+    deadline = time.monotonic() + _START_DEADLINE
+    while time.monotonic() < deadline:
+        if status():
+            return False
+        with open(home.server_lock, "a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                pass
+        time.sleep(0.02)
+    raise PlatformError(
+        "a Tolv server has this home, and does not answer", where=str(home.server_lock), remedy="see its log, or end it"
+    )
 
 
 def server_command() -> list[str]:
