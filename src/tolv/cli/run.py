@@ -50,11 +50,12 @@ def run(ctx: click.Context, call: Call, command: tuple[str, ...], detach: bool, 
 def _attach(call: Call, process: str, tty: bool) -> Exit:
     from tolv.run.local.attach import attach_sync
 
-    if tty:
-        from tolv.run.local.terminal import on_terminal
+    if not tty:
+        return attach_sync(call.api.home, process, (0, 1, 2), _pass_signals_on)
+    from tolv.run.local.terminal import Terminal
 
-        return on_terminal(lambda fds: attach_sync(call.api.home, process, fds))
-    return attach_sync(call.api.home, process, (0, 1, 2), _pass_signals_on)
+    with Terminal() as terminal:
+        return attach_sync(call.api.home, process, terminal.descriptors, _pass_signals_on)
 
 
 def _pass_signals_on(send: Callable[[int], None]) -> None:
