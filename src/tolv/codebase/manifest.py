@@ -1,0 +1,264 @@
+"""`tolv.toml`: what an app says about itself that its Procfile cannot. All of it is optional.
+
+Each table of the file is a table of this module: its keys, and for each the function that reads its value. An unknown
+key or a value of another type is an error, never skipped.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import signal
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tolv.codebase.model import Rollout, SignalScope
+from tolv.codebase.text import read_text
+from tolv.errors import UsageError
+
+#: What an app may be called: it becomes part of a host name, a path and a log line.
+APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+PROCESS_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """`[processes.<type>]`; None: not said. The meaning of each is that of `ProcessType`."""
+
+    command: str | None = None
+    health: str | None = None
+    rollout: Rollout | None = None
+    start_deadline: float | None = None
+    grace: float | None = None
+    drain: float | None = None
+    stop_signal: str | None = None
+    stop_scope: SignalScope | None = None
+    memory: int | None = None
+    quantity: int | None = None
+    """How many run on a first deploy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """`[release]`: the release phase."""
+
+    command: str | None = None
+    timeout: float | None = None
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A `tolv.toml`, validated; the empty one stands for a file that is not there."""
+
+    name: str | None = None
+    apps: Mapping[str, str] = field(default_factory=dict)
+    """Of a monorepo: each app's root, relative to the file."""
+    processes: Mapping[str, ProcessSettings] = field(default_factory=dict)
+    release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    build: Mapping[str, Any] = field(default_factory=dict)
+    """`python`, `node`, `command`: text; `exclude`: a list of globs."""
+    services: Mapping[str, Any] = field(default_factory=dict)
+    """As written; whoever attaches services reads it."""
+    check: Mapping[str, Any] = field(default_factory=dict)
+    """As written; `tolv check` reads it."""
+    prove: Mapping[str, Any] = field(default_factory=dict)
+    """As written; `tolv prove` reads it."""
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at `path`, or an empty one if there is no such file.
+
+    Raises `UsageError` for TOML that cannot be parsed (with the line), an unknown key (with the nearest known one) and
+    a value that its key does not take (with what it takes).
+    """
+    text = read_text(path)
+    if text is None:
+        return Manifest()
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(path, str(error), text) from None
+    values = _table(_FILE, data, "", path.name)
+    roots = {name: app["root"] for name, app in values.pop("apps", {}).items()}
+    return Manifest(apps=roots, **values)
+
+
+_Reader = Callable[[Any, str, str], Any]
+"""Takes a value, its key in full (`processes.web.grace`) and the file's name; gives the value as Tolv keeps it."""
+
+
+def _value(wanted: str, convert: Callable[[Any], Any]) -> _Reader:
+    """A reader of one plain value; `convert` gives None for a value that does not fit."""
+
+    def read(value: Any, key: str, where: str) -> Any:
+        converted = convert(value)
+        if converted is None:
+            problem = f"{key} must be {wanted}, not {_described(value)}"
+            raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
+        return converted
+
+    return read
+
+
+def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any]) -> _Reader:
+    """A reader of a table with known keys; `make` takes its values by name."""
+
+    def read(value: Any, key: str, where: str) -> Any:
+        return make(**_table(keys, value, key, where))
+
+    return read
+
+
+def _named(names: re.Pattern[str], rule: str, each: _Reader) -> _Reader:
+    """A reader of a table of tables whose keys are names of the app's own."""
+
+    def read(value: Any, key: str, where: str) -> dict[str, Any]:
+        for name in _as_table(value, key, where):
+            if not names.fullmatch(name):
+                raise UsageError(f"{key} has a name that is not allowed: {name!r}", where=where, remedy=rule)
+        return {name: each(inner, f"{key}.{name}", where) for name, inner in value.items()}
+
+    return read
+
+
+def _table(keys: Mapping[str, _Reader], value: Any, key: str, where: str) -> dict[str, Any]:
+    values = _as_table(value, key, where)
+    for name in values:
+        if name not in keys:
+            place = f"[{key}]" if key else "the top level"
+            close = difflib.get_close_matches(name, keys, n=1)
+            known = f"did you mean {close[0]}?" if close else f"it knows: {', '.join(keys)}"
+            raise UsageError(f"unknown key {name!r} in {place} of {where}", where=where, remedy=known)
+    return {name: keys[name](inner, f"{key}.{name}" if key else name, where) for name, inner in values.items()}
+
+
+def _as_table(value: Any, key: str, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        problem = f"{key} must be a table, not {_described(value)}"
+        raise UsageError(problem, where=where, remedy=f"write it as a section: [{key}]")
+    return value
+
+
+def _raw(value: Any, key: str, where: str) -> dict[str, Any]:
+    return _as_table(value, key, where)
+
+
+def _as_text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() and "\0" not in value else None
+
+
+def _matching(pattern: str) -> Callable[[Any], str | None]:
+    return lambda value: value if isinstance(value, str) and re.fullmatch(pattern, value) else None
+
+
+def _as_seconds(value: Any) -> float | None:
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
+    return number if 0 <= number <= _LONGEST else None
+
+
+def _as_deadline(value: Any) -> float | None:
+    return _as_seconds(value) or None
+
+
+def _as_quantity(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000 else None
+
+
+def _as_signal(value: Any) -> str | None:
+    name = "SIG" + value.removeprefix("SIG") if isinstance(value, str) else ""
+    return name if name in signal.Signals.__members__ and name not in ("SIGSTOP", "SIGCONT", "SIGCHLD") else None
+
+
+def _as_bytes(value: Any) -> int | None:
+    match = re.fullmatch(r"([1-9][0-9]{0,9})([KMGT])(?:i?B)?", value) if isinstance(value, str) else None
+    size = int(match[1]) << {"K": 10, "M": 20, "G": 30, "T": 40}[match[2]] if match else 0
+    return size if _LEAST_MEMORY <= size < 1 << 63 else None
+
+
+def _as_texts(value: Any) -> list[str] | None:
+    return value if isinstance(value, list) and all(_as_text(one) is not None for one in value) else None
+
+
+def _one_of(*choices: str) -> _Reader:
+    wanted = " or ".join(f'"{one}"' for one in choices)
+    return _value(wanted, lambda value: value if isinstance(value, str) and value in choices else None)
+
+
+#: Seconds that a duration may have: thirty days.
+_LONGEST = 30 * 86400
+#: Bytes below which no process of any language starts.
+_LEAST_MEMORY = 4 << 20
+
+_text = _value("a text", _as_text)
+_seconds = _value("a number of seconds", _as_seconds)
+_deadline = _value("a number of seconds above 0", _as_deadline)
+_version = _value('a version in quotes, such as "3.12"', _matching(r"[A-Za-z0-9.*+<>=!~^, -]{1,60}"))
+
+_PROCESS: dict[str, _Reader] = {
+    "command": _text,
+    "health": _value('a path such as "/healthz"', _matching(r"/[!-~]*")),
+    "rollout": _one_of("start-first", "stop-first"),
+    "start_deadline": _deadline,
+    "grace": _seconds,
+    "drain": _seconds,
+    "stop_signal": _value('the name of a signal, such as "SIGTERM"', _as_signal),
+    "stop_scope": _one_of("leader", "group"),
+    "memory": _value('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),
+    "quantity": _value("a whole number from 0 to 1000", _as_quantity),
+}
+_RELEASE: dict[str, _Reader] = {"command": _text, "timeout": _deadline}
+_BUILD: dict[str, _Reader] = {
+    "python": _version,
+    "node": _version,
+    "command": _text,
+    "exclude": _value('a list of globs, such as ["docs/**"]', _as_texts),
+}
+_APP: dict[str, _Reader] = {"root": _value('a directory below this file, such as "services/api"', _as_text)}
+
+APP_NAME_RULE = "use small letters, digits and -, 40 characters at most, the first no -"
+PROCESS_NAME_RULE = "use letters, digits, - and _, 63 characters at most"
+_ANY = re.compile(r".+", re.DOTALL)
+
+_FILE: dict[str, _Reader] = {
+    "name": _value(f"an app's name ({APP_NAME_RULE})", _matching(APP_NAME.pattern)),
+    "apps": _named(APP_NAME, APP_NAME_RULE, _table_of(_APP, dict)),
+    "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
+    "release": _table_of(_RELEASE, ReleaseSettings),
+    "build": _table_of(_BUILD, dict),
+    "services": _named(_ANY, "", _raw),
+    "check": _raw,
+    "prove": _raw,
+}
+
+
+def _described(value: Any) -> str:
+    """A value as the file's author knows it: `true (a boolean)`."""
+    kinds = {
+        bool: "a boolean",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a table",
+    }
+    kind = kinds.get(type(value), "a date or time")
+    if isinstance(value, (list, dict)):
+        return kind
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return f"{shown[:60]} ({kind})"
+
+
+def _syntax_error(path: Path, message: str, text: str) -> UsageError:
+    """tomllib says `… (at line 3, column 7)` or `… (at end of document)`."""
+    place = re.search(r" \(at (?:line (\d+)|end of document).*\)$", message)
+    line = place[1] if place and place[1] else text.count("\n") + 1
+    said = message[: place.start()] if place else message
+    return UsageError(
+        f"{path.name} is not valid TOML: {said}",
+        where=f"{path.name}:{line}",
+        remedy="correct that line; see https://toml.io",
+    )

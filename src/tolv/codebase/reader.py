@@ -1,0 +1,216 @@
+"""Reading an app: its Procfile, `tolv.toml`, `.env.example` and what its languages suggest, as one value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from tolv.codebase.git import locate
+from tolv.codebase.manifest import APP_NAME, APP_NAME_RULE, Manifest, ProcessSettings, ReleaseSettings, read_manifest
+from tolv.codebase.model import App, ProcessType, Source
+from tolv.codebase.procfile import parse_procfile
+from tolv.codebase.schema import read_schema
+from tolv.codebase.text import read_text
+from tolv.errors import AppError, UsageError
+
+#: The name of one-offs (`run.7`), which no process type can have.
+_ONE_OFF = "run"
+_RELEASE = "release"
+
+
+class Suggests(Protocol):
+    """The part of a language (`tolv.dependencies.Language`) that reading needs."""
+
+    def detect(self, tree: Path) -> bool:
+        """Whether the tree is of this language."""
+
+    def default_processes(self, tree: Path) -> dict[str, str]:
+        """Commands by process type, for an app without a Procfile."""
+
+
+def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Sequence[Suggests] | None = None) -> App:
+    """The app that `tree` declares, or that one of the apps of a monorepo which `name` names.
+
+    `name` is what a person asked for, `fallback_name` (of a directory, of a repository) is made to fit when neither
+    they nor `tolv.toml` gives a name. `languages` defaults to all that Tolv knows. Raises `UsageError` for a file that
+    cannot be understood, `AppError` if there is nothing to run.
+    """
+    if name is not None:
+        check_app_name(name)
+    manifest = read_manifest(tree / "tolv.toml")
+    if manifest.apps:
+        name, tree, manifest = _one_of_several(tree, name, manifest)
+    commands, notes = _commands(tree, manifest, languages)
+    release = manifest.release.command or commands.pop(_RELEASE, None)
+    commands.pop(_RELEASE, None)
+    _check_process_names(commands, manifest)
+    if not commands:
+        raise _nothing_to_run(tree)
+    quantities = {key: one.quantity for key, one in manifest.processes.items() if one.quantity is not None}
+    app = App(
+        name=name or manifest.name or slug(fallback_name),
+        root=tree.absolute(),
+        processes=tuple(_process(key, command, manifest) for key, command in commands.items()),
+        release_command=release,
+        variables=read_schema(tree / ".env.example"),
+        build=dict(manifest.build),
+        formation=quantities,
+        notes=tuple(notes),
+    )
+    timeout = manifest.release.timeout
+    return app if timeout is None else replace(app, release_timeout=timeout)
+
+
+def name_source(source: Source, name: str | None) -> tuple[Source, str]:
+    """The source of one app, and what it is called, before anything is built.
+
+    In a monorepo the source moves to the root of the app that `name` names. Raises `UsageError` as `read_app` does.
+    """
+    if name is not None:
+        check_app_name(name)
+    manifest = read_manifest(source.path / "tolv.toml")
+    if not manifest.apps:
+        return source, name or manifest.name or slug(source.path.name)
+    chosen, root, _ = _one_of_several(source.path, name, manifest)
+    return locate(root), chosen
+
+
+def list_apps(tree: Path) -> dict[str, Path]:
+    """The apps that a monorepo's `tolv.toml` declares, by name, with their roots; empty if it declares none.
+
+    Raises `UsageError` for a root that is not a directory inside `tree`.
+    """
+    roots = {}
+    for name, root in read_manifest(tree / "tolv.toml").apps.items():
+        place = tree / root
+        if not place.is_dir() or not place.resolve().is_relative_to(tree.resolve()):
+            raise UsageError(
+                f"apps.{name}.root must be a directory below tolv.toml, and {root!r} is none",
+                where="tolv.toml",
+                remedy="write the path relative to tolv.toml, without ..; commit the directory",
+            )
+        roots[name] = place
+    return roots
+
+
+def check_app_name(name: str) -> None:
+    """Raise `UsageError` if no app may have this name."""
+    if not APP_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of an app", remedy=f"{APP_NAME_RULE}: {slug(name)}")
+
+
+def slug(text: str) -> str:
+    """The nearest name that an app may have: `My Café_2` gives `my-cafe-2`."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "app"
+
+
+def _one_of_several(tree: Path, name: str | None, manifest: Manifest) -> tuple[str, Path, Manifest]:
+    """The name, root and manifest of the app that is meant."""
+    apps = list_apps(tree)
+    if name is None and len(apps) > 1:
+        raise UsageError(
+            f"this codebase holds several apps: {', '.join(apps)}",
+            where="tolv.toml",
+            remedy="name one of them with --app",
+        )
+    chosen = name or next(iter(apps))
+    if chosen not in apps:
+        close = difflib.get_close_matches(chosen, apps, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"it has: {', '.join(apps)}"
+        raise UsageError(f"this codebase has no app {chosen!r}", where="tolv.toml", remedy=remedy)
+    if apps[chosen].resolve() == tree.resolve():
+        return chosen, tree, manifest
+    at_top = any(root.resolve() == tree.resolve() for root in apps.values())
+    if not at_top and (manifest.processes or manifest.build or manifest.release != ReleaseSettings()):
+        raise UsageError(
+            "[processes], [release] and [build] have no app to apply to beside [apps]",
+            where="tolv.toml",
+            remedy="move them to the tolv.toml in the app's own root",
+        )
+    own = read_manifest(apps[chosen] / "tolv.toml")
+    if own.apps:
+        raise UsageError(
+            "the app of a monorepo cannot hold further apps",
+            where=f"{manifest.apps[chosen]}/tolv.toml",
+            remedy="name them all in the tolv.toml at the top",
+        )
+    return chosen, apps[chosen], own
+
+
+def _commands(tree: Path, manifest: Manifest, languages: Sequence[Suggests] | None) -> tuple[dict[str, str], list[str]]:
+    """The command of each process type, `release` included, and what a person should know of where they come from."""
+    notes = []
+    text = read_text(tree / "Procfile")
+    if text is not None:
+        commands = {name: command for name, command, _ in parse_procfile(text, "Procfile")}
+    else:
+        commands = _suggested(tree, languages)
+        notes = [f"no Procfile: {name} runs `{command}`" for name, command in commands.items()]
+    for name, settings in manifest.processes.items():
+        if settings.command is not None:
+            if text is not None and name in commands:
+                notes.append(f"tolv.toml replaces the Procfile's command of {name}")
+            commands[name] = settings.command
+    return commands, notes
+
+
+def _suggested(tree: Path, languages: Sequence[Suggests] | None) -> dict[str, str]:
+    """The default commands of all languages that the tree is of; where two suggest one type, the first counts."""
+    if languages is None:
+        from tolv.dependencies import LANGUAGES
+
+        languages = LANGUAGES
+    commands: dict[str, str] = {}
+    for language in languages:
+        if language.detect(tree):
+            commands = language.default_processes(tree) | commands
+    return commands
+
+
+def _check_process_names(commands: Mapping[str, str], manifest: Manifest) -> None:
+    if _ONE_OFF in commands:
+        raise UsageError(
+            "no process type can be called run: that is the name of one-offs", where="Procfile", remedy="rename it"
+        )
+    for name in manifest.processes:
+        if name == _RELEASE:
+            raise UsageError(
+                "release is a phase, not a process type",
+                where="tolv.toml",
+                remedy="write [release], not [processes.release]",
+            )
+        if name not in commands:
+            close = difflib.get_close_matches(name, commands, n=1)
+            remedy = (
+                f"did you mean {close[0]}?" if close else f"give it a command, or a line `{name}: …` in the Procfile"
+            )
+            raise UsageError(
+                f"[processes.{name}] describes a process type without a command", where="tolv.toml", remedy=remedy
+            )
+
+
+def _process(name: str, command: str, manifest: Manifest) -> ProcessType:
+    settings = manifest.processes.get(name, ProcessSettings())
+    given = {key: getattr(settings, key) for key in ProcessSettings.__dataclass_fields__ if key != "quantity"}
+    said = {key: value for key, value in given.items() if value is not None}
+    return ProcessType(**{"name": name, **said, "command": command})
+
+
+def _nothing_to_run(tree: Path) -> AppError:
+    misspelt = [path.name for path in tree.glob("[Pp][Rr][Oo][Cc][Ff][Ii][Ll][Ee]*") if path.name != "Procfile"]
+    found = (
+        f"; there is a {misspelt[0]}, but only `Procfile` counts"
+        if misspelt and not (tree / "Procfile").exists()
+        else ""
+    )
+    return AppError(
+        f"the app has no process to run{found}",
+        where=str(tree),
+        remedy="add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`",
+    )
