@@ -42,6 +42,10 @@ class Api:
         response = self._send("GET", path, query, deadline=_ANSWER_DEADLINE)
         return json.loads(self._body(response))
 
+    def post(self, path: str, body: Any) -> Any:
+        """Send `body` to `path` and return the JSON that answers it. Raises as `get` does."""
+        return json.loads(self._body(self._send("POST", path, {}, body=body, deadline=_ANSWER_DEADLINE)))
+
     def act(
         self,
         method: str,

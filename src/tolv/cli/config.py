@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -87,7 +87,9 @@ def get(call: Call, key: str) -> None:
     Example:
       tolv config get DATABASE_URL
     """
-    value = _value(call.api.get(f"{call.deploy().path}/config/{key}"), key)
+    from urllib.parse import quote
+
+    value = call.api.get(f"{call.deploy().path}/config/{quote(key, safe='')}")[key]
     if call.console.as_json:
         call.console.json({key: value})
     else:
@@ -163,7 +165,7 @@ def diff(call: Call, left: str, right: str) -> None:
         call.console.json(found)
         return
     titles = {"only_left": f"only in {left}", "only_right": f"only in {right}", "different": "different"}
-    rows = [(name, title) for kind, title in titles.items() for name in _names(found[kind])]
+    rows = [(name, title) for kind, title in titles.items() for name in found[kind]]
     if rows:
         call.console.table(("NAME", "WHERE"), sorted(rows))
     else:
@@ -172,7 +174,7 @@ def diff(call: Call, left: str, right: str) -> None:
 
 def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
     deploy = call.deploy()
-    body = {"set": values, "unset": list(unset), "by": call.by}
+    body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd()}
     outcome = call.api.act("PATCH", f"{deploy.path}/config", body, call.console.progress)
     if not call.console.as_json and outcome.value and not outcome.value.get("release"):
         call.console.line(f"kept for the next release of {deploy.app} in {deploy.environment}")
@@ -202,11 +204,3 @@ def _text(content: bytes, where: str) -> str:
             "an environment variable cannot hold a NUL byte", where=where, remedy="encode it, with base64 for instance"
         )
     return text
-
-
-def _value(answer: Any, key: str) -> str:
-    return str(answer[key] if key in answer else answer["value"])
-
-
-def _names(entries: list[Any]) -> list[str]:
-    return [str(one["name"]) if isinstance(one, dict) else str(one) for one in entries]

@@ -27,14 +27,13 @@ def deploy(call: Call, path: str, ref: str | None, dirty: bool) -> None:
       tolv deploy . -e prod
       tolv deploy . -e staging --ref v1.4
     """
-    target = call.deploy(path, first="dev")
     outcome = call.api.act(
         "POST",
         "/v1/deploys",
         {
             "path": os.path.abspath(path),
-            "app": target.app,
-            "environment": target.environment,
+            "app": call.app,
+            "environment": call.target(path),
             "ref": ref,
             "dirty": dirty,
             "mode": "deploy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tolv.cli.options import Call, common_options, deploy_options, is_interactive, pass_call
@@ -28,24 +30,26 @@ def destroy(call: Call, name: str, yes: bool, dry_run: bool) -> None:
     """
     path, where = f"/v1/apps/{name}", call.environment
     if dry_run or not yes:
-        preview = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=True)
+        preview = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=True, by=call.by)
         if dry_run or preview.error:
             _show(call, preview.value, "would be removed")
             call.console.finish(preview)
             return
         _ask(call, name, preview.value)
-    outcome = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=False)
+    outcome = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=False, by=call.by)
     _show(call, outcome.value, "removed")
     call.console.finish(outcome)
 
 
-def _show(call: Call, value: dict[str, list[str]] | None, what: str) -> None:
-    if not call.console.as_json:
-        for thing in (value or {}).get("removed", ()):
-            call.console.line(f"{what}: {thing}")
+def _show(call: Call, value: dict[str, Any] | None, what: str) -> None:
+    if call.console.as_json or not value:
+        return
+    call.console.line(f"{what}: {value['app']} in {', '.join(value['environments']) or 'no environment'}")
+    counts = (len(value["builds"]), "builds"), (value["releases"], "releases"), (value["configs"], "config versions")
+    call.console.line(f"{'':{len(what)}}  with {', '.join(f'{count} {name}' for count, name in counts)} and all logs")
 
 
-def _ask(call: Call, name: str, value: dict[str, list[str]]) -> None:
+def _ask(call: Call, name: str, value: dict[str, Any]) -> None:
     if call.console.as_json or not is_interactive():
         raise UsageError(f"destroying {name} wants an answer from a person", remedy="add --yes, or try --dry-run")
     _show(call, value, "will be removed")

@@ -18,4 +18,5 @@ def down(call: Call) -> None:
     Example:
       tolv down -e staging
     """
-    call.console.finish(call.api.act("POST", f"{call.deploy().path}/down", {}, call.console.progress))
+    path = f"{call.deploy().path}/down"
+    call.console.finish(call.api.act("POST", path, {"by": call.by}, call.console.progress))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from tolv.cli.http import CutShort
 from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
-from tolv.errors import PlatformError, UsageError
+from tolv.errors import PlatformError
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 #: Times in a row that a stream which brought nothing is asked for again.
 _TRIES = 5
 
@@ -42,7 +40,7 @@ def logs(
       tolv logs -e prod --process worker --since 2h
     """
     deploy = call.deploy()
-    asked = {"process": process, "release": release, "since": _moment(since) if since else None}
+    asked = {"process": process, "release": release, "since": since}
     if lines is None and since is None:
         lines = 100
     if follow:
@@ -75,15 +73,3 @@ def _following(call: Call, deploy: Deploy, asked: dict[str, Any]) -> Iterator[di
 
 def _just_after(moment: str) -> str:
     return (datetime.fromisoformat(moment) + timedelta(microseconds=1)).isoformat()
-
-
-def _moment(text: str) -> str:
-    """A time or a span before now as ISO 8601, UTC."""
-    if found := re.fullmatch(r"(\d+)([smhd])", text):
-        return (datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})).isoformat()
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"'{text}' is not a time", where="--since", remedy="say 30s, 10m, 2h, 1d, or 2026-01-31T10:00:00Z"
-        ) from None

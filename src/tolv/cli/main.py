@@ -49,8 +49,18 @@ SECTIONS: dict[str, dict[str, str]] = {
 }
 
 
+class ReaderLeft(Exception):
+    """Whoever read our standard output has gone."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported only when one is used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # Click would end the process with status 1
+            raise ReaderLeft from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for commands in SECTIONS.values() for name in commands]
@@ -104,7 +114,7 @@ def main() -> NoReturn:
     try:
         status = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeft):
         # The reader has what it wanted (`tolv logs | head`). What is still buffered has nowhere to go; and the status
         # is that of a program which SIGPIPE ended.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -128,7 +138,7 @@ def _run() -> int:
         return error.exit_code
     except click.Abort:
         return 130
-    except (BrokenPipeError, KeyboardInterrupt):
+    except ReaderLeft:
         raise
     except Exception as error:
         if debug:

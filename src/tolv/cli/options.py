@@ -63,38 +63,58 @@ class Call:
             name = str(os.getuid())
         return f"{os.environ.get('SUDO_USER') or name}@{os.uname().nodename}"
 
-    def deploy(self, path: str = ".", *, first: str | None = None) -> Deploy:
-        """The deploy that is meant: `-a` or the app at `path`; `-e` or its only environment.
+    def deploy(self) -> Deploy:
+        """The deploy that is meant: `-a` or the app of the current directory; `-e` or its only environment.
 
-        `first` names the environment of an app that has none yet. Raises `UsageError` where that leaves a choice.
+        Raises `UsageError` where that leaves a choice.
         """
         if self.app and self.environment:
             return Deploy(self.app, self.environment)
-        known = self._known(self.app) if self.app else self.api.get("/v1/resolve", path=os.path.abspath(path))
-        return Deploy(known["app"], self.environment or _only(known["app"], known["environments"], first))
+        app, environments = self._named() if self.app else self._at(".")
+        return Deploy(app, self.environment or _only(app, environments))
+
+    def target(self, path: str) -> str:
+        """The environment that the app at `path` is deployed to: `-e`, or its only one, or `dev` when it has none."""
+        if self.environment:
+            return self.environment
+        if self.app:
+            environments = self._apps().get(self.app, [])
+        else:
+            environments = self.api.get("/v1/resolve", path=os.path.abspath(path))["environments"]
+        return _only(self.app or "this app", environments) if environments else "dev"
 
     def app_name(self) -> str:
         """`-a`, or the app of the current directory."""
-        return self.app or str(self.api.get("/v1/resolve", path=os.path.abspath("."))["app"])
+        return self.app or self._at(".")[0]
 
-    def _known(self, name: str) -> dict[str, Any]:
-        apps = {one["app"]: one for one in self.api.get("/v1/apps")}
-        if name not in apps:
+    def _at(self, path: str) -> tuple[str, list[str]]:
+        found = self.api.get("/v1/resolve", path=os.path.abspath(path))
+        if not found["app"]:
+            remedy = "go to the app's directory, or name it with -a; `tolv apps` lists them"
+            raise UsageError("there is no app here", where=os.path.abspath(path), remedy=remedy)
+        return found["app"], found["environments"]
+
+    def _named(self) -> tuple[str, list[str]]:
+        assert self.app is not None
+        apps = self._apps()
+        if self.app not in apps:
             remedy = f"one of: {', '.join(sorted(apps))}" if apps else "deploy one first: tolv up PATH"
-            raise UsageError(f"there is no app named {name}", remedy=remedy)
-        return {"app": name, "environments": [one["environment"] for one in apps[name]["environments"]]}
+            raise UsageError(f"there is no app named {self.app}", remedy=remedy)
+        return self.app, apps[self.app]
+
+    def _apps(self) -> dict[str, list[str]]:
+        listed = self.api.get("/v1/apps")
+        return {one["app"]: [deploy["environment"] for deploy in one["environments"]] for one in listed}
 
 
-def _only(app: str, environments: list[str], first: str | None) -> str:
+def _only(app: str, environments: list[str]) -> str:
     if len(environments) == 1:
         return environments[0]
     if environments:
-        raise UsageError(
-            f"{app} has several environments: {', '.join(sorted(environments))}", remedy="name one with -e ENVIRONMENT"
-        )
-    if first is None:
-        raise UsageError(f"{app} is not deployed anywhere yet", remedy="tolv up PATH, or tolv deploy PATH -e prod")
-    return first
+        names = ", ".join(sorted(environments))
+        raise UsageError(f"{app} has several environments: {names}", remedy="name one with -e ENVIRONMENT")
+    remedy = "name one with -e ENVIRONMENT, or deploy it first: tolv up PATH"
+    raise UsageError(f"{app} is not deployed anywhere yet", remedy=remedy)
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -22,4 +22,5 @@ def restart(call: Call, target: str | None) -> None:
       tolv restart web.2 -e prod      one process
     """
     path = f"{call.deploy().path}/restart"
-    call.console.finish(call.api.act("POST", path, {"target": target}, call.console.progress))
+    body = {"target": target, "by": call.by}
+    call.console.finish(call.api.act("POST", path, body, call.console.progress))

@@ -30,8 +30,7 @@ def scale(call: Call, quantities: tuple[str, ...]) -> None:
     if call.console.as_json:
         call.console.json(current)
     else:
-        shown = current.get("formation", current)
-        call.console.line(" ".join(f"{name}={count}" for name, count in shown.items()))
+        call.console.line(" ".join(f"{name}={count}" for name, count in current.items()))
 
 
 def _quantity(word: str) -> tuple[str, int]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
 from tolv.cli.start import server_command, start_server
+from tolv.errors import PlatformError
 from tolv.home import Home, current_home
+
+#: Seconds that the server has to end once it said that it stops.
+_STOP_DEADLINE = 30.0
 
 
 @click.group(invoke_without_command=True)
@@ -92,13 +100,33 @@ def stop(call: Call, leave_running: bool) -> None:
       tolv server stop
       tolv server stop --leave-running
     """
-    if call.api.status() is None:
+    state = call.api.status()
+    if state is None:
         call.console.note("no server runs")
         if call.console.as_json:
             call.console.json({"stopped": False})
         return
     body = {"leave_running": leave_running}
-    call.console.finish(call.api.act("POST", "/v1/server/stop", body, call.console.progress, start=False))
+    with _process(state["pid"]) as ended:
+        outcome = call.api.act("POST", "/v1/server/stop", body, call.console.progress, start=False)
+        ended(_STOP_DEADLINE)
+    call.console.finish(outcome)
+
+
+@contextmanager
+def _process(pid: int) -> Iterator[Callable[[float], None]]:
+    """A hold on a process, taken while it is known to live: call it to wait for its end."""
+    descriptor = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    try:
+        yield lambda seconds: None if poll.poll(seconds * 1000) else _still_there(pid)
+    finally:
+        os.close(descriptor)
+
+
+def _still_there(pid: int) -> NoReturn:
+    raise PlatformError(f"the Tolv server (pid {pid}) has not ended yet", remedy="see its log: tolv server status")
 
 
 def systemd_unit(home: Home) -> str:

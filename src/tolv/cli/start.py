@@ -16,8 +16,6 @@ from tolv.home import Home
 
 #: Seconds that a server has to answer its first request.
 _START_DEADLINE = 30.0
-#: Seconds to wait for another server's answer when ours found the home taken and left.
-_OTHERS_TURN = 2.0
 #: Lines of the server's log that a failed start shows.
 _LAST_LINES = 20
 
@@ -30,13 +28,31 @@ def start_server(home: Home, status: Callable[[], dict[str, Any] | None]) -> int
     home.make()
     with open(home.root / "start.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if status():
+        if not _is_our_turn(home, status):
             return None
         with open(home.server_log, "ab") as log:
             written_before = log.tell()
             child = _spawn(home, log.fileno())
         _await_answer(home, status, child, written_before)
         return child.pid
+
+
+def _is_our_turn(home: Home, status: Callable[[], dict[str, Any] | None]) -> bool:
+    """True when no server has the home. One that has it either comes up and answers, or is on its way out."""
+    deadline = time.monotonic() + _START_DEADLINE
+    while time.monotonic() < deadline:
+        if status():
+            return False
+        with open(home.server_lock, "a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                pass
+        time.sleep(0.02)
+    raise PlatformError(
+        "a Tolv server has this home, and does not answer", where=str(home.server_lock), remedy="see its log, or end it"
+    )
 
 
 def server_command() -> list[str]:
@@ -60,17 +76,15 @@ def _await_answer(
     home: Home, status: Callable[[], dict[str, Any] | None], child: subprocess.Popen[bytes], written_before: int
 ) -> None:
     deadline = time.monotonic() + _START_DEADLINE
-    gone = False
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and child.poll() is None:
         if status():
             return
-        if not gone and child.poll() is not None:
-            gone = True
-            deadline = min(deadline, time.monotonic() + _OTHERS_TURN)
         time.sleep(0.02)
-    if not gone:
+    if child.returncode is None:
         child.terminate()
-    how = f"ended with status {child.returncode}" if gone else f"did not answer within {_START_DEADLINE:.0f} s"
+        how = f"did not answer within {_START_DEADLINE:.0f} s"
+    else:
+        how = f"ended with status {child.returncode}"
     raise PlatformError(
         f"the Tolv server {how}:\n{_tail(home.server_log, written_before)}",
         where=str(home.server_log),

@@ -90,7 +90,7 @@ def _stop(call: Call, deploy: Deploy) -> None:
 
 
 def _down(call: Call, deploy: Deploy, *, force: bool) -> Outcome:
-    return call.api.act("POST", f"{deploy.path}/down", {"force": force}, lambda _: None)
+    return call.api.act("POST", f"{deploy.path}/down", {"force": force, "by": call.by}, lambda _: None)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
