@@ -28,6 +28,7 @@ from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
 
 NDJSON = "application/x-ndjson"
+_DESCRIPTION = "Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600."
 Act = Callable[[Progress], Coroutine[Any, Any, Any]]
 
 #: Everything but /v1/openapi.json; `platform` hangs on the application's state.
@@ -97,7 +98,7 @@ def create_api(platform: Platform) -> FastAPI:
     application = FastAPI(
         title="Tolv",
         version=__version__,
-        description="Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600.",
+        description=_DESCRIPTION,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -108,6 +109,13 @@ def create_api(platform: Platform) -> FastAPI:
     application.add_exception_handler(RequestValidationError, _tell_invalid)
     application.add_exception_handler(Exception, _tell_defect)
     return application
+
+
+def describe_api() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    application = FastAPI(title="Tolv", version=__version__, description=_DESCRIPTION)
+    application.include_router(api)
+    return application.openapi()
 
 
 # The server itself.
