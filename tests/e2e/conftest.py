@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from machine import Machine
+from e2e.machine import Machine
 
 _numbers = itertools.count(1)
 

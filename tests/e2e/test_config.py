@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from machine import Machine
+from e2e.machine import Machine
 
 VALUES = [
     "hello world",

@@ -6,8 +6,8 @@ import re
 import sys
 
 import pytest
-from load import Load
-from machine import Machine, eventually
+from e2e.load import Load
+from e2e.machine import Machine, eventually
 
 PYTHON = sys.executable
 
@@ -259,7 +259,7 @@ def test_an_apps_destruction_leaves_nothing_of_it(machine: Machine, name: str) -
     assert name not in {one["app"] for one in machine.tolv("apps", "--json").json}
     digest = value["build"].removeprefix("sha256:")
     assert not list(machine.home.glob(f"**/{digest}"))
-    from machine import alive
+    from e2e.machine import alive
 
     assert not alive(pid)
     assert machine.deploy(path)["release"] == "v1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from machine import Machine, eventually
+from e2e.machine import Machine, eventually
 
 PYTHON = sys.executable
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from machine import Machine, alive, eventually
+from e2e.machine import Machine, alive, eventually
 
 PYTHON = sys.executable
 

@@ -8,8 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
-from load import Load
-from machine import Machine, alive, eventually
+from e2e.load import Load
+from e2e.machine import Machine, alive, eventually
 
 PYTHON = sys.executable
 

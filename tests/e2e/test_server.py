@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from load import Load
-from machine import Machine, alive, eventually, kill
+from e2e.load import Load
+from e2e.machine import Machine, alive, eventually, kill
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
