@@ -11,16 +11,17 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tolv.build import image, layers
-from tolv.build.sbom import sbom, write_sbom
 from tolv.build.collect import remove
 from tolv.build.dependency_layers import Installed, dependencies
 from tolv.build.locks import in_use
 from tolv.build.model import Build, Layer
 from tolv.build.oci import Layout
+from tolv.build.sbom import sbom, write_sbom
 from tolv.build.steps import run_step
 from tolv.build.unpack import ensure_layer, furnish, keep_build, runnable, unpack
 from tolv.build.workshop import Workshop, remove_tree, workshop
 from tolv.codebase.export import export, export_worktree
+from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import App, Commit, Source
 from tolv.codebase.reader import read_app
 from tolv.dependencies import detect
@@ -184,7 +185,8 @@ def _publish(
         layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
         notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
     )
-    finished = image.write_image(layout, made, commit.remote, runtimes)
+    title = app.name if app.name in _own_names(root / "app") else None
+    finished = image.write_image(layout, made, title, commit.remote, runtimes)
     bill = write_sbom(layout, finished, runtimes, [package for one in installed for package in one.packages])
     for one in installed:
         if one.layer.prefix.startswith("app/"):
@@ -192,3 +194,9 @@ def _publish(
     keep_build(shop.home, finished, root)
     image.name_image(layout, finished, bill)
     return finished
+
+
+def _own_names(tree: Path) -> set[str]:
+    """What the app calls itself, whatever directory it lies in."""
+    name = read_manifest(tree / "tolv.toml").name
+    return {name} if name else set()

@@ -1,8 +1,9 @@
 """Builds as directories: unpacked once, read-only, and pointed at this machine's interpreter.
 
-`layers/<diff id>/` holds a dependency layer, shared by all builds; `builds/<digest>/` holds the code, in `app`, and what
-it needs of those. Both are made aside and renamed into place, so that what is there is whole; a note of the boot in
-which they were made says whether it can have been lost with the machine's memory, for their files are not synced one by one.
+`layers/<diff id>/` holds a dependency layer, shared by all builds; `builds/<digest>/` holds the code, in `app`, and
+what it needs of those. Both are made aside and renamed into place, so that what is there is whole. Their files are not
+synced one by one: a note of the boot in which they were made says whether a power cut can have taken some, and then
+they are made again from the blobs, which are.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Source:
         """How uv is told to install it into the virtual environment `prefix`."""
         python = str(prefix / "bin" / "python")
         if self.lockfile == "uv.lock":
-            return ["sync", "--locked", "--no-default-groups", "--no-install-project", "--no-editable", "--python", python]
+            return ["sync", "--locked", "--no-default-groups", "--no-install-project", "--no-editable", "-p", python]
         command = ["pip", "install", "--python", python, *self.flags]
         if self.lock is None or self.lock.requirements is None:
             return [*command, "--requirements", self.lockfile or ""]
@@ -121,7 +121,8 @@ def _has_project(tree: Path) -> bool:
             where="pyproject.toml",
             remedy="run `poetry lock` and commit the result",
         )
-    return bool(data.get("project", {}).get("dependencies") or "dependencies" in data.get("project", {}).get("dynamic", ()))
+    project = data.get("project", {})
+    return bool(project.get("dependencies") or "dependencies" in project.get("dynamic", ()))
 
 
 def _digest(*parts: bytes) -> str:
