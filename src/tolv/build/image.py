@@ -25,6 +25,9 @@ LABEL_RUNTIMES = "io.tolv.runtimes"
 _TITLE, _PREFIX = "io.tolv.layer.title", "io.tolv.layer.prefix"
 _APP, _BRANCH, _BILL = "io.tolv.app", "io.tolv.branch", "io.tolv.sbom"
 
+#: `https://host/path`, `ssh://git@host/path`, `git@host:path`; not a path of some machine.
+_REPOSITORY = re.compile(r"(?![./])(?:\w+://)?(?:[^@/]+@)?([\w.-]+\.\w+)(?::\d+)?[:/](.+?)(?:\.git)?/?$")
+
 #: What of a build does not follow from its commit: never part of the image.
 _OUTSIDE = frozenset({"digest", "layers", "app", "branch"})
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
@@ -67,7 +70,7 @@ def read_image(layout: Layout, digest: str) -> tuple[Build, tuple[Runtime, ...]]
         raise PlatformError("this image is not one of Tolv's", where=digest, remedy="build it with `tolv build`")
     diff_ids = config["rootfs"]["diff_ids"]
     layers = [_layer(one, diff) for one, diff in zip(manifest["layers"], diff_ids, strict=True)]
-    names = next((one["annotations"] for one in layout.manifests() if one["digest"] == digest), {})
+    names: Json = next((one["annotations"] for one in layout.manifests() if one["digest"] == digest), {})
     known = {"app": names.get(_APP, "app"), "branch": names.get(_BRANCH), "digest": digest, "layers": []}
     build = build_from_json({**json.loads(labels[LABEL_BUILD]), **known})
     runtimes = tuple(Runtime.from_dict(one) for one in json.loads(labels[LABEL_RUNTIMES]))
@@ -142,10 +145,8 @@ def _labels(build: Build, title: str | None, source: str | None, runtimes: Seque
 
 def _web_address(url: str | None) -> str | None:
     """A repository's URL in the one form that all clones share; None for a path of some machine."""
-    match = re.match(
-        r"(?:https?://|ssh://|git://)?(?:[^@/]+@)?([\w.-]+\.\w+)(?::\d+)?[:/](.+?)(?:\.git)?/?$", url or ""
-    )
-    return f"https://{match.group(1)}/{match.group(2)}" if match and not (url or "").startswith(("/", ".")) else None
+    match = _REPOSITORY.match(url or "")
+    return f"https://{match.group(1)}/{match.group(2)}" if match else None
 
 
 def _image_environment(runtimes: Sequence[Runtime]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from tolv.build.oci import Layout
 from tolv.build.workshop import disk_error, remove_tree
 from tolv.dependencies import language_named
 from tolv.dependencies.model import Language, Runtime
+from tolv.dependencies.node_modules import link_tree
 from tolv.errors import PlatformError
 from tolv.home import Home
 
@@ -84,19 +85,6 @@ def furnish(home: Home, layer: Layer, root: Path) -> None:
         link_tree(shared, place)
     else:
         place.symlink_to(shared)
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """A copy of a directory whose files are hard links."""
-    os.mkdir(target)
-    with os.scandir(source) as found:
-        for entry in found:
-            if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), target / entry.name)
-            elif entry.is_dir():
-                link_tree(Path(entry.path), target / entry.name)
-            else:
-                os.link(entry.path, target / entry.name)
 
 
 def ensure_layer(home: Home, layer: Layer, runtimes: Sequence[Runtime]) -> None:
