@@ -64,9 +64,10 @@ def build(
     with in_use(home), workshop(home, report, cancelled or threading.Event()) as shop:
         layout.make()
         app, root, notes = _export(source, commit, app_name, worktree, shop)
+        _take_out(root / "app", ())
         parts = [_part(one, root, app, shop, layout) for one in detect(root / "app")]
         _run_steps(app, parts, root, shop)
-        _take_out(app, root / "app")
+        _take_out(root / "app", app.build.get("exclude", ()))
         for part in parts:
             part.language.finish(part.plan, root / "app", shop)
         shop.check()
@@ -121,7 +122,7 @@ def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> 
         part.language.enter(part.plan, tree, root / part.plan.prefix, shop)
     ready = runnable("", root, [part.plan.runtime for part in parts])
     for step in steps:
-        run_step(step, root, ready.path, ready.environment, shop)
+        run_step(step, root, ready, [part.plan.key for part in parts], shop)
     for part in parts:
         part.language.leave(part.plan, tree)
 
@@ -135,9 +136,8 @@ def _steps(app: App, parts: Sequence[_Part], tree: Path) -> list[Step]:
     return [Step("build command", ("/bin/sh", "-c", command), remedy)] if command.strip() else []
 
 
-def _take_out(app: App, tree: Path) -> None:
-    """Remove what never enters an image: local config, version control, stale byte code, `[build] exclude`."""
-    globs = tuple(app.build.get("exclude", ()))
+def _take_out(tree: Path, globs: Sequence[str]) -> None:
+    """Remove what never enters an image: local config, version control, stale byte code, and `globs`."""
     for directory, names, files in os.walk(tree):
         below = os.path.relpath(directory, tree)
         for name in list(names):

@@ -57,7 +57,7 @@ def runnable(digest: str, root: Path, runtimes: Sequence[Runtime]) -> Runnable:
         paths, variables = language.environment(runtime, root)
         directories += paths
         values |= variables
-    return Runnable(digest, str(root / "app"), (*directories, *SYSTEM_PATH), values)
+    return Runnable(digest, str(root / "app"), tuple(dict.fromkeys((*directories, *SYSTEM_PATH))), values)
 
 
 def keep_layer(home: Home, layer: Layer, stage: Path) -> None:
