@@ -11,16 +11,17 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tolv.build import image, layers
-from tolv.build.sbom import sbom, write_sbom
 from tolv.build.collect import remove
 from tolv.build.dependency_layers import Installed, dependencies
 from tolv.build.locks import in_use
 from tolv.build.model import Build, Layer
 from tolv.build.oci import Layout
+from tolv.build.sbom import sbom, write_sbom
 from tolv.build.steps import run_step
 from tolv.build.unpack import ensure_layer, furnish, keep_build, runnable, unpack
 from tolv.build.workshop import Workshop, remove_tree, workshop
 from tolv.codebase.export import export, export_worktree
+from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import App, Commit, Source
 from tolv.codebase.reader import read_app
 from tolv.dependencies import detect
@@ -63,9 +64,10 @@ def build(
     with in_use(home), workshop(home, report, cancelled or threading.Event()) as shop:
         layout.make()
         app, root, notes = _export(source, commit, app_name, worktree, shop)
+        _take_out(root / "app", ())
         parts = [_part(one, root, app, shop, layout) for one in detect(root / "app")]
         _run_steps(app, parts, root, shop)
-        _take_out(app, root / "app")
+        _take_out(root / "app", app.build.get("exclude", ()))
         for part in parts:
             part.language.finish(part.plan, root / "app", shop)
         shop.check()
@@ -120,7 +122,7 @@ def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> 
         part.language.enter(part.plan, tree, root / part.plan.prefix, shop)
     ready = runnable("", root, [part.plan.runtime for part in parts])
     for step in steps:
-        run_step(step, root, ready.path, ready.environment, shop)
+        run_step(step, root, ready, [part.plan.key for part in parts], shop)
     for part in parts:
         part.language.leave(part.plan, tree)
 
@@ -134,9 +136,8 @@ def _steps(app: App, parts: Sequence[_Part], tree: Path) -> list[Step]:
     return [Step("build command", ("/bin/sh", "-c", command), remedy)] if command.strip() else []
 
 
-def _take_out(app: App, tree: Path) -> None:
-    """Remove what never enters an image: local config, version control, stale byte code, `[build] exclude`."""
-    globs = tuple(app.build.get("exclude", ()))
+def _take_out(tree: Path, globs: Sequence[str]) -> None:
+    """Remove what never enters an image: local config, version control, stale byte code, and `globs`."""
     for directory, names, files in os.walk(tree):
         below = os.path.relpath(directory, tree)
         for name in list(names):
@@ -184,7 +185,8 @@ def _publish(
         layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
         notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
     )
-    finished = image.write_image(layout, made, commit.remote, runtimes)
+    title = app.name if app.name in _own_names(root / "app") else None
+    finished = image.write_image(layout, made, title, commit.remote, runtimes)
     bill = write_sbom(layout, finished, runtimes, [package for one in installed for package in one.packages])
     for one in installed:
         if one.layer.prefix.startswith("app/"):
@@ -192,3 +194,9 @@ def _publish(
     keep_build(shop.home, finished, root)
     image.name_image(layout, finished, bill)
     return finished
+
+
+def _own_names(tree: Path) -> set[str]:
+    """What the app calls itself, whatever directory it lies in."""
+    name = read_manifest(tree / "tolv.toml").name
+    return {name} if name else set()

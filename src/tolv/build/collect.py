@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from tolv.build import image
 from tolv.build.locks import alone, placing
-from tolv.build.oci import Json, Layout
+from tolv.build.oci import Layout
 from tolv.build.workshop import remove_tree
 from tolv.home import Home
 
@@ -27,27 +27,17 @@ def remove(home: Home, keep: Set[str]) -> list[str]:
     with alone(home) as free:
         if not free:
             return []
-        gone = [one["digest"] for one in layout.manifests() if _is_image(one) and one["digest"] not in keep]
-        layout.change_manifests(lambda manifests: [one for one in manifests if not _about(layout, one, gone)])
+        gone = [one["digest"] for one in layout.manifests() if one["digest"] not in keep]
+        layout.change_manifests(lambda manifests: [one for one in manifests if one["digest"] not in gone])
         _remove_blobs(layout)
         with placing(home):
             _remove_trees(home, layout)
     return gone
 
 
-def _is_image(entry: Json) -> bool:
-    return "artifactType" not in entry
-
-
-def _about(layout: Layout, entry: Json, digests: Iterable[str]) -> bool:
-    """Whether an entry of the index is one of these images, or refers to one."""
-    if _is_image(entry):
-        return entry["digest"] in digests
-    return layout.read_json(entry["digest"])["subject"]["digest"] in digests
-
-
 def _remove_blobs(layout: Layout) -> None:
-    needed = {digest for entry in layout.manifests() for digest in _reach(layout, entry["digest"])}
+    named = [digest for one in layout.manifests() for digest in (one["digest"], image.bill_of(one))]
+    needed = {digest for one in named for digest in _reach(layout, one)}
     for path in (layout.root / "blobs").iterdir():
         if path.is_file():  # what a killed build was writing
             path.unlink()
@@ -64,7 +54,7 @@ def _reach(layout: Layout, digest: str) -> Iterator[str]:
 
 
 def _remove_trees(home: Home, layout: Layout) -> None:
-    kept = [image.read_image(layout, one["digest"])[0] for one in layout.manifests() if _is_image(one)]
+    kept = [image.read_image(layout, one["digest"])[0] for one in layout.manifests()]
     _remove_all_but(home.builds, {one.digest for one in kept})
     _remove_all_but(home.layers, {layer.diff_id for one in kept for layer in one.layers})
 

@@ -6,6 +6,7 @@ The index from key to layer lies in the home's cache: without it a layer is made
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -18,7 +19,6 @@ from tolv.build.oci import Layout, canonical
 from tolv.build.unpack import keep_layer
 from tolv.build.workshop import Workshop
 from tolv.dependencies.model import DependencyPlan, Language, Package
-import hashlib
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tolv.build import oci
+from tolv.build.environment import SYSTEM_PATH
 from tolv.build.model import Build, Layer, build_from_json, build_to_json
 from tolv.build.oci import Json, Layout, descriptor
 from tolv.dependencies import language_named
@@ -21,6 +23,13 @@ LABEL_BUILD = "io.tolv.build"
 LABEL_RUNTIMES = "io.tolv.runtimes"
 
 _TITLE, _PREFIX = "io.tolv.layer.title", "io.tolv.layer.prefix"
+_APP, _BRANCH, _BILL = "io.tolv.app", "io.tolv.branch", "io.tolv.sbom"
+
+#: `https://host/path`, `ssh://git@host/path`, `git@host:path`; not a path of some machine.
+_REPOSITORY = re.compile(r"(?![./])(?:\w+://)?(?:[^@/]+@)?([\w.-]+\.\w+)(?::\d+)?[:/](.+?)(?:\.git)?/?$")
+
+#: What of a build does not follow from its commit: never part of the image.
+_OUTSIDE = frozenset({"digest", "layers", "app", "branch"})
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
@@ -30,15 +39,20 @@ def platform() -> str:
     return f"linux/{_MACHINES.get(machine, machine)}"
 
 
-def write_image(layout: Layout, build: Build, source: str | None, runtimes: Sequence[Runtime]) -> Build:
-    """Write config and manifest of a build whose layers are there; returns it with its digest."""
-    config, config_size = layout.write_json(_config(build, source, runtimes))
+def write_image(
+    layout: Layout, build: Build, title: str | None, source: str | None, runtimes: Sequence[Runtime]
+) -> Build:
+    """Write config and manifest of a build whose layers are there; returns it with its digest.
+
+    `title` is the name that the app gives itself, `source` the URL of its repository.
+    """
+    config, config_size = layout.write_json(_config(build, _labels(build, title, source, runtimes), runtimes))
     manifest = {
         "schemaVersion": 2,
         "mediaType": oci.MANIFEST,
         "config": descriptor(oci.CONFIG, config, config_size),
         "layers": [_layer_descriptor(layer) for layer in build.layers],
-        "annotations": {"org.opencontainers.image.created": _iso(build.created), "io.tolv.app": build.app},
+        "annotations": {"org.opencontainers.image.created": _iso(build.created)},
     }
     digest, _ = layout.write_json(manifest)
     return replace(build, digest=digest)
@@ -56,29 +70,37 @@ def read_image(layout: Layout, digest: str) -> tuple[Build, tuple[Runtime, ...]]
         raise PlatformError("this image is not one of Tolv's", where=digest, remedy="build it with `tolv build`")
     diff_ids = config["rootfs"]["diff_ids"]
     layers = [_layer(one, diff) for one, diff in zip(manifest["layers"], diff_ids, strict=True)]
-    data = json.loads(labels[LABEL_BUILD])
-    build = build_from_json({**data, "digest": digest, "layers": []})
+    names: Json = next((one["annotations"] for one in layout.manifests() if one["digest"] == digest), {})
+    known = {"app": names.get(_APP, "app"), "branch": names.get(_BRANCH), "digest": digest, "layers": []}
+    build = build_from_json({**json.loads(labels[LABEL_BUILD]), **known})
     runtimes = tuple(Runtime.from_dict(one) for one in json.loads(labels[LABEL_RUNTIMES]))
     return replace(build, layers=tuple(layers)), runtimes
 
 
-def name_image(layout: Layout, build: Build, bill: Json) -> None:
-    """Enter a build and its bill of materials into the index: from here on it exists.
+def name_image(layout: Layout, build: Build, bill: str) -> None:
+    """Enter a build into the index: from here on it exists. `bill` is the digest of its bill of materials' manifest.
 
-    The name is app and commit (`guestbook-9f3c1a7e0b5d`); the newest build that may claim it has it.
+    The name is app and commit (`guestbook-9f3c1a7e0b5d`); the newest build that may claim it has it. What does not
+    come from the commit alone (branch, the directory's name) stands here and not in the image, whose digest it would
+    change.
     """
     name = f"{build.app}-{_version(build)}"
-    size = layout.blob(build.digest).stat().st_size
-    entry = descriptor(oci.MANIFEST, build.digest, size, annotations={oci.REF_NAME: name})
+    notes = {oci.REF_NAME: name, _APP: build.app, _BILL: bill} | ({_BRANCH: build.branch} if build.branch else {})
+    entry = descriptor(oci.MANIFEST, build.digest, layout.blob(build.digest).stat().st_size, annotations=notes)
 
     def change(manifests: list[Json]) -> list[Json]:
-        kept = [one for one in manifests if one["digest"] not in (build.digest, bill["digest"])]
+        kept = [one for one in manifests if one["digest"] != build.digest]
         for one in kept:
-            if one.get("annotations", {}).get(oci.REF_NAME) == name:
-                del one["annotations"]
-        return [*kept, entry, bill]
+            if one["annotations"].get(oci.REF_NAME) == name:
+                del one["annotations"][oci.REF_NAME]
+        return [*kept, entry]
 
     layout.change_manifests(change)
+
+
+def bill_of(entry: Json) -> str:
+    """The digest of the bill of materials' manifest of an image that the index names."""
+    return str(entry["annotations"][_BILL])
 
 
 def _version(build: Build) -> str:
@@ -87,13 +109,13 @@ def _version(build: Build) -> str:
     return build.commit[:12]
 
 
-def _config(build: Build, source: str | None, runtimes: Sequence[Runtime]) -> Json:
+def _config(build: Build, labels: dict[str, str], runtimes: Sequence[Runtime]) -> Json:
     system, _, architecture = build.platform.partition("/")
     web = build.process("web")
     config: Json = {
         "Env": [f"{name}={value}" for name, value in sorted(_image_environment(runtimes).items())],
         "WorkingDir": "/app",
-        "Labels": _labels(build, source, runtimes),
+        "Labels": labels,
     }
     if web is not None:
         config["Cmd"] = ["/bin/sh", "-c", web.command]
@@ -107,19 +129,24 @@ def _config(build: Build, source: str | None, runtimes: Sequence[Runtime]) -> Js
     }
 
 
-def _labels(build: Build, source: str | None, runtimes: Sequence[Runtime]) -> dict[str, str]:
-    data = build_to_json(build)
-    del data["digest"], data["layers"]
+def _labels(build: Build, title: str | None, source: str | None, runtimes: Sequence[Runtime]) -> dict[str, str]:
+    data = {name: value for name, value in build_to_json(build).items() if name not in _OUTSIDE}
     labels = {
-        "org.opencontainers.image.title": build.app,
+        "org.opencontainers.image.title": title,
         "org.opencontainers.image.created": _iso(build.created),
         "org.opencontainers.image.revision": build.commit,
-        "org.opencontainers.image.source": source,
+        "org.opencontainers.image.source": _web_address(source),
         "io.tolv.runtime": build.runtime,
         LABEL_BUILD: _json(data),
         LABEL_RUNTIMES: _json([one.to_dict() for one in runtimes]),
     }
     return {name: value for name, value in labels.items() if value is not None}
+
+
+def _web_address(url: str | None) -> str | None:
+    """A repository's URL in the one form that all clones share; None for a path of some machine."""
+    match = _REPOSITORY.match(url or "")
+    return f"https://{match.group(1)}/{match.group(2)}" if match else None
 
 
 def _image_environment(runtimes: Sequence[Runtime]) -> dict[str, str]:
@@ -130,8 +157,7 @@ def _image_environment(runtimes: Sequence[Runtime]) -> dict[str, str]:
             paths, variables = language.environment(runtime, Path("/"), image=True)
             directories += paths
             values |= variables
-    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {"PATH": ":".join([*directories, system]), **values}
+    return {"PATH": ":".join([*directories, *SYSTEM_PATH]), **values}
 
 
 def _layer_descriptor(layer: Layer) -> Json:

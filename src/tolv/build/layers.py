@@ -111,13 +111,8 @@ def pack(found: Iterator[Entry], time: int, out: HashingWriter) -> None:
 
 def _pack_file(entry: Entry, time: int, out: HashingWriter) -> None:
     info = _header(entry, time)
-    if entry.content is not None:
-        file: BinaryIO = io.BytesIO(entry.content)
-        info.size = len(entry.content)
-    else:
-        file = open(entry.path, "rb", buffering=0)
-        info.size = os.fstat(file.fileno()).st_size
-    with file:
+    with io.BytesIO(entry.content) if entry.content is not None else open(entry.path, "rb", buffering=0) as file:
+        info.size = len(entry.content) if entry.content is not None else os.fstat(file.fileno()).st_size
         header = info.tobuf(tarfile.PAX_FORMAT)
         if info.size <= _CHUNK:
             out.write(header + _read(file, info.size, entry.path) + bytes(-info.size % tarfile.BLOCKSIZE))
@@ -131,7 +126,7 @@ def _pack_file(entry: Entry, time: int, out: HashingWriter) -> None:
         out.write(bytes(-info.size % tarfile.BLOCKSIZE))
 
 
-def _read(file: BinaryIO, size: int, path: str) -> bytes:
+def _read(file: io.BytesIO | io.FileIO, size: int, path: str) -> bytes:
     data = file.read(size)
     if len(data) != size:
         raise PlatformError("a file changed while it was packed", where=path, remedy="build again")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tolv.build import oci
+from tolv.build.image import bill_of
 from tolv.build.model import Build
 from tolv.build.oci import Json, Layout, descriptor
 from tolv.dependencies.model import Package, Runtime
@@ -27,20 +28,19 @@ def sbom(home: Home, digest: str) -> dict[str, Any]:
     """
     layout = Layout(home.images)
     layout.read_json(digest)
-    for entry in layout.manifests():
-        if entry.get("artifactType") == MEDIA_TYPE:
-            manifest = layout.read_json(entry["digest"])
-            if manifest["subject"]["digest"] == digest:
-                return layout.read_json(manifest["layers"][0]["digest"])
-    raise UsageError(f"{digest} has no bill of materials", remedy="build its commit again")
+    entry = next((one for one in layout.manifests() if one["digest"] == digest), None)
+    if entry is None:
+        raise UsageError(f"there is no build {digest}", remedy="`tolv releases` lists what there is")
+    manifest = layout.read_json(bill_of(entry))
+    return layout.read_json(manifest["layers"][0]["digest"])
 
 
-def write_sbom(layout: Layout, build: Build, runtimes: Sequence[Runtime], packages: Iterable[Package]) -> Json:
-    """Write the bill and the manifest that ties it to the image; returns the latter's descriptor for the index."""
+def write_sbom(layout: Layout, build: Build, runtimes: Sequence[Runtime], packages: Iterable[Package]) -> str:
+    """Write the bill and the manifest that ties it to the image; returns the latter's digest."""
     empty, empty_size = layout.write_json({})
     bill, bill_size = layout.write_json(_document(build, runtimes, packages))
     subject = descriptor(oci.MANIFEST, build.digest, layout.blob(build.digest).stat().st_size)
-    manifest, size = layout.write_json(
+    manifest, _ = layout.write_json(
         {
             "schemaVersion": 2,
             "mediaType": oci.MANIFEST,
@@ -50,7 +50,7 @@ def write_sbom(layout: Layout, build: Build, runtimes: Sequence[Runtime], packag
             "subject": subject,
         }
     )
-    return descriptor(oci.MANIFEST, manifest, size, artifactType=MEDIA_TYPE)
+    return manifest
 
 
 def _document(build: Build, runtimes: Sequence[Runtime], packages: Iterable[Package]) -> Json:

@@ -1,8 +1,9 @@
 """Builds as directories: unpacked once, read-only, and pointed at this machine's interpreter.
 
-`layers/<diff id>/` holds a dependency layer, shared by all builds; `builds/<digest>/` holds the code, in `app`, and what
-it needs of those. Both are made aside and renamed into place, so that what is there is whole; a note of the boot in
-which they were made says whether it can have been lost with the machine's memory, for their files are not synced one by one.
+`layers/<diff id>/` holds a dependency layer, shared by all builds; `builds/<digest>/` holds the code, in `app`, and
+what it needs of those. Both are made aside and renamed into place, so that what is there is whole. Their files are not
+synced one by one: a note of the boot in which they were made says whether a power cut can have taken some, and then
+they are made again from the blobs, which are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tolv.build.oci import Layout
 from tolv.build.workshop import disk_error, remove_tree
 from tolv.dependencies import language_named
 from tolv.dependencies.model import Language, Runtime
+from tolv.dependencies.node_modules import link_tree
 from tolv.errors import PlatformError
 from tolv.home import Home
 
@@ -55,7 +57,7 @@ def runnable(digest: str, root: Path, runtimes: Sequence[Runtime]) -> Runnable:
         paths, variables = language.environment(runtime, root)
         directories += paths
         values |= variables
-    return Runnable(digest, str(root / "app"), (*directories, *SYSTEM_PATH), values)
+    return Runnable(digest, str(root / "app"), tuple(dict.fromkeys((*directories, *SYSTEM_PATH))), values)
 
 
 def keep_layer(home: Home, layer: Layer, stage: Path) -> None:
@@ -83,19 +85,6 @@ def furnish(home: Home, layer: Layer, root: Path) -> None:
         link_tree(shared, place)
     else:
         place.symlink_to(shared)
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """A copy of a directory whose files are hard links."""
-    os.mkdir(target)
-    with os.scandir(source) as found:
-        for entry in found:
-            if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), target / entry.name)
-            elif entry.is_dir():
-                link_tree(Path(entry.path), target / entry.name)
-            else:
-                os.link(entry.path, target / entry.name)
 
 
 def ensure_layer(home: Home, layer: Layer, runtimes: Sequence[Runtime]) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tolv.build.environment import clean_environment
-from tolv.errors import AppError, PlatformError
+from tolv.errors import AppError, PlatformError, TolvError
 from tolv.home import Home
 
 #: A tool that takes longer than this (seconds) is stuck.
@@ -165,7 +165,7 @@ def last_lines(text: str, count: int = LAST_LINES) -> str:
     return _CREDENTIALS.sub("***@", "\n".join(lines[-count:]))
 
 
-def _failed(failure: str, argv: Sequence[str], status: int, output: str, remedy: str | None) -> AppError | PlatformError:
+def _failed(failure: str, argv: Sequence[str], status: int, output: str, remedy: str | None) -> TolvError:
     if "No space left on device" in output or "os error 28" in output or "ENOSPC" in output:
         return PlatformError(f"{failure}: no space left on the disk", remedy=_MAKE_ROOM)
     how = f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"

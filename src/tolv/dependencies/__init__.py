@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tolv.dependencies.model import Language
+from tolv.dependencies.node import NodeJs
 from tolv.dependencies.python import Python
 
 #: Every language that Tolv knows, in the order in which a build names its runtime.
-LANGUAGES: tuple[Language, ...] = (Python(),)
+LANGUAGES: tuple[Language, ...] = (Python(), NodeJs())
 
 
 def detect(tree: Path) -> tuple[Language, ...]:

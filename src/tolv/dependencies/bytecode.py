@@ -6,7 +6,6 @@ writes no path of this machine, checks nothing by time (`unchecked-hash`), and d
 before: version 2 of `marshal` writes no references, whose presence follows reference counts.
 """
 
-import _imp
 import importlib.util
 import json
 import marshal
@@ -14,7 +13,7 @@ import os
 import sys
 
 
-def compile_file(path, shown):
+def compile_file(path: str, shown: str) -> None:
     """Write the byte code of `path` beside it; a file that is no Python of this version is left alone."""
     try:
         with open(path, "rb") as file:
@@ -23,14 +22,14 @@ def compile_file(path, shown):
     except (SyntaxError, ValueError, UnicodeDecodeError, RecursionError):
         return
     header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
-    data = header + _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, source) + marshal.dumps(code, 2)
+    data = header + importlib.util.source_hash(source) + marshal.dumps(code, 2)
     target = importlib.util.cache_from_source(path, optimization="")
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         file.write(data)
 
 
-def main():
+def main() -> None:
     """Compile what standard input lists."""
     sys.dont_write_bytecode = True
     import warnings

@@ -100,7 +100,6 @@ class Context(Protocol):
         failure: str,
         remedy: str | None = None,
         environment: Mapping[str, str] | None = None,
-        input: str | None = None,
     ) -> str:
         """Run a tool to its end in the clean environment; returns what it wrote to standard output.
 
@@ -156,7 +155,9 @@ class Language(Protocol):
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         """Whether the interpreter that `attach` chose is still there."""
 
-    def environment(self, runtime: Runtime, root: Path, *, image: bool = False) -> tuple[tuple[str, ...], dict[str, str]]:
+    def environment(
+        self, runtime: Runtime, root: Path, *, image: bool = False
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
         """`PATH` directories and variables for a build whose `app` and `opt` lie in `root`.
 
         With `image` they are those of the image, where `root` is `/`; else this machine's.

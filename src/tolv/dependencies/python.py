@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tolv.dependencies import python_defaults, python_runtime, python_venv
+from tolv.dependencies import python_defaults, python_project, python_runtime, python_venv
 from tolv.dependencies.model import Context, DependencyPlan, Package, Runtime, Step
-from tolv.dependencies.python_code import SCRIPTS, compile_code
+from tolv.dependencies.python_code import compile_code
 from tolv.dependencies.python_sources import read_source
 
 PREFIX = "opt/venv"
@@ -38,6 +38,8 @@ class Python:
         source = read_source(tree)
         interpreter, note = python_runtime.choose(tree, wanted.get("python"), source.misfits)
         details = {"path": os.pathsep.join(python_defaults.import_roots(tree))}
+        if python_project.has_metadata(tree):
+            details["metadata"] = python_project.METADATA
         key = {
             "language": self.name,
             "format": _FORMAT,
@@ -67,9 +69,8 @@ class Python:
 
     def build_steps(self, tree: Path, plan: DependencyPlan) -> tuple[Step, ...]:
         """Django's `collectstatic`, as on Heroku: when there is a `manage.py` and static files are configured."""
-        if "django" not in read_source(tree).names or not (tree / "manage.py").is_file():
-            return ()
-        if not python_defaults.uses_static_files(tree):
+        django = "django" in read_source(tree).names and (tree / "manage.py").is_file()
+        if not django or "DISABLE_COLLECTSTATIC" in os.environ or not python_defaults.uses_static_files(tree):
             return ()
         return (
             Step(
@@ -89,6 +90,8 @@ class Python:
 
     def finish(self, plan: DependencyPlan, tree: Path, context: Context) -> None:
         """Byte code for the app's own files, since nobody can write it once the release is read-only."""
+        if "metadata" in plan.runtime.details:
+            python_project.write_metadata(tree)
         compile_code(plan, tree, context)
 
     def portable(self, runtime: Runtime, prefix: Path) -> Mapping[str, str | bytes]:
@@ -108,5 +111,9 @@ class Python:
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         """The virtual environment first; `PYTHONPATH` as on Heroku, with the roots that the app imports from."""
         app = root / "app"
-        roots = [str(app / one) if one else str(app) for one in runtime.details.get("path", "").split(os.pathsep)]
-        return (str(root / PREFIX / "bin"), str(app / SCRIPTS)), {"PYTHONPATH": os.pathsep.join(roots)}
+        roots = [str(app / one) for one in runtime.details.get("path", "").split(os.pathsep)]
+        paths = [str(root / PREFIX / "bin")]
+        if metadata := runtime.details.get("metadata"):
+            roots.append(str(app / metadata))
+            paths.append(str(app / python_project.SCRIPTS))
+        return tuple(paths), {"PYTHONPATH": os.pathsep.join(roots)}

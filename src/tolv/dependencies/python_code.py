@@ -11,9 +11,6 @@ from tolv.dependencies.model import Context, DependencyPlan
 from tolv.dependencies.python_runtime import Interpreter
 from tolv.dependencies.python_venv import compile_bytecode, python_files
 
-#: Where the app's own console scripts lie, relative to its root.
-SCRIPTS = ".tolv/bin"
-
 
 def compile_code(plan: DependencyPlan, tree: Path, context: Context) -> None:
     """Byte code for every Python file of the tree, from the cache where the same file was compiled before."""

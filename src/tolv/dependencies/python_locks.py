@@ -52,7 +52,7 @@ def wheel_fits(filename: str, minor: str) -> bool:
 def read_uv(path: Path) -> Lock:
     """`uv.lock`: uv installs from it, we only look at it."""
     packages = _parsed(path).get("package", [])
-    others = [one for one in packages if not {"virtual", "editable"} & one.get("source", {}).keys() or not _is_root(one)]
+    others = [one for one in packages if not _is_root(one)]
     wheels = [[_basename(wheel) for wheel in one.get("wheels", ())] for one in others]
     local = any({"virtual", "editable", "directory", "path"} & one.get("source", {}).keys() for one in others)
     return Lock(_names(others), None, local, _some(wheels))
@@ -299,12 +299,14 @@ def _version_of(wish: Any) -> str:
 
 
 def _is_root(package: Json) -> bool:
-    source = package["source"]
-    return (source.get("virtual") or source.get("editable")) == "."
+    """Whether uv locked the project itself."""
+    source = package.get("source", {})
+    return "." in (source.get("virtual"), source.get("editable"))
 
 
 def _basename(wheel: Json) -> str:
-    return str(wheel.get("filename") or wheel.get("name") or wheel.get("url") or wheel.get("path") or "").rpartition("/")[2]
+    places = (str(wheel[key]) for key in ("filename", "name", "url", "path") if wheel.get(key))
+    return next(places, "").rpartition("/")[2]
 
 
 def _names(packages: Iterable[Json]) -> frozenset[str]:

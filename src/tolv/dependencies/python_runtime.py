@@ -211,9 +211,7 @@ def _toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path.name} is no valid TOML: {error}", where=path.name, remedy="correct the file"
-        ) from None
+        raise UsageError(f"{path.name} is no valid TOML: {error}", where=path.name, remedy="correct the file") from None
 
 
 read_toml = _toml

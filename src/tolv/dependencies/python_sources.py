@@ -39,7 +39,7 @@ class Source:
         """How uv is told to install it into the virtual environment `prefix`."""
         python = str(prefix / "bin" / "python")
         if self.lockfile == "uv.lock":
-            return ["sync", "--locked", "--no-default-groups", "--no-install-project", "--no-editable", "--python", python]
+            return ["sync", "--locked", "--no-default-groups", "--no-install-project", "--no-editable", "-p", python]
         command = ["pip", "install", "--python", python, *self.flags]
         if self.lock is None or self.lock.requirements is None:
             return [*command, "--requirements", self.lockfile or ""]
@@ -84,7 +84,7 @@ def _locked(tree: Path, name: str, lock: Lock) -> Source:
     if not lock.local:
         return Source(name, _digest(*content), lock.names, lock=lock)
     note = f"{name} names paths of this tree: its dependencies are installed again when any file changes"
-    return Source(name, _digest(*content, _tree_digest(tree)), lock.names, (note,), lock, ("--no-editable",))
+    return Source(name, _digest(*content, tree_digest(tree)), lock.names, (note,), lock, ("--no-editable",))
 
 
 def _requirements(tree: Path) -> Source:
@@ -97,7 +97,7 @@ def _requirements(tree: Path) -> Source:
         notes.append("requirements.txt names paths of this tree: it is installed again when any file changes")
     return Source(
         "requirements.txt",
-        _digest(found.digest.encode(), _tree_digest(tree) if found.local else b""),
+        _digest(found.digest.encode(), tree_digest(tree) if found.local else b""),
         found.names,
         tuple(notes),
         flags=(*(("--require-hashes",) if found.hashed else ()), *(("--no-editable",) if found.local else ())),
@@ -110,7 +110,7 @@ def _unlocked(tree: Path, name: str, remedy: str) -> Source:
     note = f"nothing is locked: {name} alone decides, and the next build may differ; {remedy}"
     content = (tree / name).read_bytes()
     dynamic = name == "setup.py" or "dependencies" in project.get("dynamic", ())
-    return Source(name, _digest(content, _tree_digest(tree) if dynamic else b""), names, (note,))
+    return Source(name, _digest(content, tree_digest(tree) if dynamic else b""), names, (note,))
 
 
 def _has_project(tree: Path) -> bool:
@@ -121,14 +121,15 @@ def _has_project(tree: Path) -> bool:
             where="pyproject.toml",
             remedy="run `poetry lock` and commit the result",
         )
-    return bool(data.get("project", {}).get("dependencies") or "dependencies" in data.get("project", {}).get("dynamic", ()))
+    project = data.get("project", {})
+    return bool(project.get("dependencies") or "dependencies" in project.get("dynamic", ()))
 
 
 def _digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(hashlib.sha256(one).digest() for one in parts)).hexdigest()
 
 
-def _tree_digest(tree: Path) -> bytes:
+def tree_digest(tree: Path) -> bytes:
     """Of every file's path and content, for installations that take in the tree itself."""
     digest = hashlib.sha256()
     for path in sorted(one for one in tree.rglob("*") if one.is_file() and not one.is_symlink()):

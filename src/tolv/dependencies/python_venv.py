@@ -99,21 +99,20 @@ def _package(info: Path) -> Package:
     return Package(name, version, f"pkg:pypi/{name}@{version}", metadata["License-Expression"] or None)
 
 
-def compile_bytecode(
-    interpreter: Interpreter, files: Sequence[Path], root: Path, shown: str, context: Context
-) -> None:
+def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path, shown: str, context: Context) -> None:
     """Compile `files` on as many processors as there are; `shown` stands for `root` in what is written."""
     workers = max(1, min(os.cpu_count() or 1, len(files) // 16))
     script = str(Path(__file__).with_name("bytecode.py"))
-    running = []
+    running: list[subprocess.Popen[bytes]] = []
     for index in range(workers):
         task = {"root": str(root), "shown": shown, "files": [str(one) for one in files[index::workers]]}
         path = context.scratch / f"bytecode-{index}.json"
         path.write_text(json.dumps(task))
         with path.open() as stdin:
-            command = [interpreter.executable, "-S", "-s", script]
+            command = [str(interpreter.executable), "-S", "-s", script]
             running.append(subprocess.Popen(command, stdin=stdin, env={"PYTHONHASHSEED": "0"}))
-    if any([process.wait() for process in running]):
+    statuses = [process.wait() for process in running]
+    if any(statuses):
         raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
 
 
