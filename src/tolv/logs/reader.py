@@ -78,7 +78,7 @@ async def follow(
     last: int | None = 0,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[LogLine]:
-    """First what is there (`last` lines of it; None: all), then what comes, until `stop` is set; no gap between the two.
+    """First what is there (`last` lines of it; None: all), then what comes, until `stop` is set; no gap in between.
 
     Files of new processes and releases are taken up as they appear. A line without an end is held until it has one, or
     for a second.
@@ -93,17 +93,20 @@ async def follow(
         for line in batch:
             yield line
     with DirectoryWatch(deploy_logs(logs, app, environment)) as watch:
+        names: set[str] | None = None
         while stop is None or not stop.is_set():
-            for stream in find_streams(logs, app, environment):
-                if stream not in tails and selection.admits(stream):
-                    tails[stream] = _Tail(stream, 0)
-            lines, more = await asyncio.to_thread(_gather, list(tails.values()))
+            if names is None or not names <= {stream.path.name for stream in tails}:
+                for stream in find_streams(logs, app, environment):
+                    if stream not in tails and selection.admits(stream):
+                        tails[stream] = _Tail(stream, 0)
+            due = [tail for tail in tails.values() if names is None or tail.held or tail.stream.path.name in names]
+            lines, more = await asyncio.to_thread(_gather, due)
             for line in lines:
                 if selection.accepts(line):
                     yield line
             if not more:
                 held = any(tail.held for tail in tails.values())
-                await watch.changed(_PARTIAL / 4 if held else _SWEEP, stop)
+                names = await watch.changed(_PARTIAL / 4 if held else _SWEEP, stop)
 
 
 def _read(ends: dict[LogStream, int], selection: Selection, last: int | None) -> Iterator[LogLine]:
@@ -189,6 +192,9 @@ class _Tail:
     def advance(self) -> tuple[list[LogLine], bool]:
         """New lines, a bounded number of them, and whether there are more."""
         size = self.stream.size()
+        if size <= self.position:
+            self.held = False
+            return [], False
         end = min(size, self.position + 8 * BLOCK)
         lines = []
         # A cut-off end is a partial line only where the file ends too.

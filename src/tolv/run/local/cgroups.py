@@ -1,7 +1,7 @@
 """A control group (version 2) per process tree, where one can be made: the kernel lists its members and kills them all.
 
 Without one everything works as well, through `/proc` (see `tree`); with one nothing escapes, not even a process that
-wipes its environment, changes session and closes its output before anyone looks.
+wipes its environment, changes session and closes its output before anyone looks. `TOLV_CGROUPS=off` does without.
 """
 
 from __future__ import annotations
@@ -34,23 +34,8 @@ class Groups:
     """The groups of one home's processes, `<base>/<process id>`. `base` is None where none can be made."""
 
     def __init__(self, name: str) -> None:
-        own = own_directory()
-        self.base = f"{own}/tolv-{name}" if own and self._usable(own, f"tolv-{name}") else None
-
-    @staticmethod
-    def _usable(own: str, name: str) -> bool:
-        # To move a process one must be able to write the list of the group that it leaves, too.
-        if not os.access(f"{own}/cgroup.procs", os.W_OK):
-            return False
-        try:
-            os.makedirs(f"{own}/{name}", exist_ok=True)
-        except OSError:
-            return False
-        for directory in (own, f"{own}/{name}"):
-            for controller in _CONTROLLERS:
-                # Refused where the group itself holds processes, or the controller belongs to version 1: rlimits then.
-                _write(f"{directory}/cgroup.subtree_control", f"+{controller}")
-        return os.path.exists(f"{own}/{name}/cgroup.procs")
+        own = None if os.environ.get("TOLV_CGROUPS") == "off" else own_directory()
+        self.base = f"{own}/tolv-{name}" if own and _is_usable(own) else None
 
     def make(self, id: str, limits: dict[str, int | None]) -> str | None:
         """A group for a new process, with its limits where the controllers are there; None if there can be none."""
@@ -58,15 +43,24 @@ class Groups:
             return None
         path = f"{self.base}/{id}"
         try:
-            os.mkdir(path)
+            os.makedirs(path)
         except OSError:
             return None
+        for directory in (os.path.dirname(self.base), self.base):
+            for controller in _CONTROLLERS:
+                # Refused where the group itself holds processes, or the controller belongs to version 1: rlimits then.
+                _write(f"{directory}/cgroup.subtree_control", f"+{controller}")
         if limits.get("memory") and _write(f"{path}/memory.max", str(limits["memory"])):
             _write(f"{path}/memory.swap.max", "0")
             _write(f"{path}/memory.oom.group", "0")
         if limits.get("processes"):
             _write(f"{path}/pids.max", str(limits["processes"]))
         return path
+
+
+def _is_usable(own: str) -> bool:
+    """Whether groups can be made below `own` and processes moved there: one must be able to write both."""
+    return os.access(own, os.W_OK | os.X_OK) and os.access(f"{own}/cgroup.procs", os.W_OK)
 
 
 def members(path: str) -> list[int]:
@@ -90,6 +84,8 @@ def remove(path: str) -> None:
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
         if not os.path.exists(path):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(path))  # of the home, unless there are others
             return
         time.sleep(0.001)
 

@@ -47,7 +47,8 @@ class Keeper:
     def __init__(self, loop: Loop, root: str) -> None:
         self._loop = loop
         self._root = root
-        self._groups = Groups(hashlib.sha256(root.encode(errors="surrogateescape")).hexdigest()[:12])
+        self._home = home_name(root)
+        self._groups = Groups(self._home)
         self._life = Lifecycle(loop, self._announce)
         self._prepared: dict[str, Request] = {}
         self._connections: set[Connection] = set()
@@ -57,7 +58,7 @@ class Keeper:
         """Take up what a keeper before this one has left."""
         for name in sorted(os.listdir(f"{self._root}/processes")):
             directory = f"{self._root}/processes/{name}"
-            process = adopt(directory)
+            process = adopt(directory, self._home)
             if process is None:
                 records.remove_directory(directory)
                 continue
@@ -159,7 +160,7 @@ class Keeper:
             raise Refused("an id has letters, digits, '.', '_' and '-', and names the temporary directory, too")
         if spec["id"] in self._life.processes or spec["id"] in self._prepared:
             raise Refused(f"there is a process {spec['id']} already", "exists")
-        return KeptProcess(f"{self._root}/processes/{spec['id']}", spec)
+        return KeptProcess(f"{self._root}/processes/{spec['id']}", spec, self._home)
 
     def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
         process.start(env, descriptors, self._groups)
@@ -217,6 +218,11 @@ class Keeper:
         if process is None:
             raise Refused(f"there is no process {request['process']}", "unknown")
         return process
+
+
+def home_name(root: str) -> str:
+    """A short name for the home whose keeper's directory is `root`, different for each on this machine."""
+    return hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
 
 
 def serve(home: str, ready: int | None = None) -> int:

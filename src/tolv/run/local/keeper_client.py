@@ -29,7 +29,7 @@ ANSWER_DEADLINE = 60.0
 _KEEPER = Path(__file__).with_name("keeper.py")
 _TAKEN = 4
 #: All that the keeper gets of the environment of whoever starts it.
-_PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TOLV_PROCESS_ID")
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TOLV_PROCESS_ID", "TOLV_CGROUPS")
 #: The longest line that the keeper sends (`list` of thousands of processes).
 _LINE_LIMIT = 64 << 20
 

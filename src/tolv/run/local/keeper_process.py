@@ -33,13 +33,14 @@ _LOWEST = 10
 
 
 class KeptProcess:
-    """A process and what the keeper knows of it."""
+    """A process and what the keeper knows of it. `home` names the keeper's home in the cookie."""
 
-    def __init__(self, directory: str, spec: dict[str, Any]) -> None:
+    def __init__(self, directory: str, spec: dict[str, Any], home: str) -> None:
         self.directory = directory
         self.spec = spec
         self.id: str = spec["id"]
-        self.tree = Tracked(self.id, None, session_is_ours=True)
+        self.cookie = f"{self.id}@{home}"
+        self.tree = Tracked(self.id, self.cookie, None, session_is_ours=True)
         self.pid: int | None = None
         self.handle: int | None = None
         """A pidfd of the leader while it lives."""
@@ -118,7 +119,7 @@ class KeptProcess:
                 sys.executable,
                 [sys.executable, "-I", "-S", _LAUNCHER],
                 # The cookie from the first moment on: a launcher whose keeper has died is found, too.
-                {COOKIE: self.id},
+                {COOKIE: self.cookie},
                 file_actions=actions,
             )
             self.child = True
@@ -148,19 +149,19 @@ class KeptProcess:
             **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
             "attached": attached,
             "cgroup": self.cgroup,
-            "env": {**env, COOKIE: self.id},
+            "env": {**env, COOKIE: self.cookie},
         }
 
     def _fifo(self, stream: str) -> str:
         return f"{self.directory}/{stream[3:]}.fifo"
 
 
-def adopt(directory: str) -> KeptProcess | None:
+def adopt(directory: str, home: str) -> KeptProcess | None:
     """The process whose records lie in `directory`, as it is now; None if its start had not got as far as a record."""
     spec = records.read(f"{directory}/spec.json")
     if spec is None:
         return None
-    process = KeptProcess(directory, spec)
+    process = KeptProcess(directory, spec, home)
     started = records.read(f"{directory}/started.json")
     process.exit = records.read(f"{directory}/exit.json")
     process.tree.session_is_ours = False

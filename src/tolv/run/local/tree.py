@@ -1,8 +1,8 @@
 """Finds every process of a tree, wherever it has gone, and signals it.
 
 Where a cgroup holds the tree the kernel knows it. Elsewhere a process belongs to a tree by any of these signs:
-it carries the cookie (`TOLV_PROCESS_ID=<id>` in the environment that it was started with), it is in the leader's
-session or group, it descends from a member, it was seen as a member before, or it holds the tree's log pipe open.
+it carries the cookie (`TOLV_PROCESS_ID=<id>@<home>` in the environment that it was started with), it is in the
+leader's session or group, it descends from a member, it was seen as a member before, or it holds the log pipe open.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ class Proc:
 class Tracked:
     """What identifies one tree for the search."""
 
-    __slots__ = ("id", "pid", "pipes", "seen", "session_is_ours")
+    __slots__ = ("cookie", "id", "pid", "pipes", "seen", "session_is_ours")
 
-    def __init__(self, id: str, pid: int | None, session_is_ours: bool) -> None:
+    def __init__(self, id: str, cookie: str, pid: int | None, session_is_ours: bool) -> None:
         self.id = id
+        self.cookie = cookie
+        """Names the home too: another keeper's process may have the same id."""
         self.pid = pid
         self.session_is_ours = session_is_ours
         """False when nobody watched the leader end: its number may have become another session's since."""
@@ -79,6 +81,7 @@ def find_members(table: Table, trees: Iterable[Tracked]) -> dict[str, list[Proc]
     """The living members of each tree; each tree remembers them."""
     wanted = {tree.id: tree for tree in trees}
     leaders = {tree.pid: tree for tree in wanted.values() if tree.pid and tree.session_is_ours}
+    cookies = {tree.cookie: tree for tree in wanted.values()}
     seen = {item: tree for tree in wanted.values() for item in tree.seen.items()}
     owners: dict[int, Tracked | None] = {os.getpid(): None}
 
@@ -92,7 +95,7 @@ def find_members(table: Table, trees: Iterable[Tracked]) -> dict[str, list[Proc]
                 seen.get((entry.pid, entry.started))
                 or leaders.get(entry.session)
                 or leaders.get(entry.group)
-                or wanted.get(read_cookie(entry.pid) or "")
+                or cookies.get(read_cookie(entry.pid) or "")
             )
             if tree is not None or entry.parent not in table:
                 break
@@ -138,7 +141,7 @@ def send_group(group: int, number: int) -> None:
 
 
 def read_cookie(pid: int) -> str | None:
-    """The process id that Tolv marked `pid` with, or None."""
+    """The cookie of `pid`, or None."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
             environment = b"\0" + file.readall()
