@@ -271,7 +271,7 @@ class ClientConnection(asyncio.Protocol):
             self._buffer = buffer[2:]
             return True
         if end < 4:
-            if has_bare_newline(buffer[max(0, seen - 1) :]):
+            if has_bare_newline(buffer, seen):
                 raise BadMessage(400, "a line of the head ends without CR LF")
             if len(buffer) > limits.head_bytes:
                 raise BadMessage(431, "the request's head is too long")
