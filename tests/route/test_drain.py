@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 
 import pytest
 from websockets.asyncio.client import connect
@@ -42,12 +44,17 @@ async def test_a_drain_ends_with_the_last_byte_of_the_last_response(stage) -> No
 
 
 async def test_a_drain_counts_requests_whose_connection_is_not_there_yet(stage) -> None:
-    old = Upstream("far", "203.0.113.1", 9, "v1", "web.1")  # never answers
-    stage.route(old)
-    side = await stage.client()
-    await side.send(GET)
-    await stage.until(lambda: stage.switchboard.stats()["upstreams"]["far"]["in_flight"] == 1)
-    assert await stage.switchboard.drain(["far"], 0.0) == {"far": 1}
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # nobody accepts, so that a further connection is not even established
+            one = sockets.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        stage.route(Upstream("far", "127.0.0.1", full.getsockname()[1], "v1", "web.1"))
+        side = await stage.client()
+        await side.send(GET)
+        await stage.until(lambda: stage.switchboard.stats()["upstreams"]["far"]["in_flight"] == 1)
+        assert await stage.switchboard.drain(["far"], 0.0) == {"far": 1}
 
 
 async def test_a_drain_tells_what_is_left_at_its_deadline_and_cut_ends_it(stage) -> None:
@@ -128,7 +135,7 @@ async def test_nothing_is_lost_while_the_table_changes_all_the_time(stage) -> No
 
     loads = [asyncio.create_task(load(b"/slow" if number % 4 == 0 else b"/")) for number in range(16)]
     try:
-        for _ in range(60):
+        for _ in range(25):
             new = [await stage.app(), await stage.app(slow)]
             stage.route(*new)
             assert set((await stage.switchboard.drain([app.upstream.id for app in apps], 10.0)).values()) == {0}
@@ -195,39 +202,48 @@ async def test_a_drain_tells_websockets_on_both_sides_to_go_away(stage) -> None:
         assert await echo.closes.get() == 1001
 
 
-async def test_a_drain_ends_a_websocket_between_two_messages_not_within_one(stage) -> None:
-    class Stream(Echo):
-        async def __call__(self, socket) -> None:
-            try:
-                while True:
-                    await socket.send(b"z" * 300_000)
-            except ConnectionClosed:
-                self.closes.put_nowait(socket.close_code)
+UPGRADE = b"GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-    upstream, server = await websocket_app(stage, Stream())
-    stage.route(upstream)
-    async with server, websocket(stage) as socket:
-        await socket.recv()
-        stage.route()
-        draining = asyncio.create_task(stage.switchboard.drain(["ws"], 20.0))
-        with pytest.raises(ConnectionClosed):
-            while True:
-                assert await socket.recv() == b"z" * 300_000
-        assert socket.close_code == 1001
-        assert await draining == {"ws": 0}
+
+async def test_a_websocket_is_told_between_two_frames_not_within_one(stage) -> None:
+    go_on = asyncio.Event()
+    frame = b"\x82\x7e\x01\x00" + b"z" * 256
+
+    async def stream(side) -> None:
+        await side.head()
+        await side.send(SWITCHING + frame + frame[:100])
+        await go_on.wait()
+        await side.send(frame[100:] + frame)
+        assert await side.exactly(8)
+
+    app = await stage.app(stream)
+    stage.route(app)
+    side = await stage.client()
+    await side.send(UPGRADE)
+    await side.head()
+    assert await side.exactly(360) == frame + frame[:100]
+    draining = asyncio.create_task(stage.switchboard.drain([app.upstream.id], 20.0))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await side.exactly(160) == frame[100:]
+    assert await side.exactly(4) == b"\x88\x02\x03\xe9"
+    await side.send(b"\x88\x80\x00\x00\x00\x00")
+    assert await side.rest() == b""
+    assert await draining == {app.upstream.id: 0}
 
 
 @pytest.mark.parametrize("limits", [Limits(close_handshake=0.2)])
 async def test_a_websocket_that_ignores_close_is_cut(stage) -> None:
     async def deaf(side) -> None:
         await side.head()
-        await side.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await side.send(SWITCHING)
         await side.rest()
 
     app = await stage.app(deaf)
     stage.route(app)
     side = await stage.client()
-    await side.send(b"GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    await side.send(UPGRADE)
     await side.head()
     assert await stage.switchboard.drain([app.upstream.id], 20.0) == {app.upstream.id: 0}
     assert await side.rest() == b"\x88\x02\x03\xe9"

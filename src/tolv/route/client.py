@@ -57,6 +57,7 @@ class RouterClient:
         Gives their pids. Raises `PlatformError` if the port is taken or a process does not start.
         """
         self._home.make()
+        self._table = max(self._table, load_table(self._home), key=lambda table: table.version)
         for index in self._present(count):
             link = self._links.get(index) or await self._connect(index)
             if link is not None and (index >= count or (link.port, link.bind) != (port, bind)):
@@ -156,19 +157,18 @@ class RouterClient:
 
     async def _await_readiness(self, pipe: int, index: int) -> None:
         """Wait for the new process's word: `{}`, an error, or its end."""
-        reader = asyncio.StreamReader()
-        with open(pipe, "rb", buffering=0) as file:
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-                lambda: asyncio.StreamReaderProtocol(reader), file
-            )
-            try:
-                async with asyncio.timeout(_START_SECONDS):
-                    word = await reader.read()
-            except TimeoutError:
-                self._started[index].kill()
-                raise self._no_start(f"it was not ready after {_START_SECONDS:.0f} s") from None
-            finally:
-                transport.close()
+        loop, spoken = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(pipe, spoken.set)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await spoken.wait()
+            word = os.read(pipe, 65536)
+        except TimeoutError:
+            self._started[index].kill()
+            raise self._no_start(f"it was not ready after {_START_SECONDS:.0f} s") from None
+        finally:
+            loop.remove_reader(pipe)
+            os.close(pipe)
         if not word:
             raise self._no_start("it ended at once")
         if error := json.loads(word):
