@@ -273,6 +273,8 @@ def _read_response(head: bytes) -> Response:
     response.status = int(status)
     response.line = b"HTTP/1.1 %b %b\r\n" % (status, reason or b"")
     response.length, response.chunked = _framing(values, 502)
+    if response.status == 204:
+        response.chunked = False  # it has no content, whatever it says of it (RFC 9112, 6.3)
     if response.chunked and minor == b"0":
         raise BadMessage(502, "the upstream sent a Transfer-Encoding in HTTP/1.0")
     tokens = _tokens(values.get(b"connection", []))
