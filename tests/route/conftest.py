@@ -20,6 +20,7 @@ from tolv.route.switchboard import Switchboard
 
 HOST = "app.localhost"
 DEADLINE = 20.0
+BUFFER = 4 * 1024 * 1024
 
 Handler = Callable[["Side"], Awaitable[None]]
 
@@ -142,7 +143,7 @@ class Stage:
                 app.heads.append(await side.head())
                 await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-        server = await asyncio.start_server(converse, "127.0.0.1", 0)
+        server = await asyncio.start_server(converse, "127.0.0.1", 0, limit=BUFFER)
         port = server.sockets[0].getsockname()[1]
         app = FakeApp(Upstream(name, "127.0.0.1", port, "v1", name.replace("-", ".")), server)
         self.apps.append(app)
@@ -158,7 +159,7 @@ class Stage:
         self.switchboard.apply(Table(self._version, routes))
 
     async def client(self) -> Side:
-        side = Side(*await asyncio.open_connection("127.0.0.1", self.port))
+        side = Side(*await asyncio.open_connection("127.0.0.1", self.port, limit=BUFFER))
         self.sides.append(side)
         return side
 

@@ -28,9 +28,8 @@ async def echo(side) -> None:
 
 
 async def test_an_unknown_host_is_404_and_names_no_other(stage) -> None:
-    stage.apply(
-        *(Route(name, "app", "dev", ((await stage.app()).upstream,)) for name in ("app.localhost", "b.localhost"))
-    )
+    app = await stage.app()
+    stage.apply(*(Route(name, "app", "dev", (app.upstream,)) for name in ("app.localhost", "b.localhost")))
     for host in ("other.localhost", "localhost", "127.0.0.1"):
         status, fields, body = await stage.get(host=host)
         assert status == 404

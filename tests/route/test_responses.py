@@ -154,7 +154,7 @@ BAD_GATEWAY = {
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
     "both framings": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
-    "another protocol, unasked": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     "an endless head": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000,
 }
 

@@ -20,7 +20,10 @@ _FLUSH_LINES = 2000
 
 
 class AccessLog:
-    """The request log of one deploy."""
+    """The request log of one deploy.
+
+    A line is `<nanoseconds since 1970> <release> router <text>`, as all of Tolv's own logs are.
+    """
 
     def __init__(self, logs: Path, app: str, environment: str) -> None:
         self._path = deploy_logs(logs, app, environment) / "router.log"
@@ -28,9 +31,9 @@ class AccessLog:
         self._lost = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def write(self, release: str, process: str, text: str) -> None:
-        """Add a line; `text` has no newline."""
-        self._lines.append(f"{time.time_ns()} {release} {process} {text}\n")
+    def write(self, text: str) -> None:
+        """Add a line; `text` begins with release and process, and has no newline."""
+        self._lines.append(f"{time.time_ns()} {text}\n")
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         elif len(self._lines) >= _FLUSH_LINES:

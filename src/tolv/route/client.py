@@ -57,6 +57,7 @@ class RouterClient:
         Gives their pids. Raises `PlatformError` if the port is taken or a process does not start.
         """
         self._home.make()
+        self._table = max(self._table, load_table(self._home), key=lambda table: table.version)
         for index in self._present(count):
             link = self._links.get(index) or await self._connect(index)
             if link is not None and (index >= count or (link.port, link.bind) != (port, bind)):
@@ -126,7 +127,10 @@ class RouterClient:
         link = await _Link.open(self._home, index)
         if link is not None:
             self._links[index] = link
-            await link.ask({"op": "apply", "table": self._table.to_json()})
+            try:
+                await link.ask({"op": "apply", "table": self._table.to_json()})
+            except RouterGone:
+                return None
         return link
 
     async def _start(self, index: int, port: int, bind: str) -> _Link:
@@ -134,7 +138,7 @@ class RouterClient:
         if self._trusted_proxy:
             arguments.append("--trusted-proxy")
         if (former := self._started.pop(index, None)) is not None:
-            await asyncio.to_thread(former.wait, _CALL_SECONDS)
+            await asyncio.to_thread(_end, former)
         ours, theirs = os.pipe()
         try:
             with open(self._home.server_log, "ab") as log:
@@ -156,19 +160,18 @@ class RouterClient:
 
     async def _await_readiness(self, pipe: int, index: int) -> None:
         """Wait for the new process's word: `{}`, an error, or its end."""
-        reader = asyncio.StreamReader()
-        with open(pipe, "rb", buffering=0) as file:
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-                lambda: asyncio.StreamReaderProtocol(reader), file
-            )
-            try:
-                async with asyncio.timeout(_START_SECONDS):
-                    word = await reader.read()
-            except TimeoutError:
-                self._started[index].kill()
-                raise self._no_start(f"it was not ready after {_START_SECONDS:.0f} s") from None
-            finally:
-                transport.close()
+        loop, spoken = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(pipe, spoken.set)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await spoken.wait()
+            word = os.read(pipe, 65536)
+        except TimeoutError:
+            self._started[index].kill()
+            raise self._no_start(f"it was not ready after {_START_SECONDS:.0f} s") from None
+        finally:
+            loop.remove_reader(pipe)
+            os.close(pipe)
         if not word:
             raise self._no_start("it ended at once")
         if error := json.loads(word):
@@ -209,7 +212,7 @@ class RouterClient:
         self._links.pop(index, None)
         await link.close()
         if (process := self._started.pop(index, None)) is not None:
-            await asyncio.to_thread(process.wait, _CALL_SECONDS)
+            await asyncio.to_thread(_end, process)
 
     async def _ask_all(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> list[dict[str, Any]]:
         """Ask each router process. One that dies meanwhile has nothing in flight any more, and finds its table on
@@ -296,6 +299,16 @@ class _Link:
         """Let go of the process."""
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Reap a process that has ended, or does not answer any more and must end."""
+    process.terminate()
+    try:
+        process.wait(_CALL_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _add(total: dict[str, Any], more: dict[str, Any]) -> None:

@@ -96,6 +96,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is None:
             self._buffer = self._buffer + data if self._buffer else data
             self._advance(len(data))
+            if self.hindered:
+                self.regulate()
         else:
             self._buffer += data
             self.regulate()
@@ -108,8 +110,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is not None and not self._exchange.request_complete:
             self._exchange.abort()
             self.transport.abort()
-        elif self._exchange is None:
-            self.transport.close()
+        elif self._exchange is None and not (self._buffer and self.hindered):
+            self._close()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -129,13 +131,13 @@ class ClientConnection(asyncio.Protocol):
         self._stalled_at = self.transport.get_write_buffer_size()
         self._stall_deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
         if self._exchange is not None and self._exchange.connection is not None:
-            self._exchange.connection.transport.pause_reading()
+            self._exchange.connection.pause(True)
 
     def resume_writing(self) -> None:
         self.hindered = False
         self._stall_deadline = _NEVER
         if self._exchange is not None and self._exchange.connection is not None:
-            self._exchange.connection.transport.resume_reading()
+            self._exchange.connection.pause(False)
         elif self._exchange is None and self._buffer:
             self._advance(len(self._buffer))
 
@@ -153,7 +155,7 @@ class ClientConnection(asyncio.Protocol):
         if self._buffer:
             self._advance(len(self._buffer))
         elif self._ended:
-            self.transport.close()
+            self._close()
         if self._paused:
             self.regulate()
 
@@ -228,8 +230,10 @@ class ClientConnection(asyncio.Protocol):
         self._deadline = _NEVER
         if self._exchange is not None:
             self._exchange.fail(408, "the request's body did not arrive in time")
-        elif self._lingering:
+        elif self.transport.is_closing() or (self._lingering and not self.transport.get_write_buffer_size()):
             self.transport.abort()
+        elif self._lingering:
+            self._deadline = now + self.switchboard.limits.write_timeout
         elif self._buffer:
             self._refuse(408, "the request's head did not arrive in time")
         else:
@@ -260,7 +264,7 @@ class ClientConnection(asyncio.Protocol):
         finally:
             self._advancing = False
         if self._ended and self._exchange is None and not self.hindered:
-            self.transport.close()
+            self._close()
 
     def _next_request(self, fresh: int) -> bool:
         buffer = self._buffer
@@ -271,7 +275,7 @@ class ClientConnection(asyncio.Protocol):
             self._buffer = buffer[2:]
             return True
         if end < 4:
-            if has_bare_newline(buffer[max(0, seen - 1) :]):
+            if has_bare_newline(buffer, seen):
                 raise BadMessage(400, "a line of the head ends without CR LF")
             if len(buffer) > limits.head_bytes:
                 raise BadMessage(431, "the request's head is too long")
@@ -337,7 +341,7 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._left, self._chunks = 0, None
         if not rest_unread or self._ended or self.transport.is_closing():
-            self.transport.close()
+            self._close()
             return
         self._lingering = _LINGER_BYTES
         self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
@@ -345,3 +349,8 @@ class ClientConnection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         self.transport.write_eof()
+
+    def _close(self) -> None:
+        """Close after what was written has gone out, for which there is a limit, too."""
+        self.transport.close()
+        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout

@@ -70,7 +70,7 @@ class Exchange:
         self._body_bytes = 0
         self._body_lost = False
         self._fresh = False
-        self._tried: set[str] = set()
+        self._tried: tuple[str, ...] = ()
         self._patience = 0.0
 
     # Finding an upstream
@@ -110,14 +110,14 @@ class Exchange:
         if self.over or self.pool is not pool:
             return
         self._leave_pool()
-        self._tried.add(pool.upstream.id)
+        self._tried += (pool.upstream.id,)
         self.dispatch()
 
     def _wait_for_a_better_table(self) -> None:
         """Every upstream refused: perhaps it has just died and the table does not know yet."""
         switchboard = self.client.switchboard
         now = switchboard.loop.time()
-        self._tried.clear()
+        self._tried = ()
         if not self._patience:
             self._patience = now + switchboard.limits.connect_patience
         if now >= self._patience:
@@ -142,7 +142,7 @@ class Exchange:
             self._let_go_of_body()
         connection.begin(self, head)
         if self.client.hindered:
-            connection.transport.pause_reading()
+            connection.pause(True)
         self.client.regulate()
 
     # The request's body
@@ -189,7 +189,7 @@ class Exchange:
         if self.keep_alive and not old:
             self.sent_bytes = -len(response.whole)
             return response.whole
-        framing = b"Transfer-Encoding: chunked\r\n" if response.chunked and not old and response.status != 204 else b""
+        framing = b"Transfer-Encoding: chunked\r\n" if response.chunked and not old else b""
         persistence = b"keep-alive" if self.keep_alive else b"close"
         head = b"%b%b%bConnection: %b\r\n\r\n" % (response.line, response.sent, framing, persistence)
         self.sent_bytes = -len(head)
@@ -292,17 +292,17 @@ class Exchange:
             pool.release(self)
 
     def _log(self, host: Host, cut: bool) -> None:
-        upstream = self.pool.upstream if self.pool is not None else None
-        path = self.request.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
+        request = self.request
+        path = request.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
         if '"' in path or "\\" in path:
             path = path.replace("\\", "\\\\").replace('"', '\\"')
+        release, process = ("-", "-") if self.pool is None else (self.pool.upstream.release, self.pool.upstream.process)
+        service = (time.perf_counter() - self._started) * 1000
         host.log.write(
-            upstream.release if upstream else "-",
-            "router",
-            f'method={self.request.method.decode()} path="{path}" host={self.request.fields.name} status={self.status}'
-            f" bytes={max(self.sent_bytes, 0)} connect_ms={self.connect_seconds * 1000:.1f}"
-            f" service_ms={(time.perf_counter() - self._started) * 1000:.1f} request_id={self.request_id.decode()}"
-            f" upstream={upstream.process if upstream else '-'}{' cut=true' if cut else ''}",
+            f'{release} router method={request.method.decode()} path="{path}" host={request.fields.name}'
+            f" status={self.status} bytes={self.sent_bytes if self.sent_bytes > 0 else 0}"
+            f" connect_ms={self.connect_seconds * 1000:.1f} service_ms={service:.1f}"
+            f" request_id={self.request_id.decode()} upstream={process}{' cut=true' if cut else ''}"
         )
 
     # After a change of protocol

@@ -30,6 +30,7 @@ _BLOCK = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*\
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(/[^?]*)?(\?.*)?", re.IGNORECASE | re.DOTALL)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9\-._~+/=:@]{1,128}")
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _DIGITS = re.compile(rb"\d{1,18}")
 
 #: Fields that end at the router (RFC 9110, 7.6.1), and those it sets itself.
@@ -181,9 +182,9 @@ def read_response(head: bytes) -> Response:
     return response
 
 
-def has_bare_newline(data: bytes) -> bool:
-    """Whether a line of an unfinished head ends without a CR: it would never be read to its end."""
-    return data.count(b"\n") != data.count(b"\r\n")
+def has_bare_newline(data: bytes, start: int = 0) -> bool:
+    """Whether a line of an unfinished head ends without a CR, from `start` on: it would never be read to its end."""
+    return _BARE_NEWLINE.search(data, start) is not None
 
 
 _request_blocks: dict[bytes, RequestFields] = {}
@@ -272,6 +273,8 @@ def _read_response(head: bytes) -> Response:
     response.status = int(status)
     response.line = b"HTTP/1.1 %b %b\r\n" % (status, reason or b"")
     response.length, response.chunked = _framing(values, 502)
+    if response.status == 204:
+        response.chunked = False  # it has no content, whatever it says of it (RFC 9112, 6.3)
     if response.chunked and minor == b"0":
         raise BadMessage(502, "the upstream sent a Transfer-Encoding in HTTP/1.0")
     tokens = _tokens(values.get(b"connection", []))

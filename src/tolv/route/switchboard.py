@@ -29,7 +29,7 @@ class Host:
         self.errors_5xx = 0
         self._turn = 0
 
-    def choose(self, tried: set[str]) -> UpstreamPool | None:
+    def choose(self, tried: tuple[str, ...]) -> UpstreamPool | None:
         """The upstream with the fewest exchanges in flight, the one that waited longest among equals; None if all
         were tried."""
         pools = self.pools

@@ -150,6 +150,14 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         self.transport.abort()
 
+    def pause(self, paused: bool) -> None:
+        """Stop reading (the client does not take what was read), or go on."""
+        if not self.transport.is_closing():
+            if paused:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
@@ -280,6 +288,6 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.close()
         else:
             if exchange.client.hindered:
-                self.transport.resume_reading()
+                self.pause(False)
             self._pool.put(self)
         exchange.complete(data)

@@ -1,0 +1,278 @@
+"""The router as processes: started, shared port, killed, found again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tolv.errors import PlatformError
+from tolv.home import Home
+from tolv.route.client import RouterClient
+from tolv.route.model import Route, Table, Upstream
+from tolv.route.state import control_socket, load_table
+
+DEADLINE = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def routers(root: Path) -> AsyncIterator[RouterClient]:
+    """A client on a home of its own; no process outlives the test."""
+    home = Home(root)
+    home.make()
+    client = RouterClient(home)
+    try:
+        yield client
+    finally:
+        await client.stop(0.0)
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def app(answer: bytes = b"ok", wait: Callable[[], Awaitable[object]] | None = None) -> AsyncIterator[Table]:
+    """A table whose one upstream gives this answer."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                if wait:
+                    await wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+        writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    upstream = Upstream("web-1", "127.0.0.1", server.sockets[0].getsockname()[1], "v1", "web.1")
+    yield Table(1, (Route("app.localhost", "app", "dev", (upstream,)),))
+    server.close()
+
+
+async def get(port: int, address: str = "127.0.0.1") -> bytes:
+    async with asyncio.timeout(DEADLINE):
+        reader, writer = await asyncio.open_connection(address, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    return answer.rpartition(b"\r\n\r\n")[2]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_two_processes_share_one_port_on_both_loopback_addresses(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        pids = await client.ensure(port, count=2)
+        assert len(set(pids)) == 2
+        await client.apply(table)
+        assert [await get(port) for _ in range(20)] == [b"ok"] * 20
+        assert await get(port, "::1") == b"ok"
+        stats = await client.stats()
+        assert stats["upstreams"]["web-1"]["requests"] == 21
+        assert stats["hosts"]["app.localhost"]["requests"] == 21
+
+
+async def test_the_control_socket_is_its_owners_alone(tmp_path: Path) -> None:
+    async with routers(tmp_path / "home") as client:
+        await client.ensure(free_port())
+        assert stat.S_IMODE(control_socket(Home(tmp_path / "home"), 0).stat().st_mode) == 0o600
+
+
+async def test_a_home_may_lie_deeper_than_a_socket_address_is_long(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / ("a" * 60) / ("b" * 60)) as client, app() as table:
+        await client.ensure(port)
+        await client.apply(table)
+        assert await get(port) == b"ok"
+
+
+async def test_a_killed_router_is_back_with_the_same_table(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        (pid,) = await client.ensure(port)
+        await client.apply(table)
+        for _ in range(2):
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda pid=pid: client.pids not in ([], [pid]))
+            (pid,) = client.pids
+            assert await get(port) == b"ok"
+
+
+async def test_a_table_applied_while_the_router_is_dead_is_in_force_when_it_is_back(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app(b"old") as old, app(b"new") as new:
+        (pid,) = await client.ensure(port)
+        await client.apply(old)
+        os.kill(pid, signal.SIGKILL)
+        await client.apply(new)
+        await until(lambda: client.pids not in ([], [pid]))
+        assert await get(port) == b"new"
+
+
+async def test_with_two_processes_the_other_goes_on_when_one_is_killed(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        pids = await client.ensure(port, count=2)
+        await client.apply(table)
+        os.kill(pids[1], signal.SIGKILL)
+        await until(lambda: not alive(pids[1]))
+        assert [await get(port) for _ in range(5)] == [b"ok"] * 5
+        await until(lambda: len(client.pids) == 2)
+        assert client.pids[0] == pids[0]
+
+
+async def test_routers_outlive_the_server_and_are_found_again(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as second, app() as table:
+        first = RouterClient(Home(tmp_path / "home"))
+        pids = await first.ensure(port)
+        await first.apply(table)
+        await first.close()
+        assert await get(port) == b"ok"
+        assert await second.ensure(port) == pids
+        assert await second.apply(Table(1, ())) > 1
+        assert (await get(port)).startswith(b"404")
+
+
+async def test_a_router_moves_when_the_port_does_and_extra_ones_end(tmp_path: Path) -> None:
+    first, second = free_port(), free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        old = await client.ensure(first, count=2)
+        await client.apply(table)
+        (new,) = await client.ensure(second, count=1)
+        assert new not in old
+        assert await get(second) == b"ok"
+        with pytest.raises(ConnectionRefusedError):
+            await get(first)
+        assert not any(alive(pid) for pid in old)
+
+
+async def test_a_port_of_another_program_is_named(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        async with routers(tmp_path / "home") as client:
+            with pytest.raises(PlatformError, match=f"port {port} is taken") as error:
+                await client.ensure(port)
+            assert error.value.remedy
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "tolv.route", "--home", str(tmp_path / "home"), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert done.returncode == 3
+        assert done.stderr.startswith(f"tolv-router: port {port} is taken")
+        assert done.stderr.count("\n") == 1
+
+
+async def test_another_home_of_the_same_user_cannot_join_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "one") as one, routers(tmp_path / "two") as two:
+        await one.ensure(port, count=2)
+        with pytest.raises(PlatformError, match="is taken"):
+            await two.ensure(port)
+
+
+async def test_a_second_router_of_the_same_index_does_not_start(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client:
+        await client.ensure(port)
+        command = [sys.executable, "-m", "tolv.route", "--home", str(tmp_path / "home"), "--port", str(port)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=DEADLINE, check=False)
+        assert done.returncode == 4
+
+
+async def test_a_drain_counts_in_all_processes(tmp_path: Path) -> None:
+    port, go_on = free_port(), asyncio.Event()
+    async with routers(tmp_path / "home") as client, app(wait=go_on.wait) as table:
+        await client.ensure(port, count=2)
+        await client.apply(table)
+        getting = [asyncio.create_task(get(port)) for _ in range(12)]
+        while (await client.stats())["upstreams"].get("web-1", {}).get("in_flight") != 12:
+            await asyncio.sleep(0.01)
+        await client.apply(Table(2, ()))
+        assert await client.drain(["web-1"], 0.0) == {"web-1": 12}
+        draining = asyncio.create_task(client.drain(["web-1"], DEADLINE))
+        go_on.set()
+        assert await draining == {"web-1": 0}
+        assert await asyncio.gather(*getting) == [b"ok"] * 12
+
+
+async def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
+    port, go_on = free_port(), asyncio.Event()
+    async with routers(tmp_path / "home") as client, app(wait=go_on.wait) as table:
+        (pid,) = await client.ensure(port)
+        await client.apply(table)
+        getting = asyncio.create_task(get(port))
+        while (await client.stats())["upstreams"].get("web-1", {}).get("in_flight") != 1:
+            await asyncio.sleep(0.01)
+        stopping = asyncio.create_task(client.stop(DEADLINE))
+        go_on.set()
+        assert await getting == b"ok"
+        await stopping
+        assert not alive(pid)
+        assert client.pids == []
+
+
+async def test_sigterm_ends_a_router_cleanly(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tolv.route", f"--home={home.root}", f"--port={free_port()}", f"--ready-fd={theirs}"],
+        pass_fds=(theirs,),
+    )
+    os.close(theirs)
+    with open(ours, "rb") as ready:
+        assert await asyncio.to_thread(ready.read) == b"{}"
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, DEADLINE) == 0
+
+
+async def test_the_table_on_disk_is_the_one_in_force(tmp_path: Path) -> None:
+    async with routers(tmp_path / "home") as client, app() as table:
+        await client.ensure(free_port())
+        version = await client.apply(table)
+        assert load_table(Home(tmp_path / "home")).routes == table.routes
+        assert load_table(Home(tmp_path / "home")).version == version
+
+
+async def test_a_router_takes_at_most_30_mb(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        (pid,) = await client.ensure(port)
+        await client.apply(table)
+        for _ in range(100):
+            await get(port)
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+        assert kilobytes <= 30 * 1024
