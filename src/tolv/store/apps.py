@@ -63,6 +63,7 @@ class Apps:
             return AppRecord(**connection.execute(select(_apps).where(_apps.c.name == name)).one()._mapping)
 
     def find(self, name: str) -> AppRecord | None:
+        """The app of that name, or None."""
         with self._store.read() as connection:
             row = connection.execute(select(_apps).where(_apps.c.name == name)).one_or_none()
         return AppRecord(**row._mapping) if row else None
@@ -112,6 +113,7 @@ class Deploys:
             return found or read_deploy(connection, app, environment)
 
     def find(self, app: str, environment: str) -> Deploy | None:
+        """The deploy, or None."""
         with self._store.read() as connection:
             return find_deploy(connection, app, environment)
 
