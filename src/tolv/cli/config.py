@@ -175,7 +175,7 @@ def diff(call: Call, left: str, right: str) -> None:
 def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
     deploy = call.deploy()
     body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd()}
-    outcome = call.api.act("PATCH", f"{deploy.path}/config", body, call.console.progress)
+    outcome = call.act("PATCH", f"{deploy.path}/config", body)
     if not call.console.as_json and outcome.value and not outcome.value.get("release"):
         call.console.line(f"kept for the next release of {deploy.app} in {deploy.environment}")
     call.console.finish(outcome)
