@@ -125,11 +125,10 @@ class PostgreSQL:
             self._as_user = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
         data = str(self._directory / "data")
         self._run(programs / "initdb", "-D", data, "-U", "tolv", "-A", "trust", "-E", "UTF8", "--no-sync")
-        fast = ("-cfsync=off", "-cfull_page_writes=off", "-cshared_buffers=16MB", "-cmax_connections=60")
+        quick = ("-k", str(self._directory), "-clisten_addresses=", "-cfsync=off", "-cfull_page_writes=off")
         self._server = subprocess.Popen(
             # Should the test run be killed, its server goes too.
-            [*self._as_user, "setpriv", "--pdeathsig", "INT", str(programs / "postgres"), "-D", data]
-            + ["-k", str(self._directory), "-clisten_addresses=", *fast],
+            [*self._as_user, "setpriv", "--pdeathsig", "INT", str(programs / "postgres"), "-D", data, *quick],
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
             stderr=(self._directory / "log").open("wb"),

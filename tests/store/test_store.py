@@ -31,9 +31,13 @@ def test_what_was_written_is_seen_by_another_store(store: Store, store_url: str)
 
 
 def test_an_exception_undoes_the_whole_write(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as connection:
-        put(connection, "colour", "green")
-        raise ZeroDivisionError
+    def write_and_fail() -> None:
+        with store.write() as connection:
+            put(connection, "colour", "green")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     with store.read() as connection:
         assert peek(connection, "colour") is None
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Text, cast, insert, select
 
 from tolv.errors import PlatformError, UsageError
 from tolv.release.chain import Link, VerifyResult, release_hash, verify_chain
@@ -141,14 +144,8 @@ class Releases:
         with self._store.read() as connection:
             read_deploy(connection, app, environment)
             head = connection.execute(select(_deploys).where(*_of(_deploys, app, environment))).one()
-            rows = connection.execute(
-                select(_releases).where(*_of(_releases, app, environment)).order_by(_releases.c.number)
-            )
-            links = [Link(_release(row), row.config_digest) for row in rows]
-            snapshots = connection.execute(
-                select(_configs.c.id, _configs.c.sealed).where(*_of(_configs, app, environment))
-            )
-            digests = {row.id: config_digest(row.sealed) for row in snapshots}
+            links = _read_links(connection, app, environment)
+            digests = _read_digests(connection, app, environment)
         return verify_chain(links, digests, head.last_release, head.last_hash)
 
 
@@ -231,6 +228,27 @@ def _read(connection: Connection, app: str, environment: str, number: int) -> Re
 def _read_events(connection: Connection, app: str, environment: str, conditions: list[Any]) -> list[Event]:
     query = select(_events).where(*_of(_events, app, environment), *conditions).order_by(_events.c.id)
     return [Event(row.number, row.kind, row.at, row.by, row.reason, row.formation) for row in connection.execute(query)]
+
+
+def _read_links(connection: Connection, app: str, environment: str) -> list[Link]:
+    """The chain as it lies in the store, also where somebody's hand made it unreadable."""
+    columns: list[ColumnElement[Any]] = [column for column in _releases.c if column.name != "formation"]
+    columns.append(cast(_releases.c.formation, Text).label("formation"))
+    query = select(*columns).where(*_of(_releases, app, environment)).order_by(_releases.c.number)
+    links = []
+    for row in connection.execute(query):
+        release = _release(row)
+        with suppress(ValueError, TypeError):
+            release = dataclasses.replace(release, formation=json.loads(row.formation))
+        links.append(Link(release, row.config_digest))
+    return links
+
+
+def _read_digests(connection: Connection, app: str, environment: str) -> dict[int, str]:
+    """The digest of each config snapshot of the deploy, as it lies in the store."""
+    sealed = cast(_configs.c.sealed, LargeBinary).label("sealed")  # SQLite keeps text where bytes belong
+    rows = connection.execute(select(_configs.c.id, sealed).where(*_of(_configs, app, environment)))
+    return {row.id: config_digest(row.sealed) for row in rows}
 
 
 def _release(row: Row[Any]) -> Release:

@@ -28,7 +28,7 @@ class Control:
         self._hello = hello
         self._stop = stop
         self._server: asyncio.Server | None = None
-        self._conversations: set[asyncio.StreamReader] = set()
+        self._conversations: dict[asyncio.Task[None] | None, asyncio.StreamReader] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     async def serve(self, path: Path) -> None:
@@ -46,21 +46,21 @@ class Control:
         if self._server is not None:
             self._server.close()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        for reader in self._conversations:
+        for reader in self._conversations.values():
             reader.feed_eof()
-        while self._conversations:
-            await asyncio.sleep(0)
+        await asyncio.gather(*(task for task in self._conversations if task))
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Calls run side by side: a drain does not hold up the next table."""
-        self._conversations.add(reader)
+        task = asyncio.current_task()
+        self._conversations[task] = reader
         with contextlib.suppress(ConnectionError, ValueError):
             while line := await reader.readline():
-                task = asyncio.get_running_loop().create_task(self._answer(line, writer))
-                self._calls.add(task)
-                task.add_done_callback(self._calls.discard)
+                call = asyncio.get_running_loop().create_task(self._answer(line, writer))
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
         writer.close()
-        self._conversations.discard(reader)
+        del self._conversations[task]
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         reply: dict[str, Any] = {}

@@ -77,7 +77,7 @@ async def _serve(home: Home, listen: Listen) -> None:
 
     application.state.stop = stop
     await recover(platform)
-    watching = [asyncio.create_task(one) for one in (platform.engine.watch(), platform.engine.watch_router())]
+    watching = asyncio.create_task(platform.engine.watch())
     with _bind(home.server_socket) as listener:
         _write_state(home, listen.port)
         log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
@@ -85,9 +85,8 @@ async def _serve(home: Home, listen: Listen) -> None:
     home.server_socket.unlink(missing_ok=True)
     home.server_state.unlink(missing_ok=True)
     await platform.operating.drain(_DRAIN)
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
     await platform.engine.close(leave_running=application.state.leave_running)
     platform.store.close()
 

@@ -28,6 +28,7 @@ from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
 
 NDJSON = "application/x-ndjson"
+_DESCRIPTION = "Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600."
 Act = Callable[[Progress], Coroutine[Any, Any, Any]]
 
 #: Everything but /v1/openapi.json; `platform` hangs on the application's state.
@@ -69,6 +70,11 @@ class RestartRequest(Asked):
     target: str | None = None
 
 
+class DownRequest(Asked):
+    force: bool = False
+    """Do not wait for what is in flight."""
+
+
 class ConfigRequest(Asked):
     set: dict[str, str] = {}
     unset: list[str] = []
@@ -92,7 +98,7 @@ def create_api(platform: Platform) -> FastAPI:
     application = FastAPI(
         title="Tolv",
         version=__version__,
-        description="Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600.",
+        description=_DESCRIPTION,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -103,6 +109,13 @@ def create_api(platform: Platform) -> FastAPI:
     application.add_exception_handler(RequestValidationError, _tell_invalid)
     application.add_exception_handler(Exception, _tell_defect)
     return application
+
+
+def describe_api() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    application = FastAPI(title="Tolv", version=__version__, description=_DESCRIPTION)
+    application.include_router(api)
+    return application.openapi()
 
 
 # The server itself.
@@ -244,10 +257,13 @@ async def restart(request: Request, app: str, environment: str, asked: RestartRe
 
 
 @api.post(f"{_DEPLOY}/down")
-async def down(request: Request, app: str, environment: str, asked: Asked) -> StreamingResponse:
+async def down(request: Request, app: str, environment: str, asked: DownRequest) -> StreamingResponse:
     """Stop all processes; keep everything else."""
     platform = _platform(request)
-    return _operate(platform, lambda progress: running.down(platform, app, environment, asked.by, progress))
+    return _operate(
+        platform,
+        lambda progress: running.down(platform, app, environment, force=asked.force, by=asked.by, progress=progress),
+    )
 
 
 # Config.

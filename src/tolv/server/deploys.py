@@ -145,6 +145,10 @@ async def configure(
         return {**value, "release": made["release"]}
 
 
+#: Files outside git: no commit names them, and no clock of theirs is to be trusted.
+_NO_COMMIT = Commit(id="", time=0, dirty=True)
+
+
 async def _find(request: Request) -> tuple[Source, str]:
     """The source, and the name of the app that it is."""
     source = await in_thread(git.locate, request.path)
@@ -163,7 +167,7 @@ async def _build(platform: Platform, request: Request, source: Source, app: str,
         made = await in_thread(
             builder.build,
             source,
-            commit,
+            commit or _NO_COMMIT,
             app,
             platform.home,
             lambda line: progress.info("build", line),

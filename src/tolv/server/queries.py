@@ -32,7 +32,7 @@ async def server_status(platform: Platform) -> dict[str, Any]:
         "bind": platform.listen.bind,
         "started": datetime.fromtimestamp(_STARTED, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "keeper_pid": (await platform.engine.keeper.hello())["pid"],
-        "router_pids": await platform.engine.router.pids(),
+        "router_pids": platform.engine.router.pids,
     }
 
 

@@ -65,8 +65,13 @@ async def restart(
     return {"app": app, "environment": environment, "restarted": names}
 
 
-async def down(platform: Platform, app: str, environment: str, by: str, progress: Progress) -> dict[str, Any]:
-    """Stop all processes of a deploy; its releases, config and logs stay."""
+async def down(
+    platform: Platform, app: str, environment: str, *, force: bool, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Stop all processes of a deploy; its releases, config and logs stay. `force`: at once, with SIGKILL, even while
+    another `down` waits for them to finish."""
+    if force:
+        return await _kill(platform, app, environment)
     async with platform.lease(app, environment, "down", by):
         await in_thread(platform.deploys.get, app, environment)
         deployment = platform.engine.deployment(app, environment)
@@ -77,6 +82,16 @@ async def down(platform: Platform, app: str, environment: str, by: str, progress
         deployment.set_running(False)
         await deployment.until(lambda: not deployment.processes())
         progress.done("stop", " ".join(names) or "nothing ran")
+    return {"app": app, "environment": environment, "stopped": names}
+
+
+async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any]:
+    await in_thread(platform.deploys.set_running, app, environment, False)
+    deployment = platform.engine.deployment(app, environment)
+    platform.engine.run(deployment)
+    deployment.set_running(False)
+    names = await deployment.kill()
+    await deployment.until(lambda: not deployment.processes())
     return {"app": app, "environment": environment, "stopped": names}
 
 
@@ -217,5 +232,5 @@ async def _calm(deployment: Deployment) -> None:
     if crashed:
         raise AppError(
             "; ".join(f"{one.identity.name} {one.reason}" for one in crashed),
-            remedy=f"see `tolv logs -a {deployment.app} -e {deployment.environment}`; it is tried again with growing pauses",
+            remedy=f"it is tried again with growing pauses; see tolv logs -a {deployment.app} -e {deployment.environment}",
         )

@@ -48,12 +48,9 @@ def explain(error: BaseException | None, url: URL) -> PlatformError | None:
     if state is None and not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
     detail = " ".join(str(error).split())
-    if state is None:
-        # libpq keeps the state of a refused connection to itself; only the text tells that there was a server.
-        kind = "28" if "FATAL:" in detail else "08"
-    else:
-        kind = "08" if state.startswith("57P") else state  # 57P: the server goes down
-    meaning = _MEANINGS.get(kind) or _MEANINGS.get(kind[:2])
+    # libpq keeps the state of a refused connection to itself: only the text tells that there was a server at all.
+    kind = state or ("28" if "FATAL:" in detail else "08")
+    meaning = _MEANINGS.get(kind) or _MEANINGS.get(kind[:3]) or _MEANINGS.get(kind[:2])
     if meaning is None:
         return None
     problem, remedy = meaning
@@ -62,6 +59,7 @@ def explain(error: BaseException | None, url: URL) -> PlatformError | None:
 
 _MEANINGS = {
     "08": ("the store's database is away", "start PostgreSQL, or correct TOLV_STORE_URL, then try again"),
+    "57P": ("the store's database goes down", "start PostgreSQL again, then try again"),
     "28": (
         "the store's database refuses the connection",
         "correct database, user and password in TOLV_STORE_URL; `createdb` makes a database",

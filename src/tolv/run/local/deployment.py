@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,14 @@ class Deployment:
         """Start or stop all processes; the releases stay."""
         self.running = running
         self.wake()
+
+    async def kill(self) -> list[str]:
+        """End all processes at once, whatever they are at; returns their names."""
+        running = [one for one in self._processes.values() if one.phase is not Phase.CRASHED]
+        for one in running:
+            await self._ground.keeper.signal(one.identity.id, signal.SIGKILL, "tree")
+            await self._ground.routing.router.cut([one.identity.id])
+        return sorted({one.identity.name for one in running})
 
     async def until(self, satisfied: Callable[[], bool]) -> None:
         """Wait for a state of this deploy; asked again after every change."""

@@ -40,7 +40,7 @@ class LocalEngine:
         self.home = home
         self.keeper = KeeperClient(home)
         self.router = RouterClient(home)
-        self.ground = Ground(home, self.keeper, Routing(home, self.router), Ports())
+        self.ground = Ground(home, self.keeper, Routing(self.router), Ports())
         self.one_offs = OneOffs(self.ground)
         self._listen = (port, bind, routers)
         self._promoted = promoted
@@ -66,15 +66,6 @@ class LocalEngine:
                         self._on_kept(kept)
             else:
                 self._on_event(event)
-
-    async def watch_router(self) -> None:
-        """Start a router that died again; it takes its table from disk."""
-        while True:
-            await asyncio.sleep(0.5)
-            try:
-                await self.router.ensure(*self._listen)
-            except TolvError as error:
-                log.warning("router: %s", error)
 
     def deployment(self, app: str, environment: str) -> Deployment:
         """The deploy's, made when it is asked for first."""
@@ -155,6 +146,7 @@ class LocalEngine:
         if not leave_running:
             await self.router.stop()
             await self.keeper.stop()
+        await self.router.close()
         await self.keeper.close()
 
     def _on_kept(self, kept: Kept) -> None:

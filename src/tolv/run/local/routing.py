@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable
 
-from tolv.home import Home
 from tolv.route.client import RouterClient
 from tolv.route.model import Route, Table
 
@@ -14,12 +12,10 @@ from tolv.route.model import Route, Table
 class Routing:
     """All routes of this home. Every change is on disk and in the router when the call returns."""
 
-    def __init__(self, home: Home, router: RouterClient) -> None:
+    def __init__(self, router: RouterClient) -> None:
         self.router = router
         self._lock = asyncio.Lock()
-        table = _table_on_disk(home)
-        self._version = table.version
-        self._routes = {(route.app, route.environment): route for route in table.routes}
+        self._routes = {(route.app, route.environment): route for route in router.table.routes}
 
     def upstreams(self) -> set[str]:
         """Ids of the processes that get requests now."""
@@ -43,15 +39,7 @@ class Routing:
     async def apply(self) -> None:
         """Send the table as it is now; the last one sent is always the newest."""
         async with self._lock:
-            self._version += 1
-            await self.router.apply(Table(self._version, tuple(self._routes.values())))
-
-
-def _table_on_disk(home: Home) -> Table:
-    try:
-        return Table.from_json(json.loads((home.router / "table.json").read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
-        return Table(0, ())
+            await self.router.apply(Table(self.router.table.version + 1, tuple(self._routes.values())))
 
 
 def host_of(app: str, environment: str) -> str:
