@@ -44,10 +44,11 @@ create_environment() {
     rm -rf "$root/.venv"
     mkdir "$root/.venv"
     : >"$root/.venv/.making"
-    if has_ensurepip; then
+    if command -v uv >/dev/null 2>&1; then
+        uv venv --quiet --allow-existing --no-project --python "$python" "$root/.venv" >&2 ||
+            fail "uv venv failed" "see its message above"
+    elif has_ensurepip; then
         "$python" -m venv "$root/.venv" >&2 || fail "python -m venv failed" "see its message above"
-    elif command -v uv >/dev/null 2>&1; then
-        uv venv --quiet --allow-existing --no-project --python "$python" "$root/.venv" || fail "uv venv failed" "see its message above"
     elif "$python" -c 'import pip, venv' 2>/dev/null; then
         "$python" -m venv --without-pip "$root/.venv" >&2 || fail "python -m venv failed" "see its message above"
     else

@@ -48,6 +48,12 @@ def test_the_first_run_makes_the_environment_and_later_runs_say_nothing(checkout
     assert run(checkout) == (0, "[] 1\n", "")
 
 
+def test_without_uv_the_environment_is_made_by_python_alone(checkout: Path) -> None:
+    path = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if not Path(one, "uv").exists())
+    status, output, errors = run(checkout, PATH=path)
+    assert (status, output) == (0, "[] 1\n"), errors
+
+
 def test_two_first_runs_at_once_make_one_environment(checkout: Path) -> None:
     both = [start(checkout, "x"), start(checkout, "x")]
     results = [(process.communicate(timeout=120), process.returncode) for process in both]

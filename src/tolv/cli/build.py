@@ -26,4 +26,4 @@ def build(call: Call, path: str, ref: str | None, dirty: bool) -> None:
       tolv build . --ref main
     """
     body = {"path": os.path.abspath(path), "app": call.app, "ref": ref, "dirty": dirty}
-    call.console.finish(call.api.act("POST", "/v1/builds", body, call.console.progress))
+    call.console.finish(call.act("POST", "/v1/builds", body))

@@ -113,7 +113,7 @@ def import_file(call: Call, file: str) -> None:
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read it: {error.strerror}", where=file) from None
+        raise UsageError(f"cannot read it: {error.strerror}", where=file, remedy="check the path") from None
     values = parse_env(_text(content, file), file)
     if not values:
         raise UsageError("there is no variable in it", where=file, remedy="a line is KEY=value")
@@ -173,12 +173,8 @@ def diff(call: Call, left: str, right: str) -> None:
 
 
 def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
-    deploy = call.deploy()
     body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd()}
-    outcome = call.api.act("PATCH", f"{deploy.path}/config", body, call.console.progress)
-    if not call.console.as_json and outcome.value and not outcome.value.get("release"):
-        call.console.line(f"kept for the next release of {deploy.app} in {deploy.environment}")
-    call.console.finish(outcome)
+    call.console.finish(call.act("PATCH", f"{call.deploy().path}/config", body))
 
 
 def _assignment(word: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ def deploy(call: Call, path: str, ref: str | None, dirty: bool) -> None:
       tolv deploy . -e prod
       tolv deploy . -e staging --ref v1.4
     """
-    outcome = call.api.act(
+    outcome = call.act(
         "POST",
         "/v1/deploys",
         {
@@ -39,6 +39,5 @@ def deploy(call: Call, path: str, ref: str | None, dirty: bool) -> None:
             "mode": "deploy",
             "by": call.by,
         },
-        call.console.progress,
     )
     call.console.finish(outcome)

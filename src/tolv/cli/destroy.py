@@ -30,13 +30,13 @@ def destroy(call: Call, name: str, yes: bool, dry_run: bool) -> None:
     """
     path, where = f"/v1/apps/{name}", call.environment
     if dry_run or not yes:
-        preview = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=True, by=call.by)
+        preview = call.act("DELETE", path, None, environment=where, dry_run=True, by=call.by)
         if dry_run or preview.error:
             _show(call, preview.value, "would be removed")
             call.console.finish(preview)
             return
         _ask(call, name, preview.value)
-    outcome = call.api.act("DELETE", path, None, call.console.progress, environment=where, dry_run=False, by=call.by)
+    outcome = call.act("DELETE", path, None, environment=where, dry_run=False, by=call.by)
     _show(call, outcome.value, "removed")
     call.console.finish(outcome)
 
@@ -45,8 +45,9 @@ def _show(call: Call, value: dict[str, Any] | None, what: str) -> None:
     if call.console.as_json or not value:
         return
     call.console.line(f"{what}: {value['app']} in {', '.join(value['environments']) or 'no environment'}")
-    counts = (len(value["builds"]), "builds"), (value["releases"], "releases"), (value["configs"], "config versions")
-    call.console.line(f"{'':{len(what)}}  with {', '.join(f'{count} {name}' for count, name in counts)} and all logs")
+    counts = (len(value["builds"]), "build"), (value["releases"], "release"), (value["configs"], "config version")
+    named = ", ".join(f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in counts)
+    call.console.line(f"{'':{len(what)}}  with {named} and all logs")
 
 
 def _ask(call: Call, name: str, value: dict[str, Any]) -> None:

@@ -19,4 +19,4 @@ def down(call: Call) -> None:
       tolv down -e staging
     """
     path = f"{call.deploy().path}/down"
-    call.console.finish(call.api.act("POST", path, {"by": call.by}, call.console.progress))
+    call.console.finish(call.act("POST", path, {"by": call.by}))

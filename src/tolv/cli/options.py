@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tolv.cli.client import Api
+from tolv.cli.client import Api, Outcome
 from tolv.cli.output import Console
 from tolv.errors import UsageError
 from tolv.home import current_home
@@ -51,6 +51,13 @@ class Call:
     @cached_property
     def api(self) -> Api:
         return Api(current_home(), announce=self.console.note)
+
+    def act(self, method: str, path: str, body: Any, *, start: bool = True, **query: Any) -> Outcome:
+        """Have the server do something, and show how it gets on."""
+        try:
+            return self.api.act(method, path, body, self.console.progress, start=start, **query)
+        finally:
+            self.console.settle()
 
     @property
     def by(self) -> str:

@@ -18,12 +18,16 @@ from typing import Any, TextIO
 from tolv.cli.client import Event, Outcome
 from tolv.errors import TolvError
 
+#: Back to the beginning of the line, and nothing on it.
+_CLEAR = "\r\x1b[K"
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 #: One per process, in the order in which they appear; red is kept for what fails.
 _PROCESS_COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 #: Control characters that would move the cursor or talk to the terminal; colour (`ESC [ … m`) and tab stay.
 _UNSAFE = re.compile(r"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+#: Seconds that a step may take without a line that turns: a flash is only noise.
+_QUICK = 0.15
 #: Where the time column of a step begins.
 _STEP_WIDTH = 62
 
@@ -59,7 +63,6 @@ class Console:
 
     def finish(self, outcome: Outcome) -> None:
         """End an act: its value as JSON if asked for. Raises its error."""
-        self._stop_spinner()
         if self.as_json and outcome.value is not None:
             self.json(outcome.value)
         if outcome.error:
@@ -70,7 +73,7 @@ class Console:
     def line(self, text: str = "") -> None:
         """A line of output."""
         with self._lock:
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{_CLEAR}{text}\n" if self._spinner else f"{text}\n")
 
     def part(self, text: str) -> None:
         """The beginning of a line whose end comes later."""
@@ -82,11 +85,11 @@ class Console:
         """A step of an act: turning while it lasts, a line with its duration when it is done."""
         if self.as_json:
             return
-        self._stop_spinner()
+        self.settle()
         step, message, state = str(event.get("step", "")), str(event.get("message", "")), event.get("state")
         if state == "begin":
             if self._terminal:
-                self._spinner = _Spinner(f"{step:<10} {message}", sys.stdout)
+                self._spinner = _Spinner(f"{step:<10} {message}", sys.stdout, self._lock)
             return
         text = f"{step:<10} {message}"
         if (elapsed := event.get("elapsed")) is not None:
@@ -97,6 +100,12 @@ class Console:
         )
         self.line(f"{bullet} {text}")
         sys.stdout.flush()
+
+    def settle(self) -> None:
+        """Nothing turns any more."""
+        if self._spinner:
+            self._spinner.stop()
+            self._spinner = None
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Rows below headings, in columns as wide as their widest cell; an empty cell is `-`."""
@@ -125,18 +134,14 @@ class Console:
         """`text` in a colour where there is colour."""
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self._colour else text
 
-    def _stop_spinner(self) -> None:
-        if self._spinner:
-            self._spinner.stop()
-            self._spinner = None
-
 
 class _Spinner:
     """A line that turns and counts seconds on a terminal until it is stopped, then is gone."""
 
-    def __init__(self, text: str, terminal: TextIO) -> None:
+    def __init__(self, text: str, terminal: TextIO, lock: Lock) -> None:
         self._text = text
         self._terminal = terminal
+        self._lock = lock
         self._done = Flag()
         self._thread = Thread(target=self._turn, daemon=True)
         self._thread.start()
@@ -147,17 +152,22 @@ class _Spinner:
 
     def _turn(self) -> None:
         began = time.monotonic()
+        if self._done.wait(_QUICK):
+            return
         turn = 0
         while True:
             width = os.get_terminal_size(self._terminal.fileno()).columns - 12
             frame, took = _FRAMES[turn % len(_FRAMES)], time.monotonic() - began
-            self._terminal.write(f"\r\x1b[K{frame} {self._text[: max(width, 10)]}  {took:.1f} s")
-            self._terminal.flush()
+            self._write(f"{_CLEAR}{frame} {self._text[: max(width, 10)]}  {took:.1f} s")
             if self._done.wait(0.1):
                 break
             turn += 1
-        self._terminal.write("\r\x1b[K")
-        self._terminal.flush()
+        self._write(_CLEAR)
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            self._terminal.write(text)
+            self._terminal.flush()
 
 
 def print_error(error: TolvError, *, as_json: bool) -> None:

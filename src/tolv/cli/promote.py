@@ -24,4 +24,4 @@ def promote(call: Call, source: str, target: str) -> None:
     """
     body = {"from": source, "to": target, "by": call.by}
     path = f"/v1/apps/{call.app_name()}/promote"
-    call.console.finish(call.api.act("POST", path, body, call.console.progress))
+    call.console.finish(call.act("POST", path, body))

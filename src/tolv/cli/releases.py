@@ -32,6 +32,9 @@ def releases(call: Call, verify: bool) -> None:
     if call.console.as_json:
         call.console.json(listed)
         return
+    if not listed:
+        call.console.line("no releases yet: tolv deploy")
+        return
     call.console.table(
         ("RELEASE", "STATUS", "BUILD", "COMMIT", "CREATED", "BY", "DESCRIPTION"),
         (

@@ -23,4 +23,4 @@ def restart(call: Call, target: str | None) -> None:
     """
     path = f"{call.deploy().path}/restart"
     body = {"target": target, "by": call.by}
-    call.console.finish(call.api.act("POST", path, body, call.console.progress))
+    call.console.finish(call.act("POST", path, body))

@@ -24,9 +24,5 @@ def rollback(call: Call, release: str | None) -> None:
       tolv rollback v12 -e prod
     """
     deploy = call.deploy()
-    outcome = call.api.act(
-        "POST", f"{deploy.path}/rollback", {"release": release, "by": call.by}, call.console.progress
-    )
-    for note in (outcome.value or {}).get("notes") or ():
-        call.console.note(note)
+    outcome = call.act("POST", f"{deploy.path}/rollback", {"release": release, "by": call.by})
     call.console.finish(outcome)

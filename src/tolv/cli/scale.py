@@ -24,7 +24,7 @@ def scale(call: Call, quantities: tuple[str, ...]) -> None:
     path = f"{call.deploy().path}/formation"
     if formation:
         body = {"formation": formation, "by": call.by}
-        call.console.finish(call.api.act("POST", path, body, call.console.progress))
+        call.console.finish(call.act("POST", path, body))
         return
     current = call.api.get(path)
     if call.console.as_json:

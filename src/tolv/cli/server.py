@@ -108,7 +108,7 @@ def stop(call: Call, leave_running: bool) -> None:
         return
     body = {"leave_running": leave_running}
     with _process(state["pid"]) as ended:
-        outcome = call.api.act("POST", "/v1/server/stop", body, call.console.progress, start=False)
+        outcome = call.act("POST", "/v1/server/stop", body, start=False)
         ended(_STOP_DEADLINE)
     call.console.finish(outcome)
 

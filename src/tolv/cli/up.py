@@ -7,14 +7,18 @@ import signal
 import time
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from tolv.cli.client import Outcome
 from tolv.cli.logs import follow_logs
 from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
-from tolv.errors import UsageError
+from tolv.cli.output import print_error
+from tolv.errors import TolvError, UsageError
+
+if TYPE_CHECKING:
+    from tolv.cli.watch import Watch
 
 
 @click.command()
@@ -49,14 +53,11 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
     if call.console.as_json:
         call.console.json_line(value)
     deploy = Deploy(value["app"], value["environment"])
+    watching = _watch(call, path, outcome.error) if watch else None
     try:
-        if watch:
-            from tolv.cli.watch import watch_in_background
-
-            watch_in_background(call, path, outcome.error)
         follow_logs(call, deploy, since=began)
     except KeyboardInterrupt:
-        _stop(call, deploy)
+        _stop(call, deploy, watching)
 
 
 def bring_up(call: Call, path: str) -> Outcome:
@@ -66,20 +67,30 @@ def bring_up(call: Call, path: str) -> Outcome:
         "app": call.app,
         "environment": call.environment or "dev",
         "ref": None,
-        "dirty": True,
+        "dirty": False,
         "mode": "up",
         "by": call.by,
     }
-    return call.api.act("POST", "/v1/deploys", body, call.console.progress)
+    return call.act("POST", "/v1/deploys", body)
 
 
-def _stop(call: Call, deploy: Deploy) -> None:
+def _watch(call: Call, path: str, first: TolvError | None) -> Watch:
+    from tolv.cli.watch import Watch
+
+    if first:
+        print_error(first, as_json=call.console.as_json)
+    return Watch(call, path)
+
+
+def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
     """Stop the deploy's processes; a second ^C does not wait for them to finish."""
     if not call.console.as_json:
         processes = call.api.get(f"{deploy.path}/processes")
         names = [one["process"] for one in processes if one["state"] != "stopped" and one["type"] != "run"]
         call.console.part(f"  stopping {' '.join(names)} … ")
     try:
+        if watching:
+            watching.stop()
         outcome = _down(call, deploy, force=False)
     except KeyboardInterrupt:
         outcome = _down(call, deploy, force=True)
@@ -90,7 +101,8 @@ def _stop(call: Call, deploy: Deploy) -> None:
 
 
 def _down(call: Call, deploy: Deploy, *, force: bool) -> Outcome:
-    return call.api.act("POST", f"{deploy.path}/down", {"force": force, "by": call.by}, lambda _: None)
+    body = {"force": force, "by": call.by}
+    return call.api.act("POST", f"{deploy.path}/down", body, lambda _: None)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

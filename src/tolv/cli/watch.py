@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from threading import Thread
+from threading import Event, Thread
 
-from watchfiles import DefaultFilter, watch
+from watchfiles import watch
 
 from tolv.cli.options import Call
 from tolv.cli.output import print_error
@@ -18,18 +18,28 @@ _BATCH = 50
 _QUIET = 20
 
 
-def watch_in_background(call: Call, path: str, first: TolvError | None) -> None:
-    """Watch `path` from a thread as long as the process lives. `first` is how the first deploy failed, if it did."""
-    if first:
-        print_error(first, as_json=call.console.as_json)
-    Thread(target=_watch, args=(call, os.path.abspath(path)), daemon=True).start()
+class Watch:
+    """Watches a directory from a thread, from now on."""
 
+    def __init__(self, call: Call, path: str) -> None:
+        self._call = call
+        self._root = os.path.abspath(path)
+        self._ended = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-def _watch(call: Call, root: str) -> None:
-    for changes in watch(root, debounce=_BATCH, step=_QUIET, watch_filter=DefaultFilter(), raise_interrupt=False):
-        changed = _tracked(root, sorted({path for _, path in changes}))
-        if changed:
-            _bring_up_again(call, root, changed)
+    def stop(self) -> None:
+        """Watch no more; returns when a deploy that is on its way is through."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        for changes in watch(
+            self._root, debounce=_BATCH, step=_QUIET, rust_timeout=200, stop_event=self._ended, raise_interrupt=False
+        ):
+            changed = _tracked(self._root, sorted({path for _, path in changes}))
+            if changed:
+                _bring_up_again(self._call, self._root, changed)
 
 
 def _bring_up_again(call: Call, root: str, changed: list[str]) -> None:
