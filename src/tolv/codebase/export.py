@@ -101,8 +101,10 @@ def _entries(source: Source, commit: str) -> list[_Entry]:
     entries = []
     for line in filter(None, listing.split(b"\0")):
         fields, _, path = line.partition(b"\t")
-        mode, _, blob, size = fields.split()
-        entries.append(_Entry(path, int(mode, 8), blob, 0 if size == b"-" else int(size)))
+        mode, kind, id_, size = fields.split()
+        if kind == b"blob" and not size.isdigit():  # git writes BAD
+            raise _no_content(source, path)
+        entries.append(_Entry(path, int(mode, 8), id_, int(size) if kind == b"blob" else 0))
     return entries
 
 
