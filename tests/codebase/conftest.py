@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tolv", deadline=None)  # a busy machine fails no test
+settings.load_profile("tolv")
 
 
 class Repository:

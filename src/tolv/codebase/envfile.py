@@ -2,8 +2,8 @@
 
 The dialect. `KEY=value`, one a line, with an optional `export ` before it. A value in single quotes is literal. A
 value in double quotes knows `\\n`, `\\t`, `\\r`, `\\\\`, `\\"` and `\\$`; any other backslash is itself. Both may go
-over several lines. A value without quotes ends at the line's end or before a comment. `#` starts a comment at the start of a
-line, or after white space outside quotes. `$` is a dollar sign: nothing is expanded.
+over several lines. A value without quotes ends at the line's end or before a comment. `#` starts a comment at the
+start of a line, or after white space outside quotes. `$` is a dollar sign: nothing is expanded.
 """
 
 from __future__ import annotations
