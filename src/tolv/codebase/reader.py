@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from tolv.codebase.git import locate
 from tolv.codebase.manifest import APP_NAME, APP_NAME_RULE, Manifest, ProcessSettings, ReleaseSettings, read_manifest
-from tolv.codebase.model import App, ProcessType
+from tolv.codebase.model import App, ProcessType, Source
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.schema import read_schema
 from tolv.codebase.text import read_text
@@ -63,6 +64,20 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
     )
     timeout = manifest.release.timeout
     return app if timeout is None else replace(app, release_timeout=timeout)
+
+
+def name_source(source: Source, name: str | None) -> tuple[Source, str]:
+    """The source of one app, and what it is called, before anything is built.
+
+    In a monorepo the source moves to the root of the app that `name` names. Raises `UsageError` as `read_app` does.
+    """
+    if name is not None:
+        check_app_name(name)
+    manifest = read_manifest(source.path / "tolv.toml")
+    if not manifest.apps:
+        return source, name or manifest.name or slug(source.path.name)
+    chosen, root, _ = _one_of_several(source.path, name, manifest)
+    return locate(root), chosen
 
 
 def list_apps(tree: Path) -> dict[str, Path]:

@@ -1,0 +1,194 @@
+"""From a commit to an image, in one readable path: export, read, install, run the steps, pack, name."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tolv.build import image, layers
+from tolv.build.sbom import sbom, write_sbom
+from tolv.build.collect import remove
+from tolv.build.dependency_layers import Installed, dependencies
+from tolv.build.locks import in_use
+from tolv.build.model import Build, Layer
+from tolv.build.oci import Layout
+from tolv.build.steps import run_step
+from tolv.build.unpack import ensure_layer, furnish, keep_build, runnable, unpack
+from tolv.build.workshop import Workshop, remove_tree, workshop
+from tolv.codebase.export import export, export_worktree
+from tolv.codebase.model import App, Commit, Source
+from tolv.codebase.reader import read_app
+from tolv.dependencies import detect
+from tolv.dependencies.model import DependencyPlan, Language, Step
+from tolv.home import Home
+
+__all__ = ["build", "read_build", "remove", "sbom", "unpack"]
+
+#: Never part of an image, wherever in the tree it lies.
+_NEVER_DIRECTORIES = frozenset({".git", "__pycache__"})
+_NEVER_FILE = re.compile(r"\.env(?:\.(?:local|[\w-]+\.local))?|.*\.py[co]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one language adds to a build."""
+
+    language: Language
+    plan: DependencyPlan
+    installed: Installed | None
+
+
+def build(
+    source: Source,
+    commit: Commit,
+    app_name: str | None,
+    home: Home,
+    report: Callable[[str], None],
+    *,
+    worktree: bool = False,
+    cancelled: threading.Event | None = None,
+) -> Build:
+    """Build the app of a commit (or the files as they are now, with `worktree`) into the home's image layout.
+
+    The result is also unpacked on this machine. Raises `AppError` when the app cannot be built, `UsageError` when it
+    cannot be read, `PlatformError` when the machine fails; in each case nothing of the build is left.
+    """
+    home.make()
+    layout = Layout(home.images)
+    with in_use(home), workshop(home, report, cancelled or threading.Event()) as shop:
+        layout.make()
+        app, root, notes = _export(source, commit, app_name, worktree, shop)
+        parts = [_part(one, root, app, shop, layout) for one in detect(root / "app")]
+        _run_steps(app, parts, root, shop)
+        _take_out(app, root / "app")
+        for part in parts:
+            part.language.finish(part.plan, root / "app", shop)
+        shop.check()
+        return _publish(app, commit, parts, root, notes, shop, layout)
+
+
+def read_build(home: Home, digest: str) -> Build:
+    """A build, from its image alone.
+
+    Raises `UsageError` when there is none of this digest.
+    """
+    return image.read_image(Layout(home.images), digest)[0]
+
+
+def _export(
+    source: Source, commit: Commit, app_name: str | None, worktree: bool, shop: Workshop
+) -> tuple[App, Path, tuple[str, ...]]:
+    """The app, and the directory whose `app` is its code alone."""
+    tree, root = shop.scratch / "tree", shop.scratch / "root"
+    tree.mkdir()
+    notes: tuple[str, ...] = ()
+    if worktree:
+        export_worktree(source, tree)
+    else:
+        notes = export(source, commit, tree)
+    shop.check()
+    app = read_app(tree, name=app_name, fallback_name=source.path.name)
+    root.mkdir(mode=0o755)
+    os.rename(app.root, root / "app")
+    return app, root, notes
+
+
+def _part(language: Language, root: Path, app: App, shop: Workshop, layout: Layout) -> _Part:
+    plan = language.plan(root / "app", app.build)
+    if not plan.key:
+        return _Part(language, plan, None)
+    return _Part(language, plan, dependencies(language, plan, root / "app", shop, layout))
+
+
+def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> None:
+    """Run the build steps with every language's dependencies in reach."""
+    tree = root / "app"
+    steps = _steps(app, parts, tree)
+    for part in parts:
+        if part.installed:
+            ensure_layer(shop.home, part.installed.layer, [part.plan.runtime])
+            if not part.plan.prefix.startswith("app/"):
+                furnish(shop.home, part.installed.layer, root)
+    if not steps:
+        return
+    for part in parts:
+        part.language.enter(part.plan, tree, root / part.plan.prefix, shop)
+    ready = runnable("", root, [part.plan.runtime for part in parts])
+    for step in steps:
+        run_step(step, root, ready.path, ready.environment, shop)
+    for part in parts:
+        part.language.leave(part.plan, tree)
+
+
+def _steps(app: App, parts: Sequence[_Part], tree: Path) -> list[Step]:
+    """What `[build] command` says, else what the languages do: Node's before Python's, which collects its output."""
+    command = app.build.get("command")
+    if command is None:
+        return [step for part in reversed(parts) for step in part.language.build_steps(tree, part.plan)]
+    remedy = "see what the command of [build] in tolv.toml wrote"
+    return [Step("build command", ("/bin/sh", "-c", command), remedy)] if command.strip() else []
+
+
+def _take_out(app: App, tree: Path) -> None:
+    """Remove what never enters an image: local config, version control, stale byte code, `[build] exclude`."""
+    globs = tuple(app.build.get("exclude", ()))
+    for directory, names, files in os.walk(tree):
+        below = os.path.relpath(directory, tree)
+        for name in list(names):
+            path = os.path.normpath(f"{below}/{name}")
+            if name in _NEVER_DIRECTORIES or _matches(path, globs):
+                names.remove(name)
+                remove_tree(Path(directory, name))
+        for name in files:
+            if _NEVER_FILE.fullmatch(name) or _matches(os.path.normpath(f"{below}/{name}"), globs):
+                os.unlink(f"{directory}/{name}")
+
+
+def _matches(path: str, globs: Sequence[str]) -> bool:
+    return any(fnmatch(path, glob.rstrip("/")) for glob in globs)
+
+
+def _code_layer(root: Path, commit: Commit, layout: Layout) -> Layer:
+    found = layers.entries(root / "app", "app")
+    digest, size = layout.write_stream(lambda out: layers.pack(found, commit.time, out))
+    return Layer(digest, digest, size, layers.MEDIA_TYPE, "code", "app")
+
+
+def _publish(
+    app: App, commit: Commit, parts: Sequence[_Part], root: Path, notes: Sequence[str], shop: Workshop, layout: Layout
+) -> Build:
+    """Write the image, put its tree in place, and only then name it in the index."""
+    installed = [part.installed for part in parts if part.installed]
+    runtimes = [part.plan.runtime for part in parts]
+    made = Build(
+        digest="",
+        app=app.name,
+        commit=commit.id or None,
+        dirty=commit.dirty,
+        branch=commit.branch,
+        created=commit.time,
+        platform=image.platform(),
+        runtime=str(runtimes[0]) if runtimes else "none",
+        lockfile=next((part.plan.lockfile for part in parts if part.plan.lockfile), None),
+        packages=sum(len(one.packages) for one in installed),
+        processes=app.processes,
+        release_command=app.release_command,
+        release_timeout=app.release_timeout,
+        variables=app.variables,
+        formation=app.formation,
+        layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
+        notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
+    )
+    finished = image.write_image(layout, made, commit.remote, runtimes)
+    bill = write_sbom(layout, finished, runtimes, [package for one in installed for package in one.packages])
+    for one in installed:
+        if one.layer.prefix.startswith("app/"):
+            furnish(shop.home, one.layer, root)
+    keep_build(shop.home, finished, root)
+    image.name_image(layout, finished, bill)
+    return finished

@@ -1,0 +1,182 @@
+"""Layers: a directory as a deterministic tar, and a tar as a directory.
+
+The same files give the same bytes whoever packs them, wherever and whenever: entries are sorted, owned by root, carry
+one time and one of two modes. No compression: a local layer is read once, and a registry's client packs it anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tolv.errors import PlatformError
+
+MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar"
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, directory or symbolic link of a layer."""
+
+    name: str
+    """Path in the image, without a leading slash."""
+    mode: int
+    path: str
+    link: str | None = None
+    content: bytes | None = None
+    """In place of what is at `path`."""
+
+
+def entries(
+    root: Path,
+    prefix: str,
+    replaced: Mapping[str, str | bytes] | None = None,
+    skip: Callable[[str], bool] = lambda name: False,
+) -> Iterator[Entry]:
+    """What a layer of `root` at `prefix` holds, in order.
+
+    `replaced` maps paths below `root` to what the image has instead: the target of a link, or a file's content.
+    `skip` leaves out what it is true for, given the path below `root`.
+    """
+    parts = prefix.split("/")
+    for count in range(1, len(parts) + 1):
+        yield Entry("/".join(parts[:count]), stat.S_IFDIR | 0o755, str(root))
+    yield from _walk(os.fspath(root), prefix, "", replaced or {}, skip)
+
+
+def _walk(
+    directory: str, prefix: str, below: str, replaced: Mapping[str, str | bytes], skip: Callable[[str], bool]
+) -> Iterator[Entry]:
+    with os.scandir(directory) as scan:
+        found = sorted(scan, key=lambda entry: entry.name)
+    for entry in found:
+        path = below + entry.name
+        if skip(path):
+            continue
+        name = f"{prefix}/{path}"
+        other = replaced.get(path)
+        if isinstance(other, bytes):
+            yield Entry(name, stat.S_IFREG | 0o644, entry.path, content=other)
+        elif other is not None or entry.is_symlink():
+            yield Entry(name, stat.S_IFLNK | 0o777, entry.path, link=other or os.readlink(entry.path))
+        elif entry.is_dir():
+            yield Entry(name, stat.S_IFDIR | 0o755, entry.path)
+            yield from _walk(entry.path, prefix, path + "/", replaced, skip)
+        elif entry.is_file():
+            executable = entry.stat().st_mode & 0o100
+            yield Entry(name, stat.S_IFREG | (0o755 if executable else 0o644), entry.path)
+
+
+class HashingWriter:
+    """A file that knows the digest and size of what was written to it: one pass over the bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+def pack(found: Iterator[Entry], time: int, out: HashingWriter) -> None:
+    """Write entries as a tar whose every time is `time` (seconds since 1970)."""
+    for entry in found:
+        kind = stat.S_IFMT(entry.mode)
+        if kind == stat.S_IFREG:
+            _pack_file(entry, time, out)
+        else:
+            directory = kind == stat.S_IFDIR
+            info = _header(entry, time)
+            info.type = tarfile.DIRTYPE if directory else tarfile.SYMTYPE
+            info.linkname = entry.link or ""
+            out.write(info.tobuf(tarfile.PAX_FORMAT))
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+
+
+def _pack_file(entry: Entry, time: int, out: HashingWriter) -> None:
+    info = _header(entry, time)
+    if entry.content is not None:
+        file: BinaryIO = io.BytesIO(entry.content)
+        info.size = len(entry.content)
+    else:
+        file = open(entry.path, "rb", buffering=0)
+        info.size = os.fstat(file.fileno()).st_size
+    with file:
+        header = info.tobuf(tarfile.PAX_FORMAT)
+        if info.size <= _CHUNK:
+            out.write(header + _read(file, info.size, entry.path) + bytes(-info.size % tarfile.BLOCKSIZE))
+            return
+        out.write(header)
+        left = info.size
+        while left:
+            data = _read(file, min(left, _CHUNK), entry.path)
+            out.write(data)
+            left -= len(data)
+        out.write(bytes(-info.size % tarfile.BLOCKSIZE))
+
+
+def _read(file: BinaryIO, size: int, path: str) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise PlatformError("a file changed while it was packed", where=path, remedy="build again")
+    return data
+
+
+def _header(entry: Entry, time: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(entry.name)
+    info.mode = stat.S_IMODE(entry.mode)
+    info.mtime = time
+    return info
+
+
+def extract(tar: Path, into: Path) -> None:
+    """Unpack a layer below `into`; what it names outside of that raises `PlatformError`."""
+    with tarfile.open(tar, "r:") as archive:
+        for info in archive:
+            parts = info.name.split("/")
+            if info.name.startswith("/") or ".." in parts or not (info.isreg() or info.isdir() or info.issym()):
+                raise PlatformError("a layer holds what no layer of Tolv's holds", where=f"{tar}: {info.name}")
+            target = into / info.name
+            if info.isdir():
+                target.mkdir(exist_ok=True)
+            elif info.issym():
+                target.symlink_to(info.linkname)
+            else:
+                _extract_file(archive, info, target)
+
+
+def _extract_file(archive: tarfile.TarFile, info: tarfile.TarInfo, target: Path) -> None:
+    source = archive.extractfile(info)
+    if source is None:
+        raise PlatformError("a layer cannot be read", where=info.name)
+    with source, target.open("xb") as file:
+        while data := source.read(_CHUNK):
+            file.write(data)
+        os.fchmod(file.fileno(), info.mode)
+
+
+def make_read_only(root: Path) -> None:
+    """Take the right to write from all below `root`, then from `root` itself."""
+    for directory, _, files in os.walk(root, topdown=False):
+        for name in files:
+            path = f"{directory}/{name}"
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode) and mode & 0o222:
+                os.chmod(path, 0o555 if mode & 0o100 else 0o444)
+        os.chmod(directory, 0o555)

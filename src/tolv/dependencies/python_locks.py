@@ -1,0 +1,329 @@
+"""The lockfiles of Python's package managers, read into what uv can install: pinned requirements with hashes.
+
+uv reads `uv.lock` and `pylock.toml` itself; the other three are converted here, the main group only. Markers, extras,
+direct URLs and git references are carried over as they stand, and hashes are demanded wherever the lock has them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tolv.dependencies.markers import holds, marker_environment
+from tolv.dependencies.python_requirements import normalise, requirement_name
+from tolv.dependencies.python_runtime import read_toml
+from tolv.dependencies.versions import parse_version, satisfies
+from tolv.errors import AppError, UsageError
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lockfile as a plan needs it."""
+
+    names: frozenset[str]
+    requirements: Callable[[str], list[str]] | None
+    """Writes requirements for a Python version; None when uv reads the file itself."""
+    local: bool = False
+    """It names paths of the tree."""
+    wheels: tuple[tuple[str, ...], ...] = ()
+    """For each package that has wheels, their file names."""
+
+    def misfits(self, minor: str) -> int:
+        """How many packages have wheels, but none for Python `minor` on this platform."""
+        return sum(not any(wheel_fits(name, minor) for name in names) for names in self.wheels)
+
+
+def wheel_fits(filename: str, minor: str) -> bool:
+    """Whether a wheel's tags name CPython `minor` (or any) and Linux (or any)."""
+    python, abi, platform = filename.removesuffix(".whl").split("-")[-3:]
+    if platform != "any" and "linux" not in platform:
+        return False
+    tag = "cp" + minor.replace(".", "")
+    older = [int(one[3:]) for one in python.split(".") if one.startswith("cp3") and one[3:].isdigit()]
+    return tag in python.split(".") or "py3" in python or (abi == "abi3" and min(older) <= int(minor.split(".")[1]))
+
+
+def read_uv(path: Path) -> Lock:
+    """`uv.lock`: uv installs from it, we only look at it."""
+    packages = _parsed(path).get("package", [])
+    others = [one for one in packages if not {"virtual", "editable"} & one.get("source", {}).keys() or not _is_root(one)]
+    wheels = [[_basename(wheel) for wheel in one.get("wheels", ())] for one in others]
+    local = any({"virtual", "editable", "directory", "path"} & one.get("source", {}).keys() for one in others)
+    return Lock(_names(others), None, local, _some(wheels))
+
+
+def read_pylock(path: Path) -> Lock:
+    """`pylock.toml` (PEP 751): uv installs from it."""
+    packages = _parsed(path).get("packages", [])
+    wheels = [[_basename(wheel) for wheel in one.get("wheels", ())] for one in packages]
+    return Lock(_names(packages), None, any("directory" in one for one in packages), _some(wheels))
+
+
+def read_pipfile(path: Path) -> Lock:
+    """`Pipfile.lock`: its `default` section."""
+    packages: Json = _parsed(path).get("default", {})
+    manifest = read_toml(path.with_name("Pipfile")).get("packages", {})
+    locked = {normalise(name): str(one.get("version", "")).lstrip("=") for name, one in packages.items()}
+    _check_against(locked, [(name, _version_of(wish)) for name, wish in manifest.items()], path.name, "pipenv lock")
+
+    def requirements(version: str) -> list[str]:
+        return [
+            _line(
+                name,
+                str(one.get("version", "")).lstrip("="),
+                one.get("hashes", ()),
+                marker=one.get("markers"),
+                extras=one.get("extras", ()),
+                url=_pipfile_url(one),
+            )
+            for name, one in sorted(packages.items())
+        ]
+
+    local = any("path" in one for one in packages.values())
+    return Lock(frozenset(locked), requirements, local)
+
+
+def read_poetry(path: Path) -> Lock:
+    """`poetry.lock`, of Poetry 1 (the main group is found by walking from pyproject.toml) and of Poetry 2 (it says)."""
+    data = _parsed(path)
+    packages: list[Json] = data.get("package", [])
+    old_files = data.get("metadata", {}).get("files", {})
+    files = {id(one): one.get("files") or old_files.get(one["name"], []) for one in packages}
+    wishes = _poetry_wishes(read_toml(path.with_name("pyproject.toml")))
+    locked = {normalise(one["name"]): one["version"] for one in packages}
+    _check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "poetry lock")
+
+    def requirements(version: str) -> list[str]:
+        environment = marker_environment(version)
+        if packages and all("groups" in one for one in packages):
+            chosen = [(one, _poetry_marker(one)) for one in packages if "main" in one["groups"]]
+            chosen = [(one, marker) for one, marker in chosen if not one.get("optional")]
+        else:
+            chosen = [(one, None) for one in _walk(packages, wishes, environment, _poetry_edges)]
+        return [
+            _line(one["name"], one["version"], [f["hash"] for f in files[id(one)]], marker=marker, url=_poetry_url(one))
+            for one, marker in chosen
+        ]
+
+    main = [one for one in packages if one.get("category", "main") == "main" and "main" in one.get("groups", ["main"])]
+    wheels = [[str(f["file"]) for f in files[id(one)] if str(f["file"]).endswith(".whl")] for one in main]
+    local = any(one.get("source", {}).get("type") in ("directory", "file") for one in main)
+    return Lock(_names(main), requirements, local, _some(wheels))
+
+
+def read_pdm(path: Path) -> Lock:
+    """`pdm.lock`: the default group, which it says itself, or which is found by walking from pyproject.toml."""
+    data = _parsed(path)
+    packages: list[Json] = data.get("package", [])
+    old_files = data.get("metadata", {}).get("files", {})
+    files = {id(one): one.get("files") or old_files.get(f"{one['name']} {one['version']}", []) for one in packages}
+    project = read_toml(path.with_name("pyproject.toml")).get("project", {})
+    wishes = [_wish(one) for one in project.get("dependencies", ())]
+    locked = {normalise(one["name"]): str(one.get("version", "")) for one in packages}
+    _check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "pdm lock")
+
+    def requirements(version: str) -> list[str]:
+        plain = [one for one in packages if not one.get("extras")]
+        if plain and all("groups" in one for one in plain):
+            chosen = [one for one in plain if "default" in one["groups"]]
+        else:
+            chosen = _walk(plain, wishes, marker_environment(version), _pdm_edges)
+        return [
+            _line(
+                one["name"],
+                str(one.get("version", "")),
+                [str(f["hash"]) for f in files[id(one)]],
+                marker=one.get("marker") or one.get("markers"),
+                url=one.get("url") or _git_url(one.get("git"), one.get("revision")),
+            )
+            for one in chosen
+        ]
+
+    main = [one for one in packages if "default" in one.get("groups", ["default"])]
+    wheels = [[str(f["file"]) for f in files[id(one)] if str(f.get("file", "")).endswith(".whl")] for one in main]
+    return Lock(_names(main), requirements, any("path" in one for one in main), _some(wheels))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A dependency as a manifest or a locked package names it."""
+
+    name: str
+    ranges: str = ""
+    marker: str | None = None
+    extras: tuple[str, ...] = ()
+
+
+def _walk(
+    packages: Sequence[Json],
+    wishes: Iterable[_Wish],
+    environment: Mapping[str, str],
+    edges: Callable[[Json, tuple[str, ...]], Iterable[_Wish]],
+) -> list[Json]:
+    """The locked packages that `wishes` lead to where `environment` holds, each once, by name."""
+    by_name: dict[str, list[Json]] = {}
+    for one in packages:
+        by_name.setdefault(normalise(one["name"]), []).append(one)
+    found: dict[str, Json] = {}
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    queue = list(wishes)
+    while queue:
+        wish = queue.pop()
+        name = normalise(wish.name)
+        if (name, wish.extras) in seen or not holds(wish.marker, environment) or name not in by_name:
+            continue
+        seen.add((name, wish.extras))
+        chosen = found.setdefault(name, _for_python(by_name[name], environment["python_full_version"]))
+        queue += edges(chosen, wish.extras)
+    return [found[name] for name in sorted(found)]
+
+
+def _for_python(candidates: Sequence[Json], version: str) -> Json:
+    """The one of several locked versions that is for this Python."""
+    fitting = [
+        one
+        for one in candidates
+        if satisfies(parse_version(version), str(one.get("python-versions") or one.get("requires_python") or "*"))
+    ]
+    return (fitting or candidates)[0]
+
+
+def _poetry_edges(package: Json, extras: tuple[str, ...]) -> Iterable[_Wish]:
+    optional = {
+        normalise(requirement_name(one.split(" ")[0]))
+        for extra in extras
+        for one in package.get("extras", {}).get(extra, ())
+    }
+    for name, several in package.get("dependencies", {}).items():
+        for one in several if isinstance(several, list) else [several]:
+            table: Json = one if isinstance(one, dict) else {"version": one}
+            if table.get("optional"):
+                if normalise(name) in optional:
+                    yield _Wish(name, extras=tuple(table.get("extras", ())))
+            else:
+                yield _Wish(name, marker=table.get("markers"), extras=tuple(table.get("extras", ())))
+
+
+def _pdm_edges(package: Json, extras: tuple[str, ...]) -> Iterable[_Wish]:
+    return [_wish(one) for one in package.get("dependencies", ())]
+
+
+def _poetry_wishes(manifest: Json) -> list[_Wish]:
+    """The main dependencies, as PEP 621 and as Poetry's own table have them."""
+    wishes = [_wish(one) for one in manifest.get("project", {}).get("dependencies", ())]
+    for name, several in manifest.get("tool", {}).get("poetry", {}).get("dependencies", {}).items():
+        if name.lower() == "python":
+            continue
+        for one in several if isinstance(several, list) else [several]:
+            table: Json = one if isinstance(one, dict) else {"version": one}
+            if not table.get("optional"):
+                ranges = table.get("version", "") if len(several) == 1 or not isinstance(several, list) else ""
+                wishes.append(_Wish(name, str(ranges), table.get("markers"), tuple(table.get("extras", ()))))
+    return wishes
+
+
+def _wish(requirement: str) -> _Wish:
+    """A PEP 508 requirement."""
+    head, _, marker = requirement.partition(";")
+    extras = re.search(r"\[([^\]]*)\]", head)
+    name = requirement_name(head)
+    rest = "" if "@" in head else re.sub(r"\[[^\]]*\]", "", head.strip())[len(name) :].strip(" ()")
+    names = tuple(one.strip() for one in extras.group(1).split(",")) if extras else ()
+    return _Wish(name, rest, marker.strip() or None, names)
+
+
+def _check_against(locked: Mapping[str, str], wishes: Iterable[tuple[str, str]], lockfile: str, command: str) -> None:
+    """Raises `AppError` when the lock lacks a package of the manifest, or has a version that it does not allow."""
+    for name, ranges in wishes:
+        version = locked.get(normalise(name))
+        problem = None if version is not None else f"{lockfile} does not have {name}"
+        try:
+            if version and ranges and not satisfies(parse_version(version), ranges):
+                problem = f"{lockfile} has {name} {version}, but the manifest asks for {ranges}"
+        except ValueError:
+            continue  # a range in a dialect of its own: the package is there, and that is all we can say
+        if problem:
+            raise AppError(problem, where=lockfile, remedy=f"run `{command}` and commit the result")
+
+
+def _line(
+    name: str,
+    version: str,
+    hashes: Iterable[str],
+    *,
+    marker: str | None = None,
+    extras: Iterable[str] = (),
+    url: str | None = None,
+) -> str:
+    """One line of requirements."""
+    brackets = f"[{','.join(extras)}]" if extras else ""
+    pin = f" @ {url}" if url else f"=={version}"
+    digests = "" if url and url.startswith("git+") else "".join(f" --hash={one}" for one in sorted(set(hashes)))
+    return f"{name}{brackets}{pin}{f' ; {marker}' if marker else ''}{digests}"
+
+
+def _poetry_marker(package: Json) -> str | None:
+    markers = package.get("markers")
+    if isinstance(markers, Mapping):
+        markers = markers.get("main")
+    return str(markers) if markers else None
+
+
+def _poetry_url(package: Json) -> str | None:
+    source = package.get("source", {})
+    if source.get("type") == "git":
+        return _git_url(source["url"], source.get("resolved_reference") or source.get("reference"))
+    if source.get("type") in ("url", "directory", "file"):
+        return str(source["url"]) if "://" in source["url"] else f"./{source['url']}"
+    return None
+
+
+def _pipfile_url(package: Json) -> str | None:
+    found = _git_url(package.get("git"), package.get("ref")) or package.get("file") or package.get("path")
+    return str(found) if found else None
+
+
+def _git_url(url: str | None, reference: str | None) -> str | None:
+    return f"git+{url}@{reference}" if url and reference else None
+
+
+def _version_of(wish: Any) -> str:
+    found = wish.get("version", "") if isinstance(wish, Mapping) else wish
+    return "" if found == "*" else str(found)
+
+
+def _is_root(package: Json) -> bool:
+    source = package["source"]
+    return (source.get("virtual") or source.get("editable")) == "."
+
+
+def _basename(wheel: Json) -> str:
+    return str(wheel.get("filename") or wheel.get("name") or wheel.get("url") or wheel.get("path") or "").rpartition("/")[2]
+
+
+def _names(packages: Iterable[Json]) -> frozenset[str]:
+    return frozenset(normalise(str(one["name"])) for one in packages)
+
+
+def _some(wheels: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(names) for names in wheels if names)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """A lockfile's content.
+
+    Raises `UsageError` for one that cannot be read, such as one with merge markers.
+    """
+    if path.suffix == ".toml" or path.name != "Pipfile.lock":
+        return read_toml(path)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path.name} is no valid JSON: {error}", where=path.name, remedy="lock again") from None
+    return found

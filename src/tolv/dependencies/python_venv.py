@@ -1,0 +1,143 @@
+"""A virtual environment that is the same tree wherever it is made: written by hand, filled by uv, cleaned, compiled."""
+
+from __future__ import annotations
+
+import csv
+import email.parser
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tolv.dependencies.model import Context, Package
+from tolv.dependencies.python_runtime import Interpreter
+from tolv.errors import PlatformError
+
+#: What installers leave that differs from one installation to the next, or names where a package came from.
+_NOISE = frozenset({"direct_url.json", "uv_cache.json", "uv_build.json", "REQUESTED"})
+
+#: Where Python lies in the image.
+IMAGE_BIN = "/usr/local/bin"
+
+
+def uv() -> str:
+    """The uv that came with Tolv.
+
+    Raises `PlatformError` when it is gone.
+    """
+    import uv as package
+
+    try:
+        return os.fsdecode(package.find_uv_bin())
+    except FileNotFoundError:
+        raise PlatformError("uv is missing, which installs Python packages", remedy="pip install uv") from None
+
+
+def make_venv(prefix: Path, interpreter: Interpreter) -> None:
+    """An empty virtual environment on `interpreter`, relocatable as uv understands it."""
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "lib" / f"python{interpreter.minor}" / "site-packages").mkdir(parents=True)
+    (prefix / "lib64").symlink_to("lib")
+    (prefix / "bin" / "python3").symlink_to("python")
+    (prefix / "bin" / f"python{interpreter.minor}").symlink_to("python")
+    point_at(prefix, interpreter)
+
+
+def point_at(prefix: Path, interpreter: Interpreter) -> None:
+    """Make a virtual environment run on an interpreter of this machine."""
+    (prefix / "bin").chmod(0o755)
+    python = prefix / "bin" / "python"
+    python.unlink(missing_ok=True)
+    python.symlink_to(interpreter.executable)
+    (prefix / "pyvenv.cfg").unlink(missing_ok=True)
+    (prefix / "pyvenv.cfg").write_bytes(pyvenv_cfg(str(interpreter.executable.parent), interpreter.version))
+
+
+def pyvenv_cfg(home: str, version: str) -> bytes:
+    """The file that makes a directory a virtual environment."""
+    return (
+        f"home = {home}\nimplementation = CPython\nversion_info = {version}\n"
+        "include-system-site-packages = false\nrelocatable = true\n"
+    ).encode()
+
+
+def portable(version: str) -> Mapping[str, str | bytes]:
+    """What stands in the image for the two things that name this machine."""
+    minor = ".".join(version.split(".")[:2])
+    return {"bin/python": f"{IMAGE_BIN}/python{minor}", "pyvenv.cfg": pyvenv_cfg(IMAGE_BIN, version)}
+
+
+def clean(site_packages: Path) -> tuple[Package, ...]:
+    """Take out what differs between two installations of the same packages; returns what is installed."""
+    packages = []
+    for info in sorted(site_packages.glob("*.dist-info")):
+        for name in _NOISE:
+            (info / name).unlink(missing_ok=True)
+        _clean_record(info / "RECORD")
+        packages.append(_package(info))
+    return tuple(sorted(packages, key=lambda one: one.name))
+
+
+def _clean_record(record: Path) -> None:
+    if not record.is_file():
+        return
+    rows = [row for row in csv.reader(record.read_text().splitlines()) if row]
+    kept = sorted(row for row in rows if row[0].rpartition("/")[2] not in _NOISE and not row[0].endswith(".pyc"))
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(kept)
+    record.unlink()  # it may be a hard link into uv's cache
+    record.write_text(out.getvalue())
+
+
+def _package(info: Path) -> Package:
+    with (info / "METADATA").open(encoding="utf-8", errors="replace") as file:
+        metadata = email.parser.HeaderParser().parse(file)
+    name = str(metadata["Name"]).lower().replace("_", "-").replace(".", "-")
+    version = str(metadata["Version"])
+    return Package(name, version, f"pkg:pypi/{name}@{version}", metadata["License-Expression"] or None)
+
+
+def compile_bytecode(
+    interpreter: Interpreter, files: Sequence[Path], root: Path, shown: str, context: Context
+) -> None:
+    """Compile `files` on as many processors as there are; `shown` stands for `root` in what is written."""
+    workers = max(1, min(os.cpu_count() or 1, len(files) // 16))
+    script = str(Path(__file__).with_name("bytecode.py"))
+    running = []
+    for index in range(workers):
+        task = {"root": str(root), "shown": shown, "files": [str(one) for one in files[index::workers]]}
+        path = context.scratch / f"bytecode-{index}.json"
+        path.write_text(json.dumps(task))
+        with path.open() as stdin:
+            command = [interpreter.executable, "-S", "-s", script]
+            running.append(subprocess.Popen(command, stdin=stdin, env={"PYTHONHASHSEED": "0"}))
+    if any([process.wait() for process in running]):
+        raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
+
+
+def python_files(root: Path) -> list[Path]:
+    """Every Python file below `root`, in order."""
+    return sorted(Path(directory, name) for directory, _, names in os.walk(root) for name in _sources(names))
+
+
+def _sources(names: Iterable[str]) -> Iterable[str]:
+    return (name for name in names if name.endswith(".py"))
+
+
+def install(
+    context: Context, prefix: Path, interpreter: Interpreter, command: Sequence[str], tree: Path, lockfile: str
+) -> tuple[Package, ...]:
+    """Fill the virtual environment at `prefix` by a command of uv's, run in the app's tree."""
+    context.run(
+        [uv(), *command, "--quiet"],
+        cwd=tree,
+        environment={"UV_PROJECT_ENVIRONMENT": str(prefix), "VIRTUAL_ENV": str(prefix)},
+        failure=f"the dependencies in {lockfile} cannot be installed",
+        remedy=f"correct {lockfile}, or see whether the package index can be reached",
+    )
+    packages = clean(prefix / "lib" / f"python{interpreter.minor}" / "site-packages")
+    (prefix / ".lock").unlink(missing_ok=True)
+    compile_bytecode(interpreter, python_files(prefix / "lib"), prefix, "/opt/venv", context)
+    return packages
