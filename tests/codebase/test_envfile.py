@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.codebase.envfile import format_env, parse_env
+from tolv.codebase.envfile import format_env, parse_env, read_env
 from tolv.codebase.model import Variable
 from tolv.codebase.schema import read_schema
 from tolv.errors import UsageError
@@ -92,6 +92,16 @@ def test_a_bad_line_is_an_error_with_its_number(line: str, problem: str) -> None
     with pytest.raises(UsageError, match=problem) as caught:
         parse_env(f"FIRST='1\n'\n\n{line}", ".env")
     assert caught.value.where == ".env:4"
+
+
+def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfA='1\r\n2'\r\nB=3\r\n")
+    assert read_env(tmp_path / ".env") == {"A": "1\r\n2", "B": "3"}
+    assert read_env(tmp_path / "missing") == {}
+    (tmp_path / ".env").write_bytes(b"A=1\nB=\xff\n")
+    with pytest.raises(UsageError, match="not UTF-8") as caught:
+        read_env(tmp_path / ".env")
+    assert str(caught.value.where).endswith(".env:2")
 
 
 def test_an_error_shows_nothing_of_a_secret() -> None:

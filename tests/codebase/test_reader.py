@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tolv.codebase.git import locate
 from tolv.codebase.model import App, ProcessType, Variable
-from tolv.codebase.reader import list_apps, read_app, slug
+from tolv.codebase.reader import list_apps, name_source, read_app, slug
 from tolv.errors import AppError, UsageError
 
 
@@ -214,3 +216,27 @@ def test_a_root_that_is_no_directory_inside_is_refused(tmp_path: Path, root: str
 
 def test_no_apps_are_declared_by_most_codebases(tmp_path: Path) -> None:
     assert list_apps(tmp_path) == {}
+
+
+def test_an_app_of_a_monorepo_has_one_name_from_wherever_it_is_named(repo: Any) -> None:
+    repo.write("tolv.toml", "[apps.backend]\nroot = 'services/api'\n[apps.site]\nroot = 'site'\n")
+    repo.write("services/api/Procfile", "web: api").write("site/Procfile", "web: site").write(
+        "tools/Procfile", "web: x"
+    )
+    repo.commit()
+    source, name = name_source(locate(repo.path), "backend")
+    assert (source.path, source.prefix, name) == (repo.path / "services/api", "services/api", "backend")
+    assert name_source(locate(repo.path / "services/api"), None) == (source, "backend")
+    assert name_source(source, "other")[1] == "other"
+    assert name_source(locate(repo.path / "tools"), None)[1] == "tools"
+    with pytest.raises(UsageError, match="several apps: backend, site"):
+        name_source(locate(repo.path), None)
+    with pytest.raises(UsageError, match="cannot be the name"):
+        name_source(source, "a/b")
+
+
+def test_a_source_is_named_by_its_file_else_by_its_directory(repo: Any, tmp_path: Path) -> None:
+    assert name_source(locate(repo.path), None)[1] == "guestbook"
+    repo.write("tolv.toml", "name = 'visitors'")
+    assert name_source(locate(repo.path), None)[1] == "visitors"
+    assert name_source(locate(tmp_path), "asked")[1] == "asked"

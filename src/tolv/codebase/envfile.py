@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+from tolv.codebase.text import read_text
 from tolv.errors import UsageError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -58,6 +60,11 @@ def parse_env(text: str, where: str) -> dict[str, str]:
             )
         values[one.name], lines[one.name] = one.value, one.line
     return values
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The variables of the `.env` file at `path`; none if there is no such file. Raises `UsageError` as `parse_env`."""
+    return parse_env(read_text(path) or "", str(path))
 
 
 def format_env(values: Mapping[str, str]) -> str:
