@@ -36,7 +36,7 @@ def test_what_tolv_gives_itself_is_never_missing_and_never_comes_from_elsewhere(
     assert assemble({}, schema, {"PORT": "5000"}, "dev") == ({}, ())
 
 
-@pytest.mark.parametrize("name", ["PORT", "PATH", "TOLV_APP", "TOLV_ANYTHING"])
+@pytest.mark.parametrize("name", ["PORT", "PATH", "HOME", "TMPDIR", "TOLV_APP", "TOLV_ANYTHING"])
 def test_reserved_names_are_refused_with_a_remedy(name: str) -> None:
     assert is_reserved(name)
     with pytest.raises(UsageError, match="set by Tolv itself") as caught:
