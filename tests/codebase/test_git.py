@@ -69,12 +69,14 @@ def test_changed_added_staged_removed_and_untracked_files_are_dirty(repo: Any) -
     source = git.locate(repo.path)
     assert source.head is not None
     assert source.head.dirty
-    assert set(git.dirty_files(source)) == {"changed", "staged", "removed", "mode", "new/", "wörter und\ttabs"}
+    assert set(git.dirty_files(source)) == {"changed", "staged", "removed", "mode", "new/deep", "wörter und\ttabs"}
 
 
 def test_local_values_and_environments_do_not_make_a_tree_dirty(repo: Any) -> None:
     repo.write("x/app.py").commit()
-    repo.write(".env", "A=1").write("venv/bin/python").write("node_modules/x/index.js").write("x/__pycache__/a.pyc")
+    repo.write("left/__pycache__/a.pyc").write(".env", "A=1").write("venv/bin/python").write(
+        "node_modules/x/index.js"
+    ).write("x/__pycache__/a.pyc")
     assert git.dirty_files(git.locate(repo.path)) == ()
 
 

@@ -175,6 +175,40 @@ def test_a_forged_tree_with_a_name_that_leads_out_is_refused(repo: Any, tmp_path
     assert not (tmp_path / "deep" / "b").exists()
 
 
+def test_a_tree_of_a_thousand_levels_is_refused(repo: Any, tmp_path: Path) -> None:
+    blob = repo.git("hash-object", "-w", "--stdin", given=b"deep")
+    repo.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{'a/' * 1500}b")
+    source = git.locate(repo.path)
+    with pytest.raises(AppError, match="no honest tree has"):
+        git.export_worktree(source, tmp_path / "now")
+    with pytest.raises(AppError, match="no honest tree has"):
+        export_tree(repo, repo.git("write-tree"), tmp_path / "commit")
+
+
+def test_a_directory_that_became_a_link_shows_nothing_of_what_it_leads_to(repo: Any, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/key").write_text("secret")
+    repo.write(".gitignore", "/config\n").write("app.py").commit()
+    blob = repo.git("hash-object", "-w", "--stdin", given=b"harmless")
+    repo.git("update-index", "--add", "--cacheinfo", f"100644,{blob},config/key")
+    repo.link("config", str(tmp_path / "private"))
+    git.export_worktree(git.locate(repo.path), tmp_path / "out")
+    assert sorted(one.name for one in (tmp_path / "out").iterdir()) == [".gitignore", "app.py"]
+
+
+def test_a_submodule_behind_a_link_is_refused(repo: Any, make_repository: Repositories, tmp_path: Path) -> None:
+    private = make_repository("private/library")
+    commit = private.write("secret.py").commit()
+    repo.write(".gitignore", "/vendor\n").link("vendor", "../private")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{commit},vendor/library")
+    repo.git("commit", "-q", "-m", "Forge")
+    source = git.locate(repo.path)
+    with pytest.raises(AppError, match="submodule vendor/library is not there"):
+        git.export(source, git.resolve(source, "HEAD"), tmp_path / "commit")
+    git.export_worktree(source, tmp_path / "now")
+    assert not (tmp_path / "now/vendor").exists()
+
+
 def forge(repo: Any, entries: list[tuple[bytes, bytes, str]]) -> str:
     """A tree object that git itself would not write."""
     content = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(blob) for mode, name, blob in entries)

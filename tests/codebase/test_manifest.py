@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     with pytest.raises(UsageError, match="cannot be read"):
+        read_manifest(file)
+    file.rmdir()
+    os.mkfifo(file)
+    with pytest.raises(UsageError, match="is not a file"):
         read_manifest(file)
 
 
