@@ -69,13 +69,14 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
 def name_source(source: Source, name: str | None) -> tuple[Source, str]:
     """The source of one app, and what it is called, before anything is built.
 
-    In a monorepo the source moves to the root of the app that `name` names. Raises `UsageError` as `read_app` does.
+    In a monorepo the source moves to the root of the app that `name` names; a source that is such a root already has
+    the name that the top of the repository gives it. Raises `UsageError` as `read_app` does.
     """
     if name is not None:
         check_app_name(name)
     manifest = read_manifest(source.path / "tolv.toml")
     if not manifest.apps:
-        return source, name or manifest.name or slug(source.path.name)
+        return source, name or manifest.name or _name_from_the_top(source) or slug(source.path.name)
     chosen, root, _ = _one_of_several(source.path, name, manifest)
     return locate(root), chosen
 
@@ -108,6 +109,14 @@ def slug(text: str) -> str:
     """The nearest name that an app may have: `My Café_2` gives `my-cafe-2`."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "app"
+
+
+def _name_from_the_top(source: Source) -> str | None:
+    """What the `tolv.toml` at the top of the repository calls the app whose root this source is."""
+    if source.repository is None or not source.prefix:
+        return None
+    apps = list_apps(source.repository)
+    return next((name for name, root in apps.items() if root.resolve() == source.path), None)
 
 
 def _one_of_several(tree: Path, name: str | None, manifest: Manifest) -> tuple[str, Path, Manifest]:
