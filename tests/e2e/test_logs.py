@@ -84,10 +84,10 @@ def test_the_number_of_lines_and_the_process_can_be_chosen(machine: Machine, nam
 def test_follow_shows_lines_as_they_come_over_a_deploy(machine: Machine, name: str) -> None:
     path = machine.app(name)
     machine.deploy(path)
-    following = machine.start("logs", "-f", "-a", name, "-e", "prod", "--json", "-n", "0")
+    following = machine.start("logs", "-f", "-a", name, "-e", "prod", "--json", "-n", "1")
     try:
         assert following.stdout is not None
-        seen: list[str] = []
+        seen: list[str] = [json.loads(following.stdout.readline())["message"]]
         machine.get(f"{name}-prod", "/print?text=first")
         while "first" not in seen:
             seen.append(json.loads(following.stdout.readline())["message"])

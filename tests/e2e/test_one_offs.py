@@ -31,7 +31,15 @@ def test_a_one_off_has_the_releases_code_and_config_and_the_callers_streams(mach
 
 
 def test_a_process_types_name_stands_for_its_command(machine: Machine, name: str) -> None:
-    machine.deploy(machine.app(name, {"Procfile": f"web: {PYTHON} app.py\nhello: echo hello\n"}))
+    machine.deploy(
+        machine.app(
+            name,
+            {
+                "Procfile": f"web: {PYTHON} app.py\nhello: echo hello\n",
+                "tolv.toml": "[processes.hello]\nquantity = 0\n",
+            },
+        )
+    )
     assert machine.tolv("run", "-a", name, "-e", "prod", "--", "hello", "big world").out == "hello big world\n"
 
 

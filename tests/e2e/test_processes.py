@@ -21,7 +21,7 @@ def test_a_process_sees_exactly_its_releases_environment(machine: Machine, name:
     env = machine.get(f"{name}-prod").json["env"]
     env.pop("LC_CTYPE", None)  # Python sets it itself when no locale is set (PEP 538)
     assert set(env) <= {
-        *("COLOUR", "PATH", "HOME", "TMPDIR", "PORT", "PYTHONUNBUFFERED", "PWD"),
+        *("COLOUR", "PATH", "HOME", "TMPDIR", "PORT", "PYTHONUNBUFFERED", "PYTHONPATH", "PWD"),
         *("TOLV_APP", "TOLV_ENVIRONMENT", "TOLV_RELEASE", "TOLV_COMMIT", "TOLV_PROCESS", "TOLV_PROCESS_ID"),
     }
     assert (env["TOLV_APP"], env["TOLV_ENVIRONMENT"], env["TOLV_RELEASE"]) == (name, "prod", "v2")
@@ -163,7 +163,7 @@ def test_a_port_that_another_program_takes_is_noticed(machine: Machine, name: st
         eventually(mark.exists)
         port = eventually(lambda: next((row["port"] for row in machine.ps(name)), None))
         with socket.create_server(("127.0.0.1", port)):
-            out, err = deploying.communicate(timeout=60)
+            _, err = deploying.communicate(timeout=60)
     finally:
         mark.unlink(missing_ok=True)
     assert deploying.returncode == 0, err

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 from tolv import __version__
 from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
+from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
 from tolv.release.retention import restorable
 from tolv.server import deploys, queries, running
@@ -327,31 +328,13 @@ async def logs(
     platform = _platform(request)
     await in_thread(platform.deploys.get, app, environment)
     since_ns = None if since is None else queries.parse_since(since)
-    past = await in_thread(
-        lambda: list(
-            read(
-                platform.home.logs,
-                app,
-                environment,
-                process=process,
-                release=release,
-                since_ns=since_ns,
-                last=lines if since is None else None,
-            )
-        )
-    )
-
-    async def stream() -> AsyncIterator[bytes]:
-        for line in past:
-            yield json.dumps(line.to_dict()).encode() + b"\n"
-        if follow_:
-            after = past[-1].time + 1 if past else time.time_ns()
-            async for line in follow(
-                platform.home.logs, app, environment, process=process, release=release, since_ns=after
-            ):
-                yield json.dumps(line.to_dict()).encode() + b"\n"
-
-    return StreamingResponse(stream(), media_type=NDJSON)
+    last = lines if since is None else None
+    where = (platform.home.logs, app, environment)
+    if follow_:
+        coming = follow(*where, process=process, release=release, since_ns=since_ns, last=last)
+        return StreamingResponse(_as_lines(coming), media_type=NDJSON)
+    past = read(*where, process=process, release=release, since_ns=since_ns, last=last)
+    return StreamingResponse(_in_batches(past), media_type=NDJSON)
 
 
 @api.post(f"{_DEPLOY}/one-offs")
@@ -367,6 +350,21 @@ async def one_off(request: Request, app: str, environment: str, asked: OneOffReq
         time_limit=asked.time_limit,
         by=asked.by,
     )
+
+
+def _as_line(line: LogLine) -> bytes:
+    return json.dumps(line.to_dict()).encode() + b"\n"
+
+
+def _in_batches(lines: Iterator[LogLine]) -> Iterator[bytes]:
+    """Starlette fetches each item in a thread: a thousand lines at a time, not one."""
+    while batch := list(islice(lines, 1000)):
+        yield b"".join(map(_as_line, batch))
+
+
+async def _as_lines(lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield _as_line(line)
 
 
 def _platform(request: Request) -> Platform:

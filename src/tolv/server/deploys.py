@@ -9,10 +9,10 @@ from typing import Any, Literal
 from tolv.build import builder
 from tolv.build.model import Build
 from tolv.codebase import git
-from tolv.codebase.envfile import parse_env
+from tolv.codebase.envfile import read_env
 from tolv.codebase.model import Commit, Source
 from tolv.codebase.reader import name_source
-from tolv.config.names import check_variable
+from tolv.config.names import check_variable, is_reserved
 from tolv.errors import UsageError
 from tolv.release.model import Release
 from tolv.release.retention import restorable
@@ -219,7 +219,10 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
     path = source.path / ".env"
     if not path.is_file():
         return {}
-    values = parse_env(await in_thread(path.read_text, encoding="utf-8"), str(path))
+    values = await in_thread(read_env, path)
+    for name in filter(is_reserved, list(values)):
+        progress.warn("config", f"{name} in .env is left out: each process gets its own")
+        del values[name]
     for name, value in values.items():
         check_variable(name, value)
     progress.info("config", f"{len(values)} values from .env")

@@ -53,7 +53,7 @@ class Deployment:
         self._ground = ground
         self._promote = promote
         self._processes: dict[str, Process] = {}
-        self._adopted: list[tuple[Process, int | None, bool]] = []
+        self._adopted: list[Process] = []
         self._port_losses: dict[str, int] = {}
         self._changed = asyncio.Condition()
         self._wake = asyncio.Event()
@@ -126,7 +126,10 @@ class Deployment:
     def adopt(self, identity: Identity, pid: int | None, ready: bool) -> Process:
         """Take over a process that was found running, before `run` begins."""
         process = Process(identity, self._ground)
+        process.pid = pid
+        process.phase = Phase.READY if ready else Phase.STARTING
         self._processes[identity.id] = process
+        self._adopted.append(process)
         if identity.port is not None:
             self._ground.ports.adopt(identity.port)
         self._adopted.append((process, pid, ready))
@@ -147,8 +150,8 @@ class Deployment:
         """Plan and act until `close`; processes live in tasks of this call."""
         lives: set[asyncio.Task[None]] = set()
         try:
-            for process, pid, ready in self._adopted:
-                self._spawn(lives, process, process.resume(pid, ready, self._note_change))
+            for process in self._adopted:
+                self._spawn(lives, process, process.resume(self.wake))
             while not self._closed:
                 self._wake.clear()
                 wake_at = await self._step(lives)
@@ -213,7 +216,7 @@ class Deployment:
             crashes, restarts = self._processes.pop(step.after).successor_counts()
         process = Process(identity, self._ground, crashes=crashes, restarts=restarts)
         self._processes[identity.id] = process
-        self._spawn(lives, process, process.start(launch, self._note_change))
+        self._spawn(lives, process, process.start(launch, self.wake))
 
     def _spawn(self, lives: set[asyncio.Task[None]], process: Process, life: Awaitable[End]) -> None:
         task = asyncio.create_task(self._see_through(process, life))
@@ -232,7 +235,7 @@ class Deployment:
             end = process.give_up(f"port taken by another program, {_PORT_ATTEMPTS} times over")
         if end is not End.CRASHED:
             self._processes.pop(id_, None)
-        self._note_change()
+        self.wake()
 
     def _may_try_another_port(self, process: Process) -> bool:
         name = f"v{process.identity.release} {process.identity.name}"
@@ -243,7 +246,7 @@ class Deployment:
         process = self._processes[id_]
         if process.phase is Phase.CRASHED:
             del self._processes[id_]
-            self._note_change()
+            self.wake()
         else:
             process.stop()
 
@@ -295,9 +298,6 @@ class Deployment:
 
     def _has_web(self) -> bool:
         return any(launch is not None and ROUTED in launch.types for launch in (self.live, self.candidate))
-
-    def _note_change(self) -> None:
-        self.wake()
 
     async def _notify(self) -> None:
         async with self._changed:

@@ -121,12 +121,9 @@ class Process:
             return self.give_up(f"could not be started: {error.problem}")
         return await self._live()
 
-    async def resume(self, pid: int | None, ready: bool, changed: Callable[[], None]) -> End:
-        """Take over a process that was found running, and see it through to its end."""
+    async def resume(self, changed: Callable[[], None]) -> End:
+        """See a process that was found running through to its end; `pid` and `phase` are as they were found."""
         self._changed = changed
-        self.pid = pid
-        if ready:
-            self._become(Phase.READY)
         return await self._live()
 
     async def _live(self) -> End:
