@@ -52,6 +52,10 @@ def wheel_fits(filename: str, minor: str) -> bool:
 def read_uv(path: Path) -> Lock:
     """`uv.lock`: uv installs from it, we only look at it."""
     packages = _parsed(path).get("package", [])
+    project = read_toml(path.with_name("pyproject.toml")).get("project", {})
+    wishes = [_wish(one) for one in project.get("dependencies", ())]
+    locked = {normalise(one["name"]): str(one.get("version", "")) for one in packages}
+    _check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "uv lock")
     others = [one for one in packages if not _is_root(one)]
     wheels = [[_basename(wheel) for wheel in one.get("wheels", ())] for one in others]
     local = any({"virtual", "editable", "directory", "path"} & one.get("source", {}).keys() for one in others)
