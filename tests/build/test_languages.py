@@ -123,7 +123,10 @@ def test_the_build_command_of_tolv_toml_replaces_collectstatic(home, repository,
     index.add_wheel("django", "99.0")
     files = {"requirements.txt": "django==99.0\n", "tolv.toml": '[build]\ncommand = "echo made > own.txt"\n'}
     build = repository({**DJANGO, **files}).build(home)
-    assert run(home, build, "cat own.txt; ls") == "made\nProcfile\n__pycache__\nmanage.py\nown.txt\nrequirements.txt\nshop\nstatic\ntolv.toml"
+    assert (
+        run(home, build, "cat own.txt; ls")
+        == "made\nProcfile\n__pycache__\nmanage.py\nown.txt\nrequirements.txt\nshop\nstatic\ntolv.toml"
+    )
 
 
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
@@ -205,7 +208,11 @@ def _node(index, scripts: dict[str, str] | None = None) -> dict[str, str]:
         entry = {"version": "1.0.0", "integrity": "sha512-" + b64encode(sha512(content).digest()).decode()}
         packages[f"node_modules/{name}"] = entry | ({"dev": True} if development else {})
     lock = {"name": "shop", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": packages}
-    return {"Procfile": "web: node web.js\n", "package.json": json.dumps(manifest), "package-lock.json": json.dumps(lock)}
+    return {
+        "Procfile": "web: node web.js\n",
+        "package.json": json.dumps(manifest),
+        "package-lock.json": json.dumps(lock),
+    }
 
 
 def _own() -> str:

@@ -53,7 +53,7 @@ def test_an_app_that_is_a_package_has_its_commands_metadata_and_modules(home, re
 
 def test_a_uv_lock_that_is_out_of_date_is_refused(home, repository, tmp_path):
     newer = PROJECT.replace('"tiny-web>=1"', '"tiny-web>=1", "tiny-dev"')
-    with pytest.raises(AppError, match="uv.lock") as caught:
+    with pytest.raises(AppError, match=r"uv\.lock is older than pyproject\.toml.*tiny-dev") as caught:
         repository({**SOURCES, "pyproject.toml": newer, "uv.lock": _uv_lock(tmp_path, PROJECT)}).build(home)
     assert "uv lock" in caught.value.remedy
 
