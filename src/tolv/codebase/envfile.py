@@ -1,24 +1,26 @@
 """The `.env` format: names and values as text.
 
 The dialect. `KEY=value`, one a line, with an optional `export ` before it. A value in single quotes is literal. A
-value in double quotes knows `\\n`, `\\t`, `\\r`, `\\\\`, `\\"` and `\\$`; any other backslash is itself. Both may go over
-several lines. A value without quotes ends at the line's end or before a comment. `#` starts a comment at the start of a
-line, or after white space outside quotes. `$` is a dollar sign: nothing is expanded.
+value in double quotes knows `\\n`, `\\t`, `\\r`, `\\\\`, `\\"` and `\\$`; any other backslash is itself. Both may go
+over several lines. A value without quotes ends at the line's end or before a comment. `#` starts a comment at the
+start of a line, or after white space outside quotes. `$` is a dollar sign: nothing is expanded.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+from tolv.codebase.text import read_text
 from tolv.errors import UsageError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _START = re.compile(rf"[ \t]*(?:export[ \t]+)?({_NAME.pattern})[ \t]*=")
 _OPENING = re.compile(r"[ \t]*(['\"])")
 _SINGLE = re.compile(r"'([^'\0]*)'")
-_DOUBLE = re.compile(r'"((?:[^"\\\0]|\\[^\0])*)"')
+_DOUBLE = re.compile(r'"((?:[^"\\\0]++|\\[^\0])*+)"')
 _TRAIL = re.compile(r"[ \t]*(?:(?<=[ \t])#([^\n]*?))?\r?(?=\n|\Z)")
 _COMMENT = re.compile(r"[ \t]+#")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -58,6 +60,11 @@ def parse_env(text: str, where: str) -> dict[str, str]:
             )
         values[one.name], lines[one.name] = one.value, one.line
     return values
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The variables of the `.env` file at `path`; none if there is no such file. Raises `UsageError` as `parse_env`."""
+    return parse_env(read_text(path) or "", str(path))
 
 
 def format_env(values: Mapping[str, str]) -> str:

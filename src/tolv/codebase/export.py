@@ -16,7 +16,7 @@ from typing import IO
 
 from tolv.codebase.git_command import GitError, ask, streamed
 from tolv.codebase.model import Commit, Source
-from tolv.codebase.tree import NewTree, disk_errors, refuse_large, shown
+from tolv.codebase.tree import NewTree, check_path, disk_errors, refuse_large, shown
 from tolv.errors import AppError, UsageError
 
 #: Names that an app's directory may hold but a build never gets, unless they are tracked.
@@ -101,8 +101,10 @@ def _entries(source: Source, commit: str) -> list[_Entry]:
     entries = []
     for line in filter(None, listing.split(b"\0")):
         fields, _, path = line.partition(b"\t")
-        mode, _, blob, size = fields.split()
-        entries.append(_Entry(path, int(mode, 8), blob, 0 if size == b"-" else int(size)))
+        mode, kind, id_, size = fields.split()
+        if kind == b"blob" and not size.isdigit():  # git writes BAD
+            raise _no_content(source, path)
+        entries.append(_Entry(path, int(mode, 8), id_, int(size) if kind == b"blob" else 0))
     return entries
 
 
@@ -147,7 +149,7 @@ def _no_content(source: Source, path: bytes) -> GitError:
 def _submodule(source: Source, path: bytes) -> Source:
     """The submodule's own repository, checked out at `path`. Raises `AppError` if it is not there."""
     place = source.path / os.fsdecode(path)
-    if place.is_symlink() or not (place / ".git").exists():
+    if place.resolve() != place or not (place / ".git").exists():
         raise AppError(
             f"the submodule {shown(path)} is not there",
             where=str(place),
@@ -161,10 +163,11 @@ def _export_files(source: Source, tree: NewTree, below: bytes, into: bytes) -> N
     root = os.fsencode(source.path)
     found: list[tuple[bytes, os.stat_result]] = []
     modules: dict[bytes, Source] = {}
+    directories = {b"": True}
     for path, is_module in _listed(source) if source.repository else _walked(root):
-        try:
-            status = os.lstat(os.path.join(root, path))
-        except (FileNotFoundError, NotADirectoryError):  # tracked, and removed by hand
+        check_path(path)
+        status = _status(root, path, directories)
+        if status is None:
             continue
         if is_module:
             modules[path] = _submodule(source, path)
@@ -200,14 +203,35 @@ def _listed(source: Source) -> Iterator[tuple[bytes, bool]]:
         yield path, nested
 
 
+def _status(root: bytes, path: bytes, directories: dict[bytes, bool]) -> os.stat_result | None:
+    """The status of a listed file, or None if it is gone: removed by hand, or its directory is now a link elsewhere.
+
+    `directories` remembers which are real.
+    """
+    above = os.path.dirname(path)
+    if above not in directories:
+        status = _status(root, above, directories)
+        directories[above] = status is not None and stat.S_ISDIR(status.st_mode)
+    if not directories[above]:
+        return None
+    try:
+        return os.lstat(os.path.join(root, path))
+    except FileNotFoundError:
+        return None
+
+
 def _walked(root: bytes) -> Iterator[tuple[bytes, bool]]:
-    for directory, names, files in os.walk(root):
-        kept = [name for name in sorted(names) if shown(name) not in NEVER_EXPORTED]
-        names[:] = kept
-        links = [name for name in kept if os.path.islink(os.path.join(directory, name))]
+    for directory, names, files in os.walk(root, onerror=_give_up):
+        names[:] = [name for name in sorted(names) if shown(name) not in NEVER_EXPORTED]
+        links = [name for name in names if os.path.islink(os.path.join(directory, name))]
         for name in sorted(files) + links:
             if shown(name) not in NEVER_EXPORTED:
                 yield os.path.relpath(os.path.join(directory, name), root), False
+
+
+def _give_up(error: OSError) -> None:
+    """A directory that cannot be read: leaving it out in silence would build half an app."""
+    raise error
 
 
 def _holds(path: bytes, root: bytes, into: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from os.path import isdir, isfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -92,7 +93,7 @@ class _Status:
             if kind == "#":
                 self._header(rest)
             elif kind == "?":
-                if not NEVER_EXPORTED.intersection(rest.rstrip("/").split("/")):
+                if NEVER_EXPORTED.isdisjoint(rest.split("/")):
                     files.append(rest)
             elif kind in ("1", "u"):
                 files.append(rest.split(" ", 7 if kind == "1" else 9)[-1])
@@ -113,7 +114,7 @@ def _status(source: Source, overrides: tuple[str, ...]) -> _Status:
     """
     assert source.repository is not None
     options = ["--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames"]
-    scope = ["--untracked-files=normal", "--ignore-submodules=dirty", "--", source.prefix or "."]
+    scope = ["--untracked-files=all", "--ignore-submodules=dirty", "--", source.prefix or "."]
     top = source.repository
     return _Status(ask(top, "status", *options, *scope, config=overrides))
 
@@ -164,7 +165,8 @@ def _top_of(root: Path) -> Path | None:
     """The nearest directory upwards with a repository's `.git`: asking git could lead us to its `core.worktree`."""
     for candidate in (root, *root.parents):
         marker = candidate / ".git"
-        if marker.is_file() or (marker / "HEAD").is_file():
+        # One that we may not look into counts: git then says so, better than a guess of ours.
+        if isfile(marker) or isfile(marker / "HEAD") or (isdir(marker) and not os.access(marker, os.X_OK)):
             return candidate
     return None
 

@@ -52,8 +52,8 @@ def ask(
     """What `git ARGUMENTS` prints, run in `top`, the directory that holds `.git`.
 
     `config` are more settings (`key=value`), `given` its standard input. The exit status `none_is` counts as success.
-    Raises `GitError` if git fails, `PlatformError` if there is no git or it gives no answer, `UsageError` if git refuses
-    a repository of someone else's.
+    Raises `GitError` if git fails, `PlatformError` if there is no git or it gives no answer, `UsageError` if git
+    refuses a repository of someone else's.
     """
     try:
         done = subprocess.run(

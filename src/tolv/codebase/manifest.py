@@ -104,11 +104,14 @@ def _value(wanted: str, convert: Callable[[Any], Any]) -> _Reader:
     return read
 
 
-def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any]) -> _Reader:
+def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any], *, required: str | None = None) -> _Reader:
     """A reader of a table with known keys; `make` takes its values by name."""
 
     def read(value: Any, key: str, where: str) -> Any:
-        return make(**_table(keys, value, key, where))
+        values = _table(keys, value, key, where)
+        if required is not None and required not in values:
+            raise UsageError(f"[{key}] has no {required}", where=where, remedy=f"add {required} = … to it")
+        return make(**values)
 
     return read
 
@@ -225,7 +228,7 @@ _ANY = re.compile(r".+", re.DOTALL)
 
 _FILE: dict[str, _Reader] = {
     "name": _value(f"an app's name ({APP_NAME_RULE})", _matching(APP_NAME.pattern)),
-    "apps": _named(APP_NAME, APP_NAME_RULE, _table_of(_APP, dict)),
+    "apps": _named(APP_NAME, APP_NAME_RULE, _table_of(_APP, dict, required="root")),
     "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
     "release": _table_of(_RELEASE, ReleaseSettings),
     "build": _table_of(_BUILD, dict),

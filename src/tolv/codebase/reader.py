@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from tolv.codebase.git import locate
 from tolv.codebase.manifest import APP_NAME, APP_NAME_RULE, Manifest, ProcessSettings, ReleaseSettings, read_manifest
-from tolv.codebase.model import App, ProcessType
+from tolv.codebase.model import App, ProcessType, Source
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.schema import read_schema
 from tolv.codebase.text import read_text
@@ -65,6 +66,21 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
     return app if timeout is None else replace(app, release_timeout=timeout)
 
 
+def name_source(source: Source, name: str | None) -> tuple[Source, str]:
+    """The source of one app, and what it is called, before anything is built.
+
+    In a monorepo the source moves to the root of the app that `name` names; a source that is such a root already has
+    the name that the top of the repository gives it. Raises `UsageError` as `read_app` does.
+    """
+    if name is not None:
+        check_app_name(name)
+    manifest = read_manifest(source.path / "tolv.toml")
+    if not manifest.apps:
+        return source, name or manifest.name or _name_from_the_top(source) or slug(source.path.name)
+    chosen, root, _ = _one_of_several(source.path, name, manifest)
+    return locate(root), chosen
+
+
 def list_apps(tree: Path) -> dict[str, Path]:
     """The apps that a monorepo's `tolv.toml` declares, by name, with their roots; empty if it declares none.
 
@@ -93,6 +109,14 @@ def slug(text: str) -> str:
     """The nearest name that an app may have: `My Café_2` gives `my-cafe-2`."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "app"
+
+
+def _name_from_the_top(source: Source) -> str | None:
+    """What the `tolv.toml` at the top of the repository calls the app whose root this source is."""
+    if source.repository is None or not source.prefix:
+        return None
+    apps = list_apps(source.repository)
+    return next((name for name, root in apps.items() if root.resolve() == source.path), None)
 
 
 def _one_of_several(tree: Path, name: str | None, manifest: Manifest) -> tuple[str, Path, Manifest]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from tolv.errors import UsageError
@@ -16,13 +18,17 @@ def read_text(path: Path) -> str | None:
     Raises `UsageError` if it is not a readable UTF-8 text of at most 1 MiB.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        # A pipe of that name must not hold us up: opened so, it gives nothing, and is refused.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(_LARGEST + 1) if regular else b""
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         problem = f"{path.name} cannot be read: {error.strerror}"
         raise UsageError(problem, where=str(path), remedy="make it a file that you may read") from None
+    if not regular:
+        raise UsageError(f"{path.name} is not a file", where=str(path), remedy="replace it by a text file")
     if len(data) > _LARGEST:
         raise UsageError(f"{path.name} is larger than 1 MiB", where=str(path), remedy="check that it is the right file")
     try:

@@ -13,6 +13,9 @@ from tolv.errors import AppError, PlatformError
 #: Bytes that one file of an app may have.
 LARGEST_FILE = 1 << 30
 
+#: Parts that a path may have.
+_DEEPEST = 200
+
 
 class NewTree:
     """An app's tree on its way into an empty directory. Paths are bytes, relative, with `/`, as git has them."""
@@ -66,19 +69,27 @@ class NewTree:
                 raise _leaves(path, to)
 
     def _place(self, path: bytes) -> bytes:
-        parts = path.split(b"/")
-        if b"" in parts or b".." in parts or b"." in parts or b".git" in parts:
-            raise AppError(
-                f"the tree has a file with a name that no honest tree has: {shown(path)}",
-                remedy="run `git fsck` in the repository",
-            )
+        check_path(path)
         return os.path.join(self._root, path)
 
     def _make(self, directory: bytes) -> None:
-        if directory not in self._made:
-            self._make(os.path.dirname(directory))
-            os.mkdir(directory, 0o755)
-            self._made.add(directory)
+        missing = []
+        while directory not in self._made:
+            missing.append(directory)
+            directory = os.path.dirname(directory)
+        for one in reversed(missing):
+            os.mkdir(one, 0o755)
+            self._made.add(one)
+
+
+def check_path(path: bytes) -> None:
+    """Raise `AppError` for a path that leads out of its tree, or is too deep for the tools that come after us."""
+    parts = path.split(b"/")
+    if not {b"", b".", b"..", b".git"}.isdisjoint(parts) or len(parts) > _DEEPEST:
+        raise AppError(
+            f"the tree has a file with a name that no honest tree has: {shown(path[:200])}",
+            remedy="run `git fsck` in the repository",
+        )
 
 
 def refuse_large(path: bytes, size: int) -> None:

@@ -18,7 +18,7 @@ def assemble(
 
     What was set (`tolv config set`) counts before `overlay`, the values of the app's `.env`, which count before the
     defaults of `schema`. The overlay counts in `dev` alone: local values never reach another environment. Names that
-    Tolv gives itself (`PORT`, `PATH`, `TOLV_*`) are left out and are never missing.
+    Tolv gives itself (`tolv.config.names.is_reserved`) are left out and are never missing.
     """
     schema = tuple(schema)
     local = overlay if environment == LOCAL_ENVIRONMENT else {}

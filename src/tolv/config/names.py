@@ -14,6 +14,8 @@ _LARGEST = 32 * 4096 - 1
 _RESERVED = {
     "PORT": "each process gets a port of its own: read PORT, do not set it",
     "PATH": "a process gets the PATH of its own build: name other programs by their full path",
+    "HOME": "a process gets a private directory of its own: give the variable another name",
+    "TMPDIR": "a process gets a private directory of its own: give the variable another name",
 }
 
 

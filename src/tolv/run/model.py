@@ -47,6 +47,8 @@ class ProcessSpec:
     limits: Limits = field(default_factory=Limits)
     tty: bool = False
     """The descriptor that an attached client sent is a terminal: make it the controlling one."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """What whoever finds the process again must know of it (app, release, port …); kept with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,5 @@ class Kept:
     """Processes of its tree that are alive, the leader included; 0: the whole tree is dead."""
     exit: Exit | None
     """The leader's end, once it ended."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Those of its `ProcessSpec`."""

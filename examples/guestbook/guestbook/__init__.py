@@ -1,0 +1,1 @@
+"""A guestbook: people write, a worker answers. A small twelve-factor app."""

@@ -1,0 +1,206 @@
+"""`tolv config`: environment variables of a deploy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tolv.cli.options import Call, app_option, common_options, deploy_options, pass_call
+from tolv.errors import UsageError
+
+
+@click.group(invoke_without_command=True)
+@click.option("--reveal", is_flag=True, help="Show values instead of masking them.")
+@deploy_options
+@common_options
+@pass_call
+@click.pass_context
+def config(ctx: click.Context, call: Call, reveal: bool) -> None:
+    """Show the config of a deploy, values masked; or change it.
+
+    A change makes a new release and rolls it out without a dropped request.
+
+    \b
+    Example:
+      tolv config -e prod
+      tolv config set -e prod DATABASE_URL=postgresql://db.internal/guestbook
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    values = call.api.get(f"{call.deploy().path}/config", reveal=reveal)
+    if call.console.as_json:
+        call.console.json(values)
+    elif values:
+        call.console.table(("NAME", "VALUE"), sorted(values.items()))
+    else:
+        call.console.line("no config: tolv config set KEY=VALUE")
+
+
+@config.command("set")
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the value of the one KEY from standard input.")
+@deploy_options
+@common_options
+@pass_call
+def set_values(call: Call, assignments: tuple[str, ...], from_stdin: bool) -> None:
+    """Set variables. A value is kept byte for byte.
+
+    \b
+    Example:
+      tolv config set GREETING='Hello, world' LIMIT=10
+      tolv config set TLS_KEY --stdin < key.pem
+    """
+    if from_stdin:
+        values = {_single_key(assignments): _text(sys.stdin.buffer.read(), "standard input")}
+    else:
+        values = dict(_assignment(word) for word in assignments)
+    _change(call, values, ())
+
+
+@config.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@deploy_options
+@common_options
+@pass_call
+def unset(call: Call, keys: tuple[str, ...]) -> None:
+    """Remove variables.
+
+    \b
+    Example:
+      tolv config unset GREETING
+    """
+    _change(call, {}, keys)
+
+
+@config.command()
+@click.argument("key")
+@deploy_options
+@common_options
+@pass_call
+def get(call: Call, key: str) -> None:
+    """Print the value of one variable, unmasked.
+
+    \b
+    Example:
+      tolv config get DATABASE_URL
+    """
+    from urllib.parse import quote
+
+    value = call.api.get(f"{call.deploy().path}/config/{quote(key, safe='')}")[key]
+    if call.console.as_json:
+        call.console.json({key: value})
+    else:
+        call.console.line(value)
+
+
+@config.command("import")
+@click.argument("file", metavar="FILE")
+@deploy_options
+@common_options
+@pass_call
+def import_file(call: Call, file: str) -> None:
+    """Set all variables of a .env file; `-` is standard input. Others stay as they are.
+
+    \b
+    Example:
+      tolv config import .env -e staging
+    """
+    from tolv.codebase.envfile import parse_env
+
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read it: {error.strerror}", where=file) from None
+    values = parse_env(_text(content, file), file)
+    if not values:
+        raise UsageError("there is no variable in it", where=file, remedy="a line is KEY=value")
+    _change(call, values, ())
+
+
+@config.command()
+@click.option("--format", "kind", type=click.Choice(["env", "json", "shell"]), default="env", show_default=True)
+@deploy_options
+@common_options
+@pass_call
+def export(call: Call, kind: str) -> None:
+    """Print all variables, unmasked: as a .env file, as JSON, or for a shell to read.
+
+    \b
+    Example:
+      tolv config export -e staging > staging.env
+      eval "$(tolv config export --format shell)"
+    """
+    values = call.api.get(f"{call.deploy().path}/config", reveal=True)
+    if call.console.as_json or kind == "json":
+        call.console.json(values)
+    elif kind == "shell":
+        from shlex import quote
+
+        for key, value in sorted(values.items()):
+            call.console.line(f"export {key}={quote(value)}")
+    else:
+        from tolv.codebase.envfile import format_env
+
+        call.console.part(format_env(values))
+
+
+@config.command()
+@click.argument("left", metavar="ENV")
+@click.argument("right", metavar="ENV")
+@app_option
+@common_options
+@pass_call
+def diff(call: Call, left: str, right: str) -> None:
+    """Compare the config of two environments, by name; no value is shown.
+
+    \b
+    Example:
+      tolv config diff staging prod
+    """
+    found = call.api.get(f"/v1/apps/{call.app_name()}/config-diff", left=left, right=right)
+    if call.console.as_json:
+        call.console.json(found)
+        return
+    titles = {"only_left": f"only in {left}", "only_right": f"only in {right}", "different": "different"}
+    rows = [(name, title) for kind, title in titles.items() for name in found[kind]]
+    if rows:
+        call.console.table(("NAME", "WHERE"), sorted(rows))
+    else:
+        call.console.line(f"{left} and {right} have the same config")
+
+
+def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
+    deploy = call.deploy()
+    body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd()}
+    outcome = call.api.act("PATCH", f"{deploy.path}/config", body, call.console.progress)
+    if not call.console.as_json and outcome.value and not outcome.value.get("release"):
+        call.console.line(f"kept for the next release of {deploy.app} in {deploy.environment}")
+    call.console.finish(outcome)
+
+
+def _assignment(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError(f"'{word}' has no value", remedy="say KEY=VALUE, or KEY --stdin")
+    return key, _text(value.encode(errors="surrogateescape"), key)
+
+
+def _single_key(words: tuple[str, ...]) -> str:
+    if len(words) != 1 or "=" in words[0]:
+        raise UsageError("--stdin wants exactly one KEY", remedy="tolv config set KEY --stdin < FILE")
+    return words[0]
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise UsageError("that is not UTF-8", where=where, remedy="encode it, with base64 for instance") from None
+    if "\0" in text:
+        raise UsageError(
+            "an environment variable cannot hold a NUL byte", where=where, remedy="encode it, with base64 for instance"
+        )
+    return text

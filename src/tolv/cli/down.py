@@ -1,0 +1,22 @@
+"""`tolv down`: stop a deploy's processes."""
+
+from __future__ import annotations
+
+import click
+
+from tolv.cli.options import Call, common_options, deploy_options, pass_call
+
+
+@click.command()
+@deploy_options
+@common_options
+@pass_call
+def down(call: Call) -> None:
+    """Stop the processes of a deploy. Its releases, config and logs stay; `tolv up` or `tolv restart` bring it back.
+
+    \b
+    Example:
+      tolv down -e staging
+    """
+    path = f"{call.deploy().path}/down"
+    call.console.finish(call.api.act("POST", path, {"by": call.by}, call.console.progress))

@@ -1,0 +1,162 @@
+"""The root of the command line: which commands there are, and how a failure leaves the process.
+
+Light on purpose: a command's module is imported when that command is used, so that `tolv --help` and `tolv ps`
+answer in less than a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from tolv import __version__
+from tolv.cli.options import common_options, deploy_options
+from tolv.cli.output import print_error
+from tolv.errors import PlatformError, TolvError, UsageError
+
+#: Every command by heading: its name (also its module and function in `tolv.cli`) and its line in `tolv --help`.
+SECTIONS: dict[str, dict[str, str]] = {
+    "From code to a running app": {
+        "up": "Build, release and run an app here, and follow its logs.",
+        "deploy": "Put a commit into an environment as a new release.",
+        "build": "Make the immutable build of a commit, and nothing more.",
+    },
+    "Releases": {
+        "releases": "List the releases of a deploy, newest first.",
+        "rollback": "Go back: a new release from an old one.",
+        "promote": "Move a build from one environment to another.",
+        "config": "Show and change config: environment variables.",
+    },
+    "Processes": {
+        "ps": "List processes, their state and why they are in it.",
+        "scale": "Set how many processes of each type run.",
+        "restart": "Restart all processes, a type, or one.",
+        "logs": "Show or follow logs, of dead processes too.",
+        "run": "Run a one-off command in the live release.",
+        "down": "Stop an app's processes; the deploy stays.",
+    },
+    "Apps and Tolv itself": {
+        "apps": "List apps, their environments and URLs.",
+        "destroy": "Remove an app, or one environment of it.",
+        "server": "Run, look at or stop the Tolv server.",
+        "doctor": "Say what this machine offers, and what is missing.",
+        "version": "Show the version.",
+    },
+}
+
+
+class ReaderLeft(Exception):
+    """Whoever read our standard output has gone."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules that are imported only when one is used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # Click would end the process with status 1
+            raise ReaderLeft from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for commands in SECTIONS.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(import_module(f"tolv.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else " `tolv --help` lists all commands."
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()), col_spacing=4)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="tolv", message="%(prog)s %(version)s")
+@deploy_options
+@common_options
+def cli() -> None:
+    """Tolv runs twelve-factor apps: build, release, run, on one machine.
+
+    \b
+    Example:
+      tolv up examples/guestbook          try an app
+      tolv deploy . -e prod               release its last commit
+      tolv logs -e prod -f                watch it
+      tolv rollback -e prod               go back
+
+    Exit status: 0 done, 1 the app fell short, 2 wrong usage, 3 Tolv or its surroundings failed.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = _run()
+        sys.stdout.flush()
+    except (BrokenPipeError, ReaderLeft):
+        # The reader has what it wanted (`tolv logs | head`). What is still buffered has nowhere to go; and the status
+        # is that of a program which SIGPIPE ended.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def _run() -> int:
+    words = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
+    as_json, debug = "--json" in words, "--debug" in words
+    try:
+        result: Any = cli.main(prog_name="tolv", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.message)
+        return 2
+    except click.ClickException as error:
+        _report_usage(error, as_json)
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except ReaderLeft:
+        raise
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        described = error if isinstance(error, TolvError) else _fault(error)
+        print_error(described, as_json=as_json)
+        return described.exit_code
+
+
+def _fault(error: Exception) -> PlatformError:
+    problem = f"this is a fault of Tolv's own: {type(error).__name__}: {error}"
+    return PlatformError(problem, remedy="run it again with --debug and report the traceback")
+
+
+def _report_usage(error: click.ClickException, as_json: bool) -> None:
+    if not as_json:
+        error.show()
+        return
+    print_error(UsageError(error.format_message()), as_json=True)

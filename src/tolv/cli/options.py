@@ -1,0 +1,161 @@
+"""The options that every command has, and what they add up to: one `Call`.
+
+`-a`, `-e`, `--json` and `--debug` are accepted before and after the command's name; the last one wins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import click
+
+from tolv.cli.client import Api
+from tolv.cli.output import Console
+from tolv.errors import UsageError
+from tolv.home import current_home
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """An app in an environment, as a command addresses it."""
+
+    app: str
+    environment: str
+
+    @property
+    def path(self) -> str:
+        """Its place in the server's API."""
+        return f"/v1/apps/{self.app}/environments/{self.environment}"
+
+
+class Call:
+    """One use of the command line: what was asked, and the two things to answer with, `api` and `console`."""
+
+    def __init__(self) -> None:
+        self.app: str | None = None
+        self.environment: str | None = None
+        self.json = False
+        self.debug = False
+
+    @cached_property
+    def console(self) -> Console:
+        return Console(as_json=self.json)
+
+    @cached_property
+    def api(self) -> Api:
+        return Api(current_home(), announce=self.console.note)
+
+    @property
+    def by(self) -> str:
+        """Who asks: login name at host, as a release keeps it."""
+        import pwd
+
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = str(os.getuid())
+        return f"{os.environ.get('SUDO_USER') or name}@{os.uname().nodename}"
+
+    def deploy(self) -> Deploy:
+        """The deploy that is meant: `-a` or the app of the current directory; `-e` or its only environment.
+
+        Raises `UsageError` where that leaves a choice.
+        """
+        if self.app and self.environment:
+            return Deploy(self.app, self.environment)
+        app, environments = self._named() if self.app else self._at(".")
+        return Deploy(app, self.environment or _only(app, environments))
+
+    def target(self, path: str) -> str:
+        """The environment that the app at `path` is deployed to: `-e`, or its only one, or `dev` when it has none."""
+        if self.environment:
+            return self.environment
+        if self.app:
+            environments = self._apps().get(self.app, [])
+        else:
+            environments = self.api.get("/v1/resolve", path=os.path.abspath(path))["environments"]
+        return _only(self.app or "this app", environments) if environments else "dev"
+
+    def app_name(self) -> str:
+        """`-a`, or the app of the current directory."""
+        return self.app or self._at(".")[0]
+
+    def _at(self, path: str) -> tuple[str, list[str]]:
+        found = self.api.get("/v1/resolve", path=os.path.abspath(path))
+        if not found["app"]:
+            remedy = "go to the app's directory, or name it with -a; `tolv apps` lists them"
+            raise UsageError("there is no app here", where=os.path.abspath(path), remedy=remedy)
+        return found["app"], found["environments"]
+
+    def _named(self) -> tuple[str, list[str]]:
+        assert self.app is not None
+        apps = self._apps()
+        if self.app not in apps:
+            remedy = f"one of: {', '.join(sorted(apps))}" if apps else "deploy one first: tolv up PATH"
+            raise UsageError(f"there is no app named {self.app}", remedy=remedy)
+        return self.app, apps[self.app]
+
+    def _apps(self) -> dict[str, list[str]]:
+        listed = self.api.get("/v1/apps")
+        return {one["app"]: [deploy["environment"] for deploy in one["environments"]] for one in listed}
+
+
+def _only(app: str, environments: list[str]) -> str:
+    if len(environments) == 1:
+        return environments[0]
+    if environments:
+        names = ", ".join(sorted(environments))
+        raise UsageError(f"{app} has several environments: {names}", remedy="name one with -e ENVIRONMENT")
+    remedy = "name one with -e ENVIRONMENT, or deploy it first: tolv up PATH"
+    raise UsageError(f"{app} is not deployed anywhere yet", remedy=remedy)
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(ctx.ensure_object(Call), name, value)
+        else:
+            ctx.ensure_object(Call)
+
+    return callback
+
+
+def common_options(function: F) -> F:
+    """`--json` and `--debug`."""
+    for flag, name, text in (
+        ("--debug", "debug", "Show the traceback of an error."),
+        ("--json", "json", "Print JSON, for scripts."),
+    ):
+        option = click.option(flag, is_flag=True, expose_value=False, callback=_keep(name), help=text)
+        function = option(function)
+    return function
+
+
+def app_option(function: F) -> F:
+    """`-a`."""
+    text = "The app. Default: that of the current directory."
+    return click.option("-a", "--app", metavar="APP", expose_value=False, callback=_keep("app"), help=text)(function)
+
+
+def deploy_options(function: F) -> F:
+    """`-a` and `-e`."""
+    text = "The environment. Default: the only one; dev for `tolv up`."
+    option = click.option(
+        "-e", "--environment", metavar="ENV", expose_value=False, callback=_keep("environment"), help=text
+    )
+    return app_option(option(function))
+
+
+pass_call = click.make_pass_decorator(Call, ensure=True)
+
+
+def is_interactive() -> bool:
+    """A person is at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,62 @@
+"""`tolv releases`: what was released, by whom, when and why."""
+
+from __future__ import annotations
+
+import click
+
+from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
+from tolv.cli.output import ago, short
+from tolv.errors import AppError
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Check that no release was changed since it was made.")
+@deploy_options
+@common_options
+@pass_call
+def releases(call: Call, verify: bool) -> None:
+    """List the releases of a deploy, newest first.
+
+    Each release carries the hash of the one before it; --verify recomputes the chain.
+
+    \b
+    Example:
+      tolv releases -e prod
+      tolv releases -e prod --verify
+    """
+    deploy = call.deploy()
+    if verify:
+        _verify(call, deploy)
+        return
+    listed = call.api.get(f"{deploy.path}/releases")
+    if call.console.as_json:
+        call.console.json(listed)
+        return
+    call.console.table(
+        ("RELEASE", "STATUS", "BUILD", "COMMIT", "CREATED", "BY", "DESCRIPTION"),
+        (
+            (
+                one["release"],
+                one["status"] if one["restorable"] else f"{one['status']}, not restorable",
+                short(one["build"]),
+                (one["commit"] or "")[:7],
+                ago(one["created"]),
+                one["by"],
+                f"{one['description']}: {one['reason']}" if one.get("reason") else one["description"],
+            )
+            for one in listed
+        ),
+    )
+
+
+def _verify(call: Call, deploy: Deploy) -> None:
+    result = call.api.get(f"{deploy.path}/releases/verify")
+    if call.console.as_json:
+        call.console.json(result)
+    elif result["ok"]:
+        call.console.line(f"{result['checked']} releases of {deploy.app} in {deploy.environment}: unchanged")
+    if not result["ok"]:
+        raise AppError(
+            f"the releases of {deploy.app} in {deploy.environment} are not as they were made: {result['problem']}",
+            remedy="restore Tolv's store from a backup, and find out who wrote to it",
+        )

@@ -1,0 +1,98 @@
+"""`tolv up`: from a directory to a running app, with its logs, until ^C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from tolv.cli.client import Outcome
+from tolv.cli.logs import follow_logs
+from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
+from tolv.errors import UsageError
+
+
+@click.command()
+@click.argument("path", default=".")
+@click.option("--detach", "-d", is_flag=True, help="Return once it is live; it goes on running.")
+@click.option("--watch", "-w", is_flag=True, help="Build and roll again whenever a file is saved.")
+@deploy_options
+@common_options
+@pass_call
+def up(call: Call, path: str, detach: bool, watch: bool) -> None:
+    """Build, release and run the app at PATH, say its URL, and follow its logs until ^C stops it.
+
+    Files that are not committed yet are used as they are, and the build is marked dirty. Config comes from the
+    defaults of .env.example and from .env. The environment is dev unless -e names another.
+
+    \b
+    Example:
+      tolv up examples/guestbook
+      tolv up . --watch
+      tolv up . --detach --json
+    """
+    if detach and watch:
+        raise UsageError("--detach and --watch exclude each other", remedy="leave one of them out")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    began = datetime.fromtimestamp(time.time(), UTC).isoformat()
+    outcome = bring_up(call, path)
+    value = outcome.value or {}
+    if detach or not value or (outcome.error and not watch):
+        call.console.finish(outcome)
+        return
+    if call.console.as_json:
+        call.console.json_line(value)
+    deploy = Deploy(value["app"], value["environment"])
+    try:
+        if watch:
+            from tolv.cli.watch import watch_in_background
+
+            watch_in_background(call, path, outcome.error)
+        follow_logs(call, deploy, since=began)
+    except KeyboardInterrupt:
+        _stop(call, deploy)
+
+
+def bring_up(call: Call, path: str) -> Outcome:
+    """Have the server deploy what lies at `path` now."""
+    body: dict[str, Any] = {
+        "path": os.path.abspath(path),
+        "app": call.app,
+        "environment": call.environment or "dev",
+        "ref": None,
+        "dirty": True,
+        "mode": "up",
+        "by": call.by,
+    }
+    return call.api.act("POST", "/v1/deploys", body, call.console.progress)
+
+
+def _stop(call: Call, deploy: Deploy) -> None:
+    """Stop the deploy's processes; a second ^C does not wait for them to finish."""
+    if not call.console.as_json:
+        processes = call.api.get(f"{deploy.path}/processes")
+        names = [one["process"] for one in processes if one["state"] != "stopped" and one["type"] != "run"]
+        call.console.part(f"  stopping {' '.join(names)} … ")
+    try:
+        outcome = _down(call, deploy, force=False)
+    except KeyboardInterrupt:
+        outcome = _down(call, deploy, force=True)
+    if outcome.error:
+        raise outcome.error
+    if not call.console.as_json:
+        call.console.line("done")
+
+
+def _down(call: Call, deploy: Deploy, *, force: bool) -> Outcome:
+    return call.api.act("POST", f"{deploy.path}/down", {"force": force, "by": call.by}, lambda _: None)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Let SIGTERM and a closed terminal end `up` as ^C does: with its processes stopped."""
+    raise KeyboardInterrupt

@@ -1,0 +1,85 @@
+"""Keeps an app's logs within a budget, oldest first, without touching who writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: 50 MB an app, across environments and releases.
+BUDGET = 50_000_000
+#: Processes of which logs are kept, however little they wrote: a crash loop makes many files.
+MOST = 1000
+
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+_PAGE = 4096
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The files of one process, or one stamped log."""
+
+    name: str
+    live: bool
+    files: list[Path] = field(default_factory=list)
+    size: int = 0
+
+
+def trim(
+    logs: Path, app: str, budget_bytes: int = BUDGET, keep: frozenset[str] | set[str] = frozenset(), most: int = MOST
+) -> int:
+    """Free what exceeds the budget and return the bytes freed.
+
+    `keep` has the stems of living processes' files: those are never removed. When they exceed the budget on their own,
+    the oldest part of each is given back to the file system; offsets stay, writers and readers do not notice.
+    """
+    groups = _groups(logs / app, keep)
+    total = before = sum(group.size for group in groups)
+    dead = [group for group in groups if not group.live]
+    surplus = len(groups) - most
+    for number, group in enumerate(dead):
+        if total <= budget_bytes and number >= surplus:
+            break
+        _remove(group)
+        total -= group.size
+    if total > budget_bytes:
+        share = budget_bytes / total
+        for group in groups:
+            if group.live:
+                total -= sum(_free_front(path, share) for path in group.files)
+    return max(0, before - total)
+
+
+def _groups(directory: Path, keep: frozenset[str] | set[str]) -> list[_Group]:
+    """All files below an app's logs, by process, oldest process first."""
+    groups: dict[tuple[Path, str], _Group] = {}
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            stem = name.removesuffix(".idx").removesuffix(".out").removesuffix(".err")
+            live = stem in keep or not stem[:1].isdigit()
+            group = groups.setdefault((Path(parent), stem), _Group(stem, live))
+            path = Path(parent, name)
+            with contextlib.suppress(FileNotFoundError):
+                group.size += path.stat().st_blocks * 512
+                group.files.append(path)
+    return sorted(groups.values(), key=lambda group: group.name)
+
+
+def _remove(group: _Group) -> None:
+    for path in group.files:
+        path.unlink(missing_ok=True)
+
+
+def _free_front(path: Path, share: float) -> int:
+    """Keep the newest `share` of what a file holds; whole pages only. Returns the bytes given back."""
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        status = os.fstat(file.fileno())
+        held = status.st_blocks * 512
+        end = (status.st_size - int(held * share)) // _PAGE * _PAGE
+        if end > 0:
+            _libc.fallocate(file.fileno(), _PUNCH_HOLE | _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(end))
+        return held - os.fstat(file.fileno()).st_blocks * 512
+    return 0

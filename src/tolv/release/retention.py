@@ -1,0 +1,89 @@
+"""Which builds must be kept, and which releases can therefore be restored."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from tolv.release.model import Release, Status
+from tolv.release.releases import read_releases
+from tolv.store import tables
+from tolv.store.store import Store
+
+#: Restorable releases that are kept per deploy, besides the live one.
+KEPT = 10
+
+#: How many releases are read at a time in the search for restorable ones: most are.
+_PAGE = 50
+
+_ONCE_LIVE = (Status.LIVE, Status.SUPERSEDED)
+
+
+def builds_to_keep(store: Store, kept: int = KEPT) -> set[str]:
+    """Digests that garbage collection must not touch, of all deploys.
+
+    Those of the live release, the candidate and the last `kept` releases that can be restored, of each deploy; of
+    one-offs that run; and those that an open operation wrote down as `build`.
+    """
+    deploys = tables.deploys
+    with store.read() as connection:
+        gone = _removed(connection)
+        keep = _in_use(connection)
+        for row in connection.execute(select(deploys.c.app, deploys.c.environment)).all():
+            keep |= _restorable_builds(connection, row.app, row.environment, gone, kept)
+    return keep
+
+
+def restorable(store: Store, app: str, environment: str) -> set[int]:
+    """Numbers of the deploy's releases that a rollback can restore: they were live, and their build is there."""
+    with store.read() as connection:
+        gone = _removed(connection)
+        found = read_releases(connection, app, environment)
+    return {one.number for one in found if _can_be_restored(one, gone)}
+
+
+def _can_be_restored(release: Release, gone: set[str]) -> bool:
+    return release.status in _ONCE_LIVE and release.build not in gone
+
+
+def _restorable_builds(connection: Connection, app: str, environment: str, gone: set[str], kept: int) -> set[str]:
+    builds: list[str] = []
+    below: int | None = None
+    while len(builds) < kept:
+        page = read_releases(connection, app, environment, _PAGE, below=below)
+        if not page:
+            break
+        builds += [one.build for one in page if one.status is Status.SUPERSEDED and one.build not in gone]
+        below = page[-1].number
+    return set(builds[:kept])
+
+
+def _removed(connection: Connection) -> set[str]:
+    builds = tables.builds
+    return set(connection.execute(select(builds.c.digest).where(builds.c.removed.is_not(None))).scalars())
+
+
+def _in_use(connection: Connection) -> set[str]:
+    """Builds of live releases, candidates, running one-offs and open operations."""
+    releases, deploys, one_offs, operations = tables.releases, tables.deploys, tables.one_offs, tables.operations
+    of_deploys = select(releases.c.build).join(
+        deploys,
+        (releases.c.app == deploys.c.app)
+        & (releases.c.environment == deploys.c.environment)
+        & releases.c.number.in_([deploys.c.live_release, deploys.c.candidate_release]),
+    )
+    of_one_offs = (
+        select(releases.c.build)
+        .join(
+            one_offs,
+            (releases.c.app == one_offs.c.app)
+            & (releases.c.environment == one_offs.c.environment)
+            & (releases.c.number == one_offs.c.release),
+        )
+        .where(one_offs.c.exit.is_(None))
+    )
+    details = connection.execute(select(operations.c.details).where(operations.c.finished.is_(None))).scalars()
+    return {
+        *connection.execute(of_deploys).scalars(),
+        *connection.execute(of_one_offs).scalars(),
+        *(str(one["build"]) for one in details if "build" in one),
+    }

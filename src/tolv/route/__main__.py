@@ -1,0 +1,111 @@
+"""`python -m tolv.route`: one router process. Exit status 3: the port is taken; 4: this index runs already."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+import tolv
+from tolv.errors import PlatformError
+from tolv.home import Home
+from tolv.route import state
+from tolv.route.client_connection import ClientConnection
+from tolv.route.control import Control
+from tolv.route.limits import Limits
+from tolv.route.listen import listen, port_lock
+from tolv.route.switchboard import Switchboard
+
+_TERM_SECONDS = 10.0
+_SPARE_FILES = 256
+
+
+def main() -> int:
+    """Take the port, then serve until told to stop."""
+    arguments = _arguments()
+    home = Home(Path(arguments.home).absolute())
+    home.router.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with port_lock(home):
+            if (claimed := state.claim(home, arguments.index)) is None:
+                print(f"tolv-router: router process {arguments.index} runs already", file=sys.stderr)
+                return 4
+            shared = _has_sister(home, arguments)
+            sockets = listen(arguments.port, arguments.bind, shared=shared)
+            state.announce(claimed, state.RouterState(os.getpid(), arguments.port, arguments.bind))
+    except PlatformError as error:
+        if arguments.ready_fd is not None:
+            os.write(arguments.ready_fd, json.dumps(error.to_dict()).encode())
+        print(f"tolv-router: {error.problem} ({error.where}): {error.remedy}", file=sys.stderr)
+        return error.exit_code
+    uvloop.run(_serve(home, arguments, sockets))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tolv.route", description="One process of Tolv's router.")
+    parser.add_argument("--home", required=True, help="Tolv's home")
+    parser.add_argument("--port", type=int, required=True, help="the public port")
+    parser.add_argument("--bind", default="127.0.0.1", help="the address to listen on (127.0.0.1 includes ::1)")
+    parser.add_argument("--index", type=int, default=0, help="which of the processes that share the port")
+    parser.add_argument("--trusted-proxy", action="store_true", help="believe the X-Forwarded-* that come in")
+    parser.add_argument("--ready-fd", type=int, help="a pipe: gets {} when all is ready, or the error as JSON")
+    return parser.parse_args()
+
+
+def _has_sister(home: Home, arguments: argparse.Namespace) -> bool:
+    """Whether another router process of this home listens on the same port."""
+    for path in home.router.glob("router-*.json"):
+        index = path.stem.removeprefix("router-")
+        if index.isdigit() and int(index) != arguments.index:
+            living = state.read_living(home, int(index))
+            if living and (living.port, living.bind) == (arguments.port, arguments.bind):
+                return True
+    return False
+
+
+async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket.socket]) -> None:
+    loop = asyncio.get_running_loop()
+    switchboard = Switchboard(home.logs, _limits(), trusted_proxy=arguments.trusted_proxy)
+    switchboard.apply(state.load_table(home))
+    servers = [await loop.create_server(lambda: ClientConnection(switchboard), sock=one) for one in sockets]
+    stopped = asyncio.Event()
+
+    async def stop(seconds: float) -> None:
+        for server in servers:
+            server.close()
+        await switchboard.stop(seconds)
+        loop.call_soon(stopped.set)
+
+    hello = {"pid": os.getpid(), "version": tolv.__version__, "port": arguments.port, "bind": arguments.bind}
+    control = Control(switchboard, hello, stop)
+    await control.serve(state.control_socket(home, arguments.index))
+    if arguments.ready_fd is not None:
+        os.write(arguments.ready_fd, b"{}")
+        os.close(arguments.ready_fd)
+    stopping: list[asyncio.Task[None]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(stop(_TERM_SECONDS))))
+    await stopped.wait()
+    await control.close()
+
+
+def _limits() -> Limits:
+    """The default bounds, with no more clients than files may be open: each may need one for its upstream too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limits = Limits()
+    return replace(limits, connections=min(limits.connections, max(16, (hard - _SPARE_FILES) // 2)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

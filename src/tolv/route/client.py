@@ -1,0 +1,307 @@
+"""The server's side of the router: starts its processes, keeps them alive, and gives them their orders."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from tolv.errors import PlatformError, error_from_dict
+from tolv.home import Home, socket_address
+from tolv.route.model import Table
+from tolv.route.state import control_socket, load_table, save_table
+
+_START_SECONDS = 15.0
+_CALL_SECONDS = 10.0
+_LINE_LIMIT = 64 * 1024 * 1024
+
+
+class RouterGone(Exception):
+    """The router process on the other side of a link has died."""
+
+
+class RouterClient:
+    """All router processes of a home as one.
+
+    Router processes are sessions of their own: they live on when the server ends (`close`), and are found again by
+    `ensure`. One that dies is started again at once, with the same table.
+    """
+
+    def __init__(self, home: Home, *, trusted_proxy: bool = False) -> None:
+        self._home = home
+        self._trusted_proxy = trusted_proxy
+        self._links: dict[int, _Link] = {}
+        self._keepers: dict[int, asyncio.Task[None]] = {}
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._table = load_table(home)
+
+    @property
+    def table(self) -> Table:
+        """The table in force, also that of a former server."""
+        return self._table
+
+    @property
+    def pids(self) -> list[int]:
+        """The router processes that answer."""
+        return [link.pid for _, link in sorted(self._links.items()) if not link.gone.is_set()]
+
+    async def ensure(self, port: int, bind: str = "127.0.0.1", count: int = 1) -> list[int]:
+        """Have `count` router processes on `port`; start what is missing, stop what is on another port or too many.
+
+        Gives their pids. Raises `PlatformError` if the port is taken or a process does not start.
+        """
+        self._home.make()
+        for index in self._present(count):
+            link = self._links.get(index) or await self._connect(index)
+            if link is not None and (index >= count or (link.port, link.bind) != (port, bind)):
+                await self._dismiss(index, link)
+                link = None
+            if index < count:
+                self._keep(index, link or await self._start(index, port, bind))
+        return self.pids
+
+    async def apply(self, table: Table) -> int:
+        """Put a table in force in all router processes, first on disk, and give its version: `table.version`, or the
+        next free one if that was used already (by a former server, for instance)."""
+        self._table = table = replace(table, version=max(table.version, self._table.version + 1))
+        save_table(self._home, table)
+        await self._ask_all({"op": "apply", "table": table.to_json()})
+        return table.version
+
+    async def drain(self, upstreams: Iterable[str], deadline: float) -> dict[str, int]:
+        """Wait until nothing is in flight at these upstreams, at most `deadline` seconds; what is left, by upstream.
+
+        They should have left the table before. WebSockets are told to go away.
+        """
+        left = dict.fromkeys(upstreams, 0)
+        orders = {"op": "drain", "upstreams": list(left), "deadline": deadline}
+        for reply in await self._ask_all(orders, deadline + _CALL_SECONDS):
+            for upstream, count in reply["left"].items():
+                left[upstream] += count
+        return left
+
+    async def cut(self, upstreams: Iterable[str]) -> None:
+        """End what is in flight at these upstreams, and the connections of the clients that wait for it."""
+        await self._ask_all({"op": "cut", "upstreams": list(upstreams)})
+
+    async def stats(self) -> dict[str, Any]:
+        """The counts of all router processes, added up: see `docs/router.md`."""
+        total: dict[str, Any] = {"upstreams": {}, "hosts": {}, "connections": 0, "held": 0, "refused": 0}
+        for reply in await self._ask_all({"op": "stats"}):
+            reply.pop("id", None)
+            _add(total, reply)
+        total["version"] = self._table.version
+        return total
+
+    async def stop(self, drain: float = 30.0) -> None:
+        """End all router processes, each after what it has in flight, at most after `drain` seconds."""
+        for index in self._present(0):
+            link = self._links.get(index) or await self._connect(index)
+            if link is not None:
+                await self._dismiss(index, link, drain)
+
+    async def close(self) -> None:
+        """Let go of the router processes; they go on."""
+        for task in self._keepers.values():
+            task.cancel()
+        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
+        self._keepers.clear()
+        for link in self._links.values():
+            await link.close()
+        self._links.clear()
+
+    def _present(self, count: int) -> list[int]:
+        """The indexes wanted, and those that have left a socket."""
+        names = [path.stem.removeprefix("router-") for path in self._home.router.glob("router-*.sock")]
+        return sorted({*range(count), *self._links, *(int(name) for name in names if name.isdigit())})
+
+    async def _connect(self, index: int) -> _Link | None:
+        """A link to a running router process, with our table in force; None if none answers."""
+        link = await _Link.open(self._home, index)
+        if link is not None:
+            self._links[index] = link
+            await link.ask({"op": "apply", "table": self._table.to_json()})
+        return link
+
+    async def _start(self, index: int, port: int, bind: str) -> _Link:
+        arguments = ["--home", str(self._home.root), "--port", str(port), "--bind", bind, "--index", str(index)]
+        if self._trusted_proxy:
+            arguments.append("--trusted-proxy")
+        if (former := self._started.pop(index, None)) is not None:
+            await asyncio.to_thread(former.wait, _CALL_SECONDS)
+        ours, theirs = os.pipe()
+        try:
+            with open(self._home.server_log, "ab") as log:
+                self._started[index] = subprocess.Popen(
+                    [sys.executable, "-m", "tolv.route", *arguments, "--ready-fd", str(theirs)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(theirs,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(theirs)
+        await self._await_readiness(ours, index)
+        link = await self._connect(index)
+        if link is None:
+            raise self._no_start("it does not answer")
+        return link
+
+    async def _await_readiness(self, pipe: int, index: int) -> None:
+        """Wait for the new process's word: `{}`, an error, or its end."""
+        reader = asyncio.StreamReader()
+        with open(pipe, "rb", buffering=0) as file:
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), file
+            )
+            try:
+                async with asyncio.timeout(_START_SECONDS):
+                    word = await reader.read()
+            except TimeoutError:
+                self._started[index].kill()
+                raise self._no_start(f"it was not ready after {_START_SECONDS:.0f} s") from None
+            finally:
+                transport.close()
+        if not word:
+            raise self._no_start("it ended at once")
+        if error := json.loads(word):
+            raise error_from_dict(error)
+
+    def _no_start(self, problem: str) -> PlatformError:
+        return PlatformError(
+            f"the router did not start: {problem}",
+            where=str(self._home.server_log),
+            remedy="the last lines of that file say why",
+        )
+
+    def _keep(self, index: int, link: _Link) -> None:
+        if index not in self._keepers:
+            self._keepers[index] = asyncio.create_task(self._keep_alive(index, link))
+
+    async def _keep_alive(self, index: int, link: _Link) -> None:
+        """Start the process again whenever it dies: at once, then with growing pauses while it does not come up."""
+        while True:
+            await link.gone.wait()
+            pause = 0.1
+            while True:
+                try:
+                    link = await self._connect(index) or await self._start(index, link.port, link.bind)
+                    break
+                except (PlatformError, RouterGone, OSError) as error:
+                    print(f"tolv: the router is away: {error}", file=sys.stderr)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 5.0)
+
+    async def _dismiss(self, index: int, link: _Link, drain: float = 0.0) -> None:
+        if (task := self._keepers.pop(index, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        with contextlib.suppress(RouterGone):
+            await link.ask({"op": "stop", "drain_s": drain}, drain + _CALL_SECONDS)
+            await asyncio.wait_for(link.gone.wait(), _CALL_SECONDS)
+        self._links.pop(index, None)
+        await link.close()
+        if (process := self._started.pop(index, None)) is not None:
+            await asyncio.to_thread(process.wait, _CALL_SECONDS)
+
+    async def _ask_all(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> list[dict[str, Any]]:
+        """Ask each router process. One that dies meanwhile has nothing in flight any more, and finds its table on
+        disk when it comes back: its answer is left out."""
+        links = [link for link in self._links.values() if not link.gone.is_set()]
+        replies = await asyncio.gather(*(link.ask(request, seconds) for link in links), return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException) and not isinstance(reply, RouterGone):
+                raise reply
+        return [reply for reply in replies if isinstance(reply, dict)]
+
+
+class _Link:
+    """A connection to one router process's control socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.gone = asyncio.Event()
+        """Set when the process has died or closed the link."""
+        self.pid = 0
+        self.port = 0
+        self.bind = ""
+        self._writer = writer
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._last_id = 0
+        self._listener = asyncio.create_task(self._listen(reader))
+
+    @classmethod
+    async def open(cls, home: Home, index: int) -> _Link | None:
+        """A link to router process `index`, or None if none answers."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(
+                socket_address(control_socket(home, index)), limit=_LINE_LIMIT
+            )
+        except OSError:
+            return None
+        link = cls(reader, writer)
+        try:
+            hello = await link.ask({"op": "hello"})
+        except RouterGone:
+            await link.close()
+            return None
+        link.pid, link.port, link.bind = hello["pid"], hello["port"], hello["bind"]
+        return link
+
+    async def ask(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> dict[str, Any]:
+        """Send a request and await its reply. Raises `RouterGone`, and `PlatformError` if no reply comes or it is
+        an error."""
+        if self.gone.is_set():
+            raise RouterGone
+        self._last_id = identity = self._last_id + 1
+        future = self._waiting[identity] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(json.dumps({**request, "id": identity}).encode() + b"\n")
+            async with asyncio.timeout(seconds):
+                reply: dict[str, Any] = await future
+        except TimeoutError:
+            raise PlatformError(
+                f"the router (pid {self.pid}) does not answer",
+                remedy=f"end it with `kill {self.pid}`: it is started again with the same table",
+            ) from None
+        finally:
+            self._waiting.pop(identity, None)
+        if "error" in reply:
+            raise PlatformError(f"the router refused an order: {reply['error']}", remedy="restart the Tolv server")
+        return reply
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                reply = json.loads(line)
+                future = self._waiting.get(reply.get("id"))
+                if future is not None and not future.done():
+                    future.set_result(reply)
+        except (ConnectionError, ValueError):
+            pass
+        finally:
+            self.gone.set()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(RouterGone())
+            self._writer.close()
+
+    async def close(self) -> None:
+        """Let go of the process."""
+        self._listener.cancel()
+        await asyncio.gather(self._listener, return_exceptions=True)
+
+
+def _add(total: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add up numbers of the same name, at any depth."""
+    for key, value in more.items():
+        if isinstance(value, dict):
+            _add(total.setdefault(key, {}), value)
+        else:
+            total[key] = total.get(key, 0) + value

@@ -1,0 +1,347 @@
+"""The router's side towards one client: requests read in order, one at a time, and their responses."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import TYPE_CHECKING, cast
+
+from tolv.route.chunked import ChunkedBody
+from tolv.route.exchange import Exchange
+from tolv.route.heads import BadMessage, RequestFields, has_bare_newline, read_request
+from tolv.route.pages import error_page
+
+if TYPE_CHECKING:
+    from tolv.route.switchboard import Switchboard
+    from tolv.route.tunnel import Tunnel
+
+_NEVER = float("inf")
+_LINGER_BYTES = 4 * 1024 * 1024
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection of a client's.
+
+    Reading stops while the upstream takes nothing, while too much is read ahead, and while the client itself takes
+    nothing of its response.
+    """
+
+    __slots__ = (
+        "_advancing",
+        "_buffer",
+        "_chunks",
+        "_deadline",
+        "_ended",
+        "_exchange",
+        "_forwarded",
+        "_forwarded_for",
+        "_left",
+        "_lingering",
+        "_paused",
+        "_peer",
+        "_port",
+        "_stall_deadline",
+        "_stalled_at",
+        "_tunnel",
+        "_upstream_full",
+        "hindered",
+        "switchboard",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self.switchboard = switchboard
+        self.hindered = False
+        """The client does not take what was written to it."""
+        self._buffer = b""
+        self._exchange: Exchange | None = None
+        self._tunnel: Tunnel | None = None
+        self._left = 0
+        self._chunks: ChunkedBody | None = None
+        self._advancing = False
+        self._ended = False
+        self._lingering = 0
+        self._paused = False
+        self._upstream_full = False
+        self._deadline = _NEVER
+        self._stall_deadline = _NEVER
+        self._stalled_at = 0
+        self._forwarded = b""
+        self._forwarded_for: RequestFields | None = None
+
+    # From the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]).encode() if peer else b"unknown"
+        self._port = b"%d" % transport.get_extra_info("sockname")[1]
+        if self.switchboard.admit(self):
+            self._rest()
+        else:
+            self._refuse(503, "too many connections")
+
+    def data_received(self, data: bytes) -> None:
+        if self._left or self._chunks is not None:
+            self._take_body(data)
+        elif self._tunnel is not None:
+            self._tunnel.from_client(data)
+        elif self._lingering:
+            self._lingering -= len(data)
+            if self._lingering <= 0:
+                self.transport.abort()
+        elif self._exchange is None:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._advance(len(data))
+        else:
+            self._buffer += data
+            self.regulate()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more, but may well wait for its responses."""
+        self._ended = True
+        if self._tunnel is not None:
+            self._tunnel.client_lost()
+        elif self._exchange is not None and not self._exchange.request_complete:
+            self._exchange.abort()
+            self.transport.abort()
+        elif self._exchange is None:
+            self.transport.close()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.switchboard.dismiss(self)
+        self._ended = True
+        self._buffer = b""
+        self._deadline = self._stall_deadline = _NEVER
+        tunnel, self._tunnel = self._tunnel, None
+        exchange, self._exchange = self._exchange, None
+        if tunnel is not None:
+            tunnel.client_lost()
+        if exchange is not None:
+            exchange.abort()
+
+    def pause_writing(self) -> None:
+        self.hindered = True
+        self._stalled_at = self.transport.get_write_buffer_size()
+        self._stall_deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
+        if self._exchange is not None and self._exchange.connection is not None:
+            self._exchange.connection.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.hindered = False
+        self._stall_deadline = _NEVER
+        if self._exchange is not None and self._exchange.connection is not None:
+            self._exchange.connection.transport.resume_reading()
+        elif self._exchange is None and self._buffer:
+            self._advance(len(self._buffer))
+
+    # From the exchange
+
+    def exchange_over(self, exchange: Exchange) -> None:
+        """The response is written; the next request may be served."""
+        self._exchange = None
+        self._tunnel = None
+        self._upstream_full = False
+        if not exchange.request_complete or not exchange.keep_alive:
+            self._hang_up(rest_unread=not exchange.request_complete or bool(self._buffer))
+            return
+        self._rest()
+        if self._buffer:
+            self._advance(len(self._buffer))
+        elif self._ended:
+            self.transport.close()
+        if self._paused:
+            self.regulate()
+
+    def enter_tunnel(self, tunnel: Tunnel) -> None:
+        """The protocol has changed; what was read ahead belongs to the new one."""
+        self._tunnel = tunnel
+        data, self._buffer = self._buffer, b""
+        if data:
+            tunnel.from_client(data)
+        self.regulate()
+
+    def hold_back(self, full: bool) -> None:
+        """The upstream takes nothing more of the body (or takes it again)."""
+        self._upstream_full = full
+        self.regulate()
+
+    def reset(self) -> None:
+        """End the connection so that the client cannot take it for a regular end."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def forwarded(self, fields: RequestFields) -> bytes:
+        """The X-Forwarded-* lines for a request of this client's."""
+        if fields is not self._forwarded_for:
+            sent = fields.forwarded if self.switchboard.trusted_proxy else {}
+            before = fields.forwarded.get(b"x-forwarded-for")
+            self._forwarded_for = fields
+            self._forwarded = (
+                b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n"
+                % (
+                    b"%b, %b" % (before, self._peer) if before else self._peer,
+                    sent.get(b"x-forwarded-proto", b"http"),
+                    sent.get(b"x-forwarded-host", fields.host),
+                    sent.get(b"x-forwarded-port", self._port),
+                )
+            )
+        return self._forwarded
+
+    def regulate(self) -> None:
+        """Stop or go on reading from the client."""
+        exchange = self._exchange
+        limit = self.switchboard.limits.buffer_bytes
+        full = self._upstream_full or len(self._buffer) > limit
+        if exchange is not None and exchange.waiting_bytes > limit:
+            full = True
+        if full == self._paused or self.transport.is_closing():
+            return
+        self._paused = full
+        if full:
+            self.transport.pause_reading()
+            self._deadline = _NEVER
+        else:
+            self.transport.resume_reading()
+            if self._left or self._chunks is not None:
+                self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+
+    # From the sweep
+
+    def expire(self, now: float) -> None:
+        """Act on what has taken too long."""
+        if now > self._stall_deadline:
+            left = self.transport.get_write_buffer_size()
+            if left >= self._stalled_at:
+                self.reset()
+                return
+            self._stalled_at = left
+            self._stall_deadline = now + self.switchboard.limits.write_timeout
+        if now <= self._deadline:
+            return
+        self._deadline = _NEVER
+        if self._exchange is not None:
+            self._exchange.fail(408, "the request's body did not arrive in time")
+        elif self._lingering:
+            self.transport.abort()
+        elif self._buffer:
+            self._refuse(408, "the request's head did not arrive in time")
+        else:
+            self.transport.close()
+
+    def stop(self) -> None:
+        """The router ends: an idle connection is closed, another after its response."""
+        if self._exchange is None and not self._lingering:
+            self.transport.close()
+
+    # Reading requests
+
+    def _rest(self) -> None:
+        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.idle_timeout
+
+    def _advance(self, fresh: int) -> None:
+        """Serve the requests in the buffer, of which the last `fresh` bytes were not looked at yet."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._buffer and self._exchange is None and not self.hindered and not self._lingering:
+                if not self._next_request(fresh):
+                    break
+                fresh = len(self._buffer)
+        except BadMessage as error:
+            self._refuse(error.status, error.reason)
+        finally:
+            self._advancing = False
+        if self._ended and self._exchange is None and not self.hindered:
+            self.transport.close()
+
+    def _next_request(self, fresh: int) -> bool:
+        buffer = self._buffer
+        seen = max(0, len(buffer) - fresh - 3)
+        end = buffer.find(b"\r\n\r\n", seen) + 4
+        limits = self.switchboard.limits
+        if buffer.startswith(b"\r\n"):  # an empty line before a request is ignored (RFC 9112, 2.2)
+            self._buffer = buffer[2:]
+            return True
+        if end < 4:
+            if has_bare_newline(buffer[max(0, seen - 1) :]):
+                raise BadMessage(400, "a line of the head ends without CR LF")
+            if len(buffer) > limits.head_bytes:
+                raise BadMessage(431, "the request's head is too long")
+            if len(buffer) == fresh:
+                self._deadline = self.switchboard.loop.time() + limits.head_timeout
+            return False
+        if end > limits.head_bytes:
+            raise BadMessage(431, "the request's head is too long")
+        request = read_request(buffer if end == len(buffer) else buffer[:end], limits.target_bytes)
+        self._buffer = buffer[end:]
+        fields = request.fields
+        self._left = fields.length
+        self._chunks = ChunkedBody(400) if fields.chunked else None
+        self._deadline = _NEVER
+        self._exchange = exchange = Exchange(self, request, not fields.length and not fields.chunked)
+        if not exchange.request_complete:
+            self._deadline = self.switchboard.loop.time() + limits.body_timeout
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._take_body(data)
+        if not exchange.over:
+            exchange.dispatch()
+        return True
+
+    def _take_body(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if self._chunks is not None:
+            try:
+                pieces, rest = self._chunks.feed(data)
+            except BadMessage as error:
+                self._left, self._chunks = 0, None
+                exchange.fail(error.status, error.reason)
+                return
+            if self._chunks.done:
+                self._chunks = None
+        else:
+            pieces, rest = ([data], b"") if len(data) <= self._left else ([data[: self._left]], data[self._left :])
+            self._left -= len(pieces[0])
+        self._buffer = rest
+        if not self._left and self._chunks is None:
+            exchange.request_complete = True
+            self._deadline = _NEVER
+        elif not self._paused:
+            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+        for piece in pieces:
+            exchange.send_body(piece)
+        if exchange.waiting_bytes or rest:
+            self.regulate()
+
+    # Ending
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer what cannot be served at all, and end the connection."""
+        self.switchboard.refused += 1
+        self.transport.write(error_page(status, reason))
+        self._hang_up(rest_unread=True)
+
+    def _hang_up(self, *, rest_unread: bool) -> None:
+        """Close after the response. Bytes left unread would make the kernel reset the connection and the client lose
+        its response, so they are read for a moment."""
+        self._buffer = b""
+        self._left, self._chunks = 0, None
+        if not rest_unread or self._ended or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._lingering = _LINGER_BYTES
+        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self.transport.write_eof()

@@ -1,0 +1,335 @@
+"""One request and its response: from the choice of an upstream to the last byte."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from tolv.route.heads import IDEMPOTENT, Request, Response
+from tolv.route.pages import error_page
+from tolv.route.tunnel import Tunnel
+from tolv.route.upstream import UpstreamConnection, UpstreamPool
+
+if TYPE_CHECKING:
+    from tolv.route.client_connection import ClientConnection
+    from tolv.route.switchboard import Host
+
+_HANGING_UP = "the upstream closed the connection before it answered"
+
+
+class Exchange:
+    """A request on its way. Its client owns it; an upstream's connection carries it for a while.
+
+    Life: `dispatch` (again when the table changes while it is held, or when a connection failed) → `attach` →
+    `begin_response` → `forward` … → `complete`; or `fail`, `cut`, `abort`.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_bytes",
+        "_body_lost",
+        "_fresh",
+        "_patience",
+        "_started",
+        "_tried",
+        "client",
+        "connect_seconds",
+        "connection",
+        "held_until",
+        "host",
+        "keep_alive",
+        "over",
+        "pool",
+        "request",
+        "request_complete",
+        "request_id",
+        "sent_bytes",
+        "status",
+        "tunnel",
+    )
+
+    def __init__(self, client: ClientConnection, request: Request, request_complete: bool) -> None:
+        self.client = client
+        self.request = request
+        self.request_complete = request_complete
+        self.request_id = request.fields.request_id or b"%032x" % random.getrandbits(128)
+        self.keep_alive = request.persistent
+        self.host: Host | None = None
+        self.pool: UpstreamPool | None = None
+        self.connection: UpstreamConnection | None = None
+        self.tunnel: Tunnel | None = None
+        self.status = 0
+        """Of the response whose head went to the client; 0 before."""
+        self.sent_bytes = 0
+        self.over = False
+        self.held_until = 0.0
+        self.connect_seconds = 0.0
+        self._started = time.perf_counter()
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._body_lost = False
+        self._fresh = False
+        self._tried: set[str] = set()
+        self._patience = 0.0
+
+    # Finding an upstream
+
+    def dispatch(self) -> None:
+        """Send the request to the upstream with the fewest in flight, or hold it, or say why not."""
+        switchboard = self.client.switchboard
+        self.host = host = switchboard.find(self.request.fields.name)
+        if host is None:
+            self.fail(404, f"no app answers to the host {self.request.fields.name!r}")
+        elif host.route.mode == "refuse":
+            self.fail(503, f"{host.route.app} is stopped in {host.route.environment}")
+        elif host.route.mode == "hold" or not host.pools:
+            switchboard.hold(self, host.route.hold)
+        elif (pool := host.choose(self._tried)) is None:
+            self._wait_for_a_better_table()
+        else:
+            self.pool = pool
+            pool.exchanges.add(self)
+            connection = None if self._fresh else pool.take(recently_used=self.request.method not in IDEMPOTENT)
+            if connection is None:
+                self._fresh = True
+                pool.connect(self)
+            else:
+                self._send(connection)
+
+    def attach(self, connection: UpstreamConnection, pool: UpstreamPool) -> bool:
+        """A new connection is there. Gives whether it is still wanted."""
+        if self.over or self.pool is not pool or self.connection is not None:
+            return False
+        self.connect_seconds = time.perf_counter() - self._started
+        self._send(connection)
+        return True
+
+    def connect_failed(self, pool: UpstreamPool) -> None:
+        """Nothing was sent: another upstream can have it."""
+        if self.over or self.pool is not pool:
+            return
+        self._leave_pool()
+        self._tried.add(pool.upstream.id)
+        self.dispatch()
+
+    def _wait_for_a_better_table(self) -> None:
+        """Every upstream refused: perhaps it has just died and the table does not know yet."""
+        switchboard = self.client.switchboard
+        now = switchboard.loop.time()
+        self._tried.clear()
+        if not self._patience:
+            self._patience = now + switchboard.limits.connect_patience
+        if now >= self._patience:
+            self.fail(502, "no upstream accepts connections")
+        else:
+            switchboard.retry_soon(self)
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        self.connection = connection
+        request = self.request
+        fields = request.fields
+        head = b"%b %b HTTP/1.1\r\n%b%b%bX-Request-ID: %b\r\n\r\n" % (
+            request.method,
+            request.target,
+            fields.sent,
+            b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade if fields.upgrade else b"",
+            self.client.forwarded(fields),
+            self.request_id,
+        )
+        if self._body:
+            head = b"".join((head, *self._body))
+            self._let_go_of_body()
+        connection.begin(self, head)
+        if self.client.hindered:
+            connection.transport.pause_reading()
+        self.client.regulate()
+
+    # The request's body
+
+    def send_body(self, data: bytes) -> None:
+        """A piece of the request's body, framed as it goes upstream."""
+        if self.connection is not None:
+            self.connection.transport.write(data)
+        self._body.append(data)
+        self._body_bytes += len(data)
+        if self.connection is not None:
+            self._let_go_of_body()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much of the body waits for an upstream."""
+        return self._body_bytes if self.connection is None else 0
+
+    def _let_go_of_body(self) -> None:
+        """The body was sent. Keep it only where it may be sent again, and while it is small."""
+        limit = self.client.switchboard.limits.buffer_bytes
+        if self.request.method not in IDEMPOTENT or self._body_bytes > limit:
+            self._body.clear()
+            self._body_bytes = 0
+            self._body_lost = True
+
+    # The response
+
+    def informational(self, response: Response) -> None:
+        """100, 102, 103: passed on to whoever understands them."""
+        if self.request.minor == 1:
+            self.client.transport.write(b"%b%b\r\n" % (response.line, response.sent))
+
+    def begin_response(self, response: Response, *, bodiless: bool = False) -> bytes:
+        """The head of the response as it goes to the client."""
+        self.status = response.status
+        if response.status >= 500:
+            self._count_error()
+        old = self.request.minor == 0
+        if not self.request_complete or self.client.switchboard.stopping:
+            self.keep_alive = False
+        if not bodiless and response.length < 0 and (old or not response.chunked):
+            self.keep_alive = False
+        if self.keep_alive and not old:
+            self.sent_bytes = -len(response.whole)
+            return response.whole
+        framing = b"Transfer-Encoding: chunked\r\n" if response.chunked and not old and response.status != 204 else b""
+        persistence = b"keep-alive" if self.keep_alive else b"close"
+        head = b"%b%b%bConnection: %b\r\n\r\n" % (response.line, response.sent, framing, persistence)
+        self.sent_bytes = -len(head)
+        return head
+
+    def forward(self, data: bytes) -> None:
+        """Pass on a part of the response."""
+        self.sent_bytes += len(data)
+        self.client.transport.write(data)
+
+    def complete(self, data: bytes) -> None:
+        """The response ends with `data`."""
+        self.connection = None
+        if data:
+            self.forward(data)
+        self._end()
+        self.client.exchange_over(self)
+
+    # When things go wrong
+
+    def upstream_lost(self) -> None:
+        """The connection that carried this exchange is gone."""
+        reused = not self._fresh
+        self.connection = None
+        if self.tunnel is not None:
+            self.tunnel.upstream_lost()
+        elif self.status:
+            self.cut()
+        elif reused and self._replayable:
+            # The upstream closed an idle connection just as we took it: it never saw the request.
+            self._fresh = True
+            self._leave_pool()
+            self.dispatch()
+        else:
+            self.fail(502, _HANGING_UP)
+
+    @property
+    def _replayable(self) -> bool:
+        if self._body_lost:
+            return False
+        return self.request.method in IDEMPOTENT or not self.request_complete
+
+    def fail(self, status: int, reason: str) -> None:
+        """Answer with an error of the router's own."""
+        if self.over:
+            return
+        if self.connection is not None:
+            connection, self.connection = self.connection, None
+            connection.abandon()
+        if self.status:
+            self.cut()
+            return
+        self.status = status
+        if status >= 500:
+            self._count_error()
+        if not self.request_complete or self.client.switchboard.stopping:
+            self.keep_alive = False
+        page = error_page(
+            status, reason, self.request_id, keep_alive=self.keep_alive, head=self.request.method == b"HEAD"
+        )
+        self.client.transport.write(page)
+        self._end()
+        self.client.exchange_over(self)
+
+    def cut(self) -> None:
+        """End the client's connection in the middle, so that nobody takes what it has for a whole response."""
+        if not self.over:
+            self.abort()
+            self.client.reset()
+
+    def abort(self) -> None:
+        """The client is gone: so is the request upstream."""
+        if self.over:
+            return
+        if self.connection is not None:
+            connection, self.connection = self.connection, None
+            connection.abandon()
+        self.status = self.status or 499
+        self._end(cut=True)
+
+    def _count_error(self) -> None:
+        if self.pool is not None:
+            self.pool.errors_5xx += 1
+        if self.host is not None:
+            self.host.errors_5xx += 1
+
+    def _end(self, *, cut: bool = False) -> None:
+        self.over = True
+        self.client.switchboard.unhold(self)
+        if self.pool is not None:
+            self.pool.requests += 1
+        if self.host is not None:
+            self.host.requests += 1
+            self._log(self.host, cut)
+        self._leave_pool()
+
+    def _leave_pool(self) -> None:
+        pool, self.pool = self.pool, None
+        if pool is not None:
+            pool.release(self)
+
+    def _log(self, host: Host, cut: bool) -> None:
+        upstream = self.pool.upstream if self.pool is not None else None
+        path = self.request.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
+        if '"' in path or "\\" in path:
+            path = path.replace("\\", "\\\\").replace('"', '\\"')
+        host.log.write(
+            upstream.release if upstream else "-",
+            "router",
+            f'method={self.request.method.decode()} path="{path}" host={self.request.fields.name} status={self.status}'
+            f" bytes={max(self.sent_bytes, 0)} connect_ms={self.connect_seconds * 1000:.1f}"
+            f" service_ms={(time.perf_counter() - self._started) * 1000:.1f} request_id={self.request_id.decode()}"
+            f" upstream={upstream.process if upstream else '-'}{' cut=true' if cut else ''}",
+        )
+
+    # After a change of protocol
+
+    def switch(self, response: Response) -> None:
+        """101: from here on bytes go through in both directions."""
+        assert self.connection is not None
+        self.status = 101
+        self.keep_alive = False
+        head = b"%b%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.line, response.sent, response.upgrade)
+        self.sent_bytes = -len(head)
+        self.forward(head)
+        websocket = response.upgrade.lower() == b"websocket"
+        self.tunnel = Tunnel(self, self.client.transport, self.connection.transport, websocket=websocket)
+        self.client.enter_tunnel(self.tunnel)
+
+    def tunnel_from_upstream(self, data: bytes) -> None:
+        """Bytes of the new protocol."""
+        assert self.tunnel is not None
+        self.tunnel.from_upstream(data)
+
+    def leave_tunnel(self) -> None:
+        """Both sides are done with each other."""
+        if self.connection is not None:
+            connection, self.connection = self.connection, None
+            connection.exchange = None
+            connection.transport.close()
+        if not self.over:
+            self._end()
+            self.client.exchange_over(self)

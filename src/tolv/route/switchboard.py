@@ -1,0 +1,213 @@
+"""The router's state: the table in force, the upstreams behind it, the clients in front, and the requests on hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tolv.route.access_log import AccessLog
+from tolv.route.client_connection import ClientConnection
+from tolv.route.exchange import Exchange
+from tolv.route.limits import Limits
+from tolv.route.model import Route, Table
+from tolv.route.upstream import UpstreamPool
+
+_SWEEP_SECONDS = 0.25
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
+
+
+class Host:
+    """A route in force."""
+
+    def __init__(self, route: Route, pools: list[UpstreamPool], log: AccessLog) -> None:
+        self.route = route
+        self.pools = pools
+        self.log = log
+        self.requests = 0
+        self.errors_5xx = 0
+        self._turn = 0
+
+    def choose(self, tried: set[str]) -> UpstreamPool | None:
+        """The upstream with the fewest exchanges in flight, the one that waited longest among equals; None if all
+        were tried."""
+        pools = self.pools
+        if len(pools) == 1 and not tried:
+            return pools[0]
+        now = asyncio.get_running_loop().time()
+        candidates = [pool for pool in pools if pool.upstream.id not in tried]
+        if not candidates:
+            return None
+        best = min(candidates, key=lambda pool: (pool.shunned_until > now, len(pool.exchanges), pool.turn))
+        self._turn += 1
+        best.turn = self._turn
+        return best
+
+
+class Switchboard:
+    """One router process's state. All its methods run in the event loop and never wait, `drain` and `stop` excepted."""
+
+    def __init__(self, logs: Path, limits: Limits, *, trusted_proxy: bool = False) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.trusted_proxy = trusted_proxy
+        self.version = 0
+        self.stopping = False
+        self.refused = 0
+        """Connections that were ended because of what they sent."""
+        self._logs = logs
+        self._log_files: dict[tuple[str, str], AccessLog] = {}
+        self._hosts: dict[str, Host] = {}
+        self._pools: dict[str, UpstreamPool] = {}
+        self._only: Host | None = None
+        self._clients: set[ClientConnection] = set()
+        self._held: dict[Exchange, bool] = {}
+        self._retired: set[UpstreamPool] = set()
+        self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    # The table
+
+    def apply(self, table: Table) -> None:
+        """Put `table` in force, whole and at once. Exchanges in flight go on; no client connection is touched."""
+        if table.version < self.version:
+            return
+        before, pools = self._pools, dict[str, UpstreamPool]()
+        hosts = dict[str, Host]()
+        for route in table.routes:
+            for upstream in route.upstreams:
+                old = before.get(upstream.id)
+                pools[upstream.id] = old if old and old.upstream == upstream else UpstreamPool(upstream, self.limits)
+            host = Host(route, [pools[upstream.id] for upstream in route.upstreams], self._log(route))
+            if (same := self._hosts.get(route.host)) is not None:
+                host.requests, host.errors_5xx = same.requests, same.errors_5xx
+            hosts[route.host] = host
+        self.version = table.version
+        self._hosts = hosts
+        self._only = next(iter(hosts.values())) if len(hosts) == 1 else None
+        self._pools = pools
+        for identity, pool in before.items():
+            if pools.get(identity) is not pool:
+                pool.retire()
+                self._retired.add(pool)
+        for exchange in list(self._held):
+            self.unhold(exchange)
+            exchange.dispatch()
+
+    def _log(self, route: Route) -> AccessLog:
+        key = (route.app, route.environment)
+        if key not in self._log_files:
+            self._log_files[key] = AccessLog(self._logs, *key)
+        return self._log_files[key]
+
+    def find(self, name: str) -> Host | None:
+        """Who answers for a host. A table of one route also answers to this machine's own names."""
+        host = self._hosts.get(name)
+        return self._only if host is None and name in _LOOPBACK else host
+
+    # Requests on hold
+
+    def hold(self, exchange: Exchange, seconds: float) -> None:
+        """Keep a request until the table has an upstream for it, for `seconds` in total."""
+        if not exchange.held_until:
+            exchange.held_until = self.loop.time() + seconds
+        self._held[exchange] = False
+
+    def retry_soon(self, exchange: Exchange) -> None:
+        """Keep a request whose upstreams all refused: until the next table or the next sweep."""
+        self._held[exchange] = True
+
+    def unhold(self, exchange: Exchange) -> None:
+        """The request is on its way, or over."""
+        self._held.pop(exchange, None)
+
+    def _sweep(self) -> None:
+        self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
+        now = self.loop.time()
+        for exchange, retry in list(self._held.items()):
+            if retry:
+                self.unhold(exchange)
+                exchange.dispatch()
+            elif now > exchange.held_until:
+                exchange.fail(503, "no process of this app is ready")
+        for client in list(self._clients):
+            client.expire(now)
+        for pool in self._pools.values():
+            pool.expire_idle(now)
+        self._retired = {pool for pool in self._retired if pool.exchanges}
+
+    # Clients
+
+    def admit(self, client: ClientConnection) -> bool:
+        """A client has come. Gives whether there is room for it."""
+        self._clients.add(client)
+        return len(self._clients) <= self.limits.connections and not self.stopping
+
+    def dismiss(self, client: ClientConnection) -> None:
+        """A client has gone."""
+        self._clients.discard(client)
+
+    # What the control socket asks for
+
+    async def drain(self, upstreams: Iterable[str], seconds: float) -> dict[str, int]:
+        """Wait until nothing is in flight at these upstreams, at most `seconds`; what is left, by upstream.
+
+        WebSockets are told to go away at once.
+        """
+        pools = self._find_pools(upstreams)
+        for pool in pools:
+            for exchange in list(pool.exchanges):
+                if exchange.tunnel is not None:
+                    exchange.tunnel.close_gently(self.limits.close_handshake)
+        try:
+            async with asyncio.timeout(seconds):
+                for pool in pools:
+                    await pool.settled()
+        except TimeoutError:
+            pass
+        left = dict.fromkeys(upstreams, 0)
+        for pool in pools:
+            left[pool.upstream.id] += len(pool.exchanges)
+        return left
+
+    def cut(self, upstreams: Iterable[str]) -> None:
+        """End what is still in flight at these upstreams, and its clients' connections with it."""
+        for pool in self._find_pools(upstreams):
+            for exchange in list(pool.exchanges):
+                exchange.cut()
+
+    def _find_pools(self, upstreams: Iterable[str]) -> list[UpstreamPool]:
+        wanted = set(upstreams)
+        return [pool for pool in (*self._pools.values(), *self._retired) if pool.upstream.id in wanted]
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start of this process, and what is in flight now."""
+        return {
+            "version": self.version,
+            "upstreams": {
+                pool.upstream.id: {
+                    "in_flight": len(pool.exchanges),
+                    "requests": pool.requests,
+                    "errors_5xx": pool.errors_5xx,
+                }
+                for pool in (*self._retired, *self._pools.values())
+            },
+            "hosts": {
+                name: {"requests": host.requests, "errors_5xx": host.errors_5xx} for name, host in self._hosts.items()
+            },
+            "connections": len(self._clients),
+            "held": len(self._held),
+            "refused": self.refused,
+        }
+
+    async def stop(self, seconds: float) -> None:
+        """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines."""
+        self.stopping = True
+        await self.drain([pool.upstream.id for pool in (*self._pools.values(), *self._retired)], seconds)
+        for exchange in list(self._held):
+            exchange.fail(503, "the router is stopping")
+        for client in list(self._clients):
+            client.stop()
+        self._sweeper.cancel()
+        for log in self._log_files.values():
+            log.flush()

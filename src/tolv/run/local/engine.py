@@ -1,0 +1,180 @@
+"""The local engine: every deploy of this machine, on one keeper and one router.
+
+It owns one `Deployment` for each deploy and feeds them what the keeper reports. What it needs after a crash is with
+the processes themselves (their labels, in the keeper's directory), so a new engine finds them all again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from tolv.errors import TolvError
+from tolv.home import Home
+from tolv.route.client import RouterClient
+from tolv.run.local.deployment import Deployment
+from tolv.run.local.keeper_client import KeeperClient, KeeperEvent
+from tolv.run.local.launch import Identity
+from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, OneOff, OneOffs
+from tolv.run.local.ports import Ports
+from tolv.run.local.process import Ground, Process
+from tolv.run.local.routing import Routing
+from tolv.run.model import Kept
+
+log = logging.getLogger("tolv.run")
+
+Promoted = Callable[[str, str, int], Awaitable[None]]
+
+
+class LocalEngine:
+    """Runs formations on this machine.
+
+    `promoted(app, environment, release)` is awaited when a candidate has become the live release, before requests
+    go to it: what it writes must be on disk when it returns.
+    """
+
+    def __init__(self, home: Home, *, port: int, bind: str, routers: int, promoted: Promoted) -> None:
+        self.home = home
+        self.keeper = KeeperClient(home)
+        self.router = RouterClient(home)
+        self.ground = Ground(home, self.keeper, Routing(self.router), Ports())
+        self.one_offs = OneOffs(self.ground)
+        self._listen = (port, bind, routers)
+        self._promoted = promoted
+        self._deployments: dict[tuple[str, str], Deployment] = {}
+        self._loops: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def start(self) -> list[Kept]:
+        """Bring keeper and router up, or find them; return the processes that the keeper has.
+
+        Raises `PlatformError` when one cannot be had: its port is taken, say.
+        """
+        await self.keeper.connect()
+        await self.router.ensure(*self._listen)
+        return await self.keeper.list()
+
+    async def watch(self) -> None:
+        """Hand on what the keeper reports, for ever."""
+        async for event in self.keeper.events():
+            if event.kind == "reconnected":
+                log.warning("the keeper was started again")
+                with suppress(TolvError):
+                    for kept in await self.keeper.list():
+                        self._on_kept(kept)
+            else:
+                self._on_event(event)
+
+    def deployment(self, app: str, environment: str) -> Deployment:
+        """The deploy's, made when it is asked for first."""
+        key = (app, environment)
+        if key not in self._deployments:
+
+            async def promote(release: int) -> None:
+                await self._promoted(app, environment, release)
+
+            self._deployments[key] = Deployment(app, environment, self.ground, promote)
+        return self._deployments[key]
+
+    def run(self, deployment: Deployment) -> None:
+        """Let the deployment act, unless it does so already."""
+        key = (deployment.app, deployment.environment)
+        if key not in self._loops:
+            self._loops[key] = asyncio.create_task(deployment.run(), name=f"deployment {key}")
+
+    def deployments(self) -> list[Deployment]:
+        return list(self._deployments.values())
+
+    async def adopt(self, kept: list[Kept], wanted: set[tuple[str, str]]) -> None:
+        """Take over the processes that the keeper has; end those of deploys that are no more."""
+        routed = self.ground.routing.upstreams()
+        for one in kept:
+            identity = _identity(one)
+            if identity is None or (identity.app, identity.environment) not in wanted:
+                await self._end_stranger(one)
+            elif identity.type.name in (ONE_OFF, RELEASE_PHASE):
+                self.one_offs.adopt(identity, one.pid)
+                self._on_kept(one)
+            else:
+                deployment = self.deployment(identity.app, identity.environment)
+                deployment.adopt(identity, one.pid, one.id in routed or identity.port is None)
+                self._on_kept(one)
+        for app, environment in self.ground.routing.deploys():
+            if (app, environment) not in wanted:
+                await self.ground.routing.remove(app, environment)
+
+    async def _end_stranger(self, kept: Kept) -> None:
+        log.warning("%s belongs to no deploy: ending it", kept.id)
+        if kept.members:
+            await self.keeper.signal(kept.id, signal.SIGKILL, "tree")
+        with suppress(TolvError):
+            await self.keeper.forget(kept.id)
+
+    async def remove(self, app: str, environment: str) -> None:
+        """Stop all that runs of a deploy and forget it."""
+        deployment = self._deployments.get((app, environment))
+        await self.one_offs.stop(app, environment)
+        if deployment is not None:
+            await self._stop(deployment)
+            deployment.close()
+            del self._deployments[(app, environment)]
+            loop = self._loops.pop((app, environment), None)
+            if loop is not None:
+                await loop
+        await self.ground.routing.remove(app, environment)
+
+    async def stop_all(self) -> None:
+        """Stop every process of every deploy, gracefully and side by side."""
+        async with asyncio.TaskGroup() as group:
+            for deployment in self.deployments():
+                group.create_task(self._stop(deployment))
+                group.create_task(self.one_offs.stop(deployment.app, deployment.environment))
+
+    async def _stop(self, deployment: Deployment) -> None:
+        self.run(deployment)
+        deployment.set_running(False)
+        await deployment.until(lambda: not deployment.processes())
+
+    async def close(self, *, leave_running: bool) -> None:
+        """Let go: of keeper and router too, unless they are to go on without us."""
+        for deployment in self.deployments():
+            deployment.close()
+        await asyncio.gather(*self._loops.values(), return_exceptions=True)
+        await self.one_offs.close()
+        if not leave_running:
+            await self.router.stop()
+            await self.keeper.stop()
+        await self.router.close()
+        await self.keeper.close()
+
+    def _on_kept(self, kept: Kept) -> None:
+        """What the keeper knows of a process stands for the reports that nobody heard."""
+        process = self._find(kept.id)
+        if process is not None and kept.exit is not None:
+            process.on_exited(kept.exit)
+        if process is not None and kept.members == 0:
+            process.on_empty()
+
+    def _on_event(self, event: KeeperEvent) -> None:
+        process = self._find(event.process)
+        if process is None:
+            return
+        if event.exit is not None:
+            process.on_exited(event.exit)
+        else:
+            process.on_empty()
+
+    def _find(self, id_: str) -> Process | OneOff | None:
+        one_off = self.one_offs.get(id_)
+        if one_off is not None:
+            return one_off
+        return next((found for one in self._deployments.values() if (found := one.process(id_)) is not None), None)
+
+
+def _identity(kept: Kept) -> Identity | None:
+    try:
+        return Identity.from_labels(kept.id, kept.labels)
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,289 @@
+"""The keeper: starts and reaps the apps' processes, records how each ended, moves their output to disk. No policy.
+
+`python -m tolv.run.local.keeper [HOME]` serves in the foreground; with `--detach` it returns once a keeper answers.
+What survives what, and the protocol: docs/keeper.md. Light on purpose: it imports no more of Tolv than it needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import signal
+import socket
+import sys
+
+if not __package__:  # run by its path, without the site: the package's root is not on the path
+    sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/local/keeper.py"))
+
+from tolv import __version__
+from tolv.run.local import records
+from tolv.run.local.cgroups import Groups
+from tolv.run.local.keeper_connection import Connection
+from tolv.run.local.keeper_process import KeptProcess, adopt
+from tolv.run.local.keeper_request import Refused, check_spec, take
+from tolv.run.local.lifecycle import Lifecycle
+from tolv.run.local.loop import Loop
+from tolv.run.local.tree import read_process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Request = dict[str, Any]
+
+#: Exit status when another keeper serves this home.
+TAKEN = 4
+#: Seconds that a prepared one-off waits for its client.
+PREPARED = 60.0
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+class Keeper:
+    """Answers requests; what happens to processes is `Lifecycle`'s."""
+
+    def __init__(self, loop: Loop, root: str) -> None:
+        self._loop = loop
+        self._root = root
+        self._groups = Groups(hashlib.sha256(root.encode(errors="surrogateescape")).hexdigest()[:12])
+        self._life = Lifecycle(loop, self._announce)
+        self._prepared: dict[str, Request] = {}
+        self._connections: set[Connection] = set()
+        os.makedirs(f"{root}/processes", mode=0o700, exist_ok=True)
+
+    def adopt(self) -> None:
+        """Take up what a keeper before this one has left."""
+        for name in sorted(os.listdir(f"{self._root}/processes")):
+            directory = f"{self._root}/processes/{name}"
+            process = adopt(directory)
+            if process is None:
+                records.remove_directory(directory)
+                continue
+            self._life.add(process)
+            if process.spec.get("attached"):
+                self._life.hang_up(process)
+
+    def listen(self, path: str) -> None:
+        """Serve on a unix socket at `path`, relative to the working directory, for this user alone."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        os.chmod(path, 0o600)
+        listener.listen(128)
+        listener.setblocking(False)
+        self._loop.watch(listener.fileno(), lambda _: self._accept(listener))
+        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._loop.stop})
+        self._life.reap()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            peer, _ = listener.accept()
+            self._connections.add(Connection(self._loop, peer, self._serve, self._gone))
+
+    def _gone(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        for process in list(self._life.processes.values()):
+            process.waiting = [one for one in process.waiting if one[0] is not connection]
+            if process.client is connection:
+                self._life.hang_up(process)
+
+    def _announce(self, event: Request) -> None:
+        for connection in [one for one in self._connections if one.subscribed]:
+            connection.send(event)
+
+    def _serve(self, connection: Connection, request: Request) -> None:
+        operations = {
+            "hello": self._hello,
+            "start": self._start,
+            "prepare": self._prepare,
+            "attach": self._attach,
+            "signal": self._signal,
+            "list": self._list,
+            "forget": self._forget,
+            "subscribe": self._subscribe,
+            "stop": self._stop,
+        }
+        number = request.get("id")
+        try:
+            name = take(request, "op", str)
+            if name not in operations:
+                raise Refused(f"there is no operation {name!r}")
+            result = operations[name](connection, request)
+        except Refused as refused:
+            connection.send({"id": number, "error": {"problem": refused.problem, "kind": refused.kind}})
+        except OSError as error:
+            connection.send({"id": number, "error": {"problem": f"{error.strerror}: {error.filename or name}"}})
+        except Exception:
+            connection.send({"id": number, "error": {"problem": "the keeper failed at this; its log says where"}})
+            raise
+        else:
+            if result is not None:
+                connection.send({"id": number, "result": result})
+
+    def _hello(self, _: Connection, request: Request) -> Request:
+        return {"pid": os.getpid(), "boot_id": records.boot_id(), "version": __version__, "cgroup": self._groups.base}
+
+    def _start(self, _: Connection, request: Request) -> Request:
+        return self._begin(self._new(request), request["env"], None)
+
+    def _prepare(self, _: Connection, request: Request) -> Request:
+        process = self._new(request)
+        self._prepared[process.id] = request
+        self._loop.after(PREPARED, lambda: self._expire(process.id, request))
+        return {}
+
+    def _expire(self, id: str, request: Request) -> None:
+        if self._prepared.get(id) is request:
+            del self._prepared[id]
+
+    def _attach(self, connection: Connection, request: Request) -> Request:
+        order = self._prepared.pop(take(request, "process", str), None)
+        if order is None:
+            raise Refused("no such one-off was prepared", "unknown")
+        if len(connection.descriptors) != 3:
+            raise Refused("attach comes with three descriptors")
+        process = self._new(order)
+        try:
+            result = self._begin(process, order["env"], connection.descriptors)
+        finally:
+            connection.drop_descriptors()
+        process.client = connection
+        return result
+
+    def _new(self, request: Request) -> KeptProcess:
+        spec = check_spec(request)
+        if not _ID.fullmatch(spec["id"]) or os.path.basename(spec["tmp"]) != spec["id"]:
+            raise Refused("an id has letters, digits, '.', '_' and '-', and names the temporary directory, too")
+        if spec["id"] in self._life.processes or spec["id"] in self._prepared:
+            raise Refused(f"there is a process {spec['id']} already", "exists")
+        return KeptProcess(f"{self._root}/processes/{spec['id']}", spec)
+
+    def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
+        process.start(env, descriptors, self._groups)
+        self._life.add(process)
+        self._life.reap()  # it may have ended before it was on the list
+        return {"pid": process.pid}
+
+    def _signal(self, _: Connection, request: Request) -> Request:
+        process = self._process(request)
+        scope, number = take(request, "scope", str), take(request, "signal", int)
+        if scope not in ("leader", "group", "tree"):
+            raise Refused("the scope is leader, group or tree")
+        if not 0 <= number < signal.NSIG:
+            raise Refused(f"there is no signal {number}")
+        self._life.signal(process, number, scope)
+        return {}
+
+    def _list(self, _: Connection, request: Request) -> Request:
+        processes = list(self._life.processes.values())
+        members = self._life.members(processes)
+        return {
+            "processes": [
+                {
+                    "id": one.id,
+                    "pid": one.pid,
+                    "started_at": one.started_at,
+                    "alive": one.exit is None,
+                    "members": len(members[one.id]),
+                    "exit": one.exit,
+                }
+                for one in processes
+            ]
+        }
+
+    def _forget(self, connection: Connection, request: Request) -> Request | None:
+        process = self._process(request)
+        if process.empty:
+            self._life.drop(process)
+            return {}
+        if process.exit is None or self._life.members([process])[process.id]:
+            raise Refused(f"{process.id} has living members", "alive")
+        process.waiting.append((connection, request.get("id")))
+        return None
+
+    def _subscribe(self, connection: Connection, request: Request) -> Request:
+        connection.subscribed = True
+        return {}
+
+    def _stop(self, _: Connection, request: Request) -> Request:
+        self._loop.stop()
+        return {}
+
+    def _process(self, request: Request) -> KeptProcess:
+        process = self._life.processes.get(take(request, "process", str))
+        if process is None:
+            raise Refused(f"there is no process {request['process']}", "unknown")
+        return process
+
+
+def serve(home: str, ready: int | None = None) -> int:
+    """Keep the processes of `home` until told to stop; writes a zero to `ready`, and closes it, once it answers."""
+    root = f"{os.path.abspath(home)}/keeper"
+    os.makedirs(root, mode=0o700, exist_ok=True)
+    os.chdir(root)
+    os.umask(0o077)
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return TAKEN
+    me = read_process(os.getpid())
+    records.write_durably(
+        f"{root}/keeper.json",
+        {"pid": os.getpid(), "start_time": me.started if me else 0, "boot_id": records.boot_id()},
+    )
+    _become_subreaper()
+    loop = Loop()
+    keeper = Keeper(loop, root)
+    keeper.adopt()
+    keeper.listen("keeper.sock")
+    if ready is not None:
+        os.write(ready, b"\0")
+        os.close(ready)
+    loop.run()
+    return 0
+
+
+def _become_subreaper() -> None:
+    """Orphans of the apps fall to the keeper, not to init: it can see them as its descendants and reap them."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def detach(home: str) -> int:
+    """Start a keeper that is nobody's child, in a session of its own; returns once it answers, or its exit status."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            try:
+                status = serve(home, writer)
+            except OSError as error:
+                print(f"tolv-keeper: {error}", file=sys.stderr, flush=True)
+                status = 3
+            with contextlib.suppress(OSError):  # closed already when it had been ready
+                os.write(writer, bytes([status]))
+            os._exit(status)
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    answer = os.read(reader, 1)
+    return answer[0] if answer else 3
+
+
+def main() -> int:
+    """The command line."""
+    arguments = sys.argv[1:]
+    detached = "--detach" in arguments
+    names = [one for one in arguments if one != "--detach"]
+    home = names[0] if names else os.environ.get("TOLV_HOME") or os.path.expanduser("~/.tolv")
+    return detach(home) if detached else serve(home)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""The server's side of the keeper: asks it, listens to it, and starts it when it is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
+from tolv.home import Home, socket_address
+from tolv.run.local.attach import attach_sync
+from tolv.run.model import Exit, Kept, ProcessSpec
+
+__all__ = ["KeeperClient", "KeeperEvent", "attach_sync", "ensure_keeper"]
+
+Scope = Literal["leader", "group", "tree"]
+
+#: Seconds in which a keeper must be up, and in which it must answer.
+START_DEADLINE = 15.0
+ANSWER_DEADLINE = 60.0
+_KEEPER = Path(__file__).with_name("keeper.py")
+_TAKEN = 4
+#: All that the keeper gets of the environment of whoever starts it.
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TOLV_PROCESS_ID")
+#: The longest line that the keeper sends (`list` of thousands of processes).
+_LINE_LIMIT = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeeperEvent:
+    """What the keeper saw.
+
+    `exited`: the leader ended; `empty`: its whole tree is dead and its log complete. `reconnected`: the keeper had to
+    be found or started again, so that events may have been missed: compare with `list`.
+    """
+
+    kind: Literal["exited", "empty", "reconnected"]
+    process: str = ""
+    exit: Exit | None = None
+
+
+class KeeperClient:
+    """One connection to the keeper of a home; it finds or starts another keeper when the present one dies."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._numbers = itertools.count(1)
+        self._writer: asyncio.StreamWriter | None = None
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._events: asyncio.Queue[KeeperEvent] = asyncio.Queue()
+        self._listening: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+        self._closed = False
+
+    async def connect(self) -> None:
+        """Connect, starting the keeper if none answers. Raises `PlatformError` if that fails."""
+        async with self._connecting:
+            if self._writer is not None:
+                return
+            await ensure_keeper(self._home)
+            reader, writer = await asyncio.open_unix_connection(
+                socket_address(self._home.keeper_socket), limit=_LINE_LIMIT
+            )
+            self._writer = writer
+            self._listening = asyncio.create_task(self._listen(reader, writer), name="keeper-events")
+            await self._ask("subscribe")
+
+    async def close(self) -> None:
+        """End the connection; the keeper and its processes go on."""
+        self._closed = True
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    async def hello(self) -> dict[str, Any]:
+        """Who answers: `pid`, `boot_id`, `version`, `cgroup` (where process groups are made, or None)."""
+        return await self._request("hello")
+
+    async def start(self, spec: ProcessSpec, env: dict[str, str]) -> int:
+        """Start a process and return its pid.
+
+        A program that cannot be run is no error here: it exits 127 or 126 and says why on its stderr.
+        Raises `ConflictError` if there is a process of that id, `PlatformError` if there is no room for it.
+        """
+        answer = await self._request("start", spec=dataclasses.asdict(spec), env=env)
+        return int(answer["pid"])
+
+    async def prepare(self, spec: ProcessSpec, env: dict[str, str]) -> None:
+        """Announce an attached one-off; whoever calls `attach_sync` within a minute starts it."""
+        await self._request("prepare", spec=dataclasses.asdict(spec), env=env)
+
+    async def signal(self, process: str, signal: int, scope: Scope) -> None:
+        """Send a signal. SIGKILL to a `tree` goes on until none of it is left. Raises `UsageError` if it is unknown."""
+        await self._request("signal", process=process, signal=int(signal), scope=scope)
+
+    async def list(self) -> list[Kept]:
+        """All processes that the keeper has not been told to forget."""
+        answer = await self._request("list")
+        return [Kept(**{**one, "exit": _exit(one["exit"])}) for one in answer["processes"]]
+
+    async def forget(self, process: str) -> None:
+        """Remove the records of a dead process; waits until its log is complete. Raises `ConflictError` if it lives."""
+        await self._request("forget", process=process)
+
+    async def stop(self) -> None:
+        """End the keeper; its processes run on until another keeper finds them."""
+        await self._request("stop")
+        await self.close()
+
+    async def events(self) -> AsyncIterator[KeeperEvent]:
+        """What happens from `connect` on, without end; across the death of a keeper."""
+        while not self._closed:
+            yield await self._events.get()
+
+    async def _request(self, op: str, **arguments: Any) -> dict[str, Any]:
+        await self.connect()
+        return await self._ask(op, **arguments)
+
+    async def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        assert self._writer is not None
+        number = next(self._numbers)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        try:
+            self._writer.write(json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n")
+            async with asyncio.timeout(ANSWER_DEADLINE):
+                await self._writer.drain()
+                return await answer
+        except (OSError, TimeoutError):
+            raise _silent(self._home) from None
+        finally:
+            self._answers.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, also when the write failed first
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                while line := await reader.readline():
+                    self._receive(json.loads(line))
+        finally:
+            self._writer = None
+            writer.close()
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(_silent(self._home))
+        await self._return()
+
+    async def _return(self) -> None:
+        """The keeper is gone: get another, since what ends meanwhile would end unseen."""
+        pause = 0.05
+        while not self._closed:
+            try:
+                await self.connect()
+            except (TolvError, OSError):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                self._events.put_nowait(KeeperEvent("reconnected"))
+                return
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        if "event" in message:
+            self._events.put_nowait(KeeperEvent(message["event"], message["process"], _exit(message.get("exit"))))
+            return
+        answer = self._answers.get(message["id"])
+        if answer is None or answer.done():
+            return
+        if "error" in message:
+            answer.set_exception(_error(message["error"]))
+        else:
+            answer.set_result(message["result"])
+
+
+async def ensure_keeper(home: Home) -> None:
+    """Start the keeper of `home` if none answers; it outlives whoever starts it.
+
+    Raises `PlatformError` if it does not come up in time.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_DEADLINE):
+            while not await _answers(home):
+                if await asyncio.to_thread(_start_keeper, home) != _TAKEN:
+                    break
+                await asyncio.sleep(0.02)  # another one holds the lock: it is about to listen, or about to end
+    if not await _answers(home):
+        raise PlatformError(
+            "the keeper does not start",
+            where=str(home.server_log),
+            remedy="the last lines of that file say why; `tolv doctor` checks the machine",
+        )
+
+
+def _start_keeper(home: Home) -> int:
+    home.make()
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    with home.server_log.open("ab") as log:
+        return subprocess.run(
+            [sys.executable, "-I", "-S", str(_KEEPER), "--detach", str(home.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd="/",
+            check=False,
+        ).returncode
+
+
+async def _answers(home: Home) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(socket_address(home.keeper_socket))
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _exit(data: dict[str, Any] | None) -> Exit | None:
+    return Exit(**data) if data else None
+
+
+def _error(data: dict[str, Any]) -> TolvError:
+    kinds: dict[str, Callable[..., TolvError]] = {
+        "exists": ConflictError,
+        "alive": ConflictError,
+        "unknown": UsageError,
+        "request": UsageError,
+    }
+    return kinds.get(data.get("kind", ""), PlatformError)(data["problem"], where="the keeper")
+
+
+def _silent(home: Home) -> PlatformError:
+    return PlatformError("the keeper went away before it answered", where=str(home.keeper_socket))

@@ -1,0 +1,211 @@
+"""One process that the keeper keeps: its records on disk, its start, its adoption by a new keeper.
+
+`<keeper>/processes/<id>/` holds, each written before what follows from it:
+
+    spec.json      what was asked for (never the environment)    before the launcher is started
+    started.json   pid, start time, boot id                      before the launcher becomes the app
+    exit.json      how the leader ended                          before its pid is free for others
+    out.fifo, err.fifo   the pipes that it writes into
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+import time
+
+from tolv.logs.capture import Capture
+from tolv.run.local import cgroups, records
+from tolv.run.local.tree import COOKIE, Tracked, read_process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tolv.run.local.keeper_connection import Connection
+
+_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+#: Descriptors below this one are the launcher's: its three, its order, the keeper's word.
+_LOWEST = 10
+
+
+class KeptProcess:
+    """A process and what the keeper knows of it."""
+
+    def __init__(self, directory: str, spec: dict[str, Any]) -> None:
+        self.directory = directory
+        self.spec = spec
+        self.id: str = spec["id"]
+        self.tree = Tracked(self.id, None, session_is_ours=True)
+        self.pid: int | None = None
+        self.handle: int | None = None
+        """A pidfd of the leader while it lives."""
+        self.child = False
+        """The leader is this keeper's child: its exit status comes by `waitid`."""
+        self.started_at = time.time()
+        self.exit: dict[str, Any] | None = None
+        self.captures: list[Capture] = []
+        self.cgroup: str | None = None
+        self.killing = False
+        """SIGKILL to all that is found, until nothing is."""
+        self.killed = False
+        """SIGKILL was sent to the leader by this keeper."""
+        self.empty = False
+        """The whole tree is dead, its output is in the files, its temporary directory is gone."""
+        self.client: Connection | None = None
+        """Whose terminal an attached one-off has; it dies with it."""
+        self.waiting: list[tuple[Connection, object]] = []
+        """Requests to forget the process that are answered once it is empty."""
+        self.pause = 0.0
+        self.checks = 0
+
+    def start(self, env: dict[str, str], descriptors: list[int] | None, groups: cgroups.Groups) -> None:
+        """Put on record, start, put on record, let go. `descriptors` become 0, 1 and 2 of an attached one-off.
+
+        Raises OSError, and leaves nothing behind, if the disk or the process table is full.
+        """
+        os.mkdir(self.directory, 0o700)
+        try:
+            records.write_durably(f"{self.directory}/spec.json", {**self.spec, "attached": descriptors is not None})
+            records.sync_directory(os.path.dirname(self.directory))
+            os.makedirs(self.spec["tmp"], mode=0o700, exist_ok=True)
+            self.cgroup = groups.make(self.id, self.spec["limits"])
+            self.open_captures()
+            self._launch(env, descriptors)
+        except BaseException:
+            self.close()
+            with contextlib.suppress(OSError):
+                os.rmdir(self.spec["tmp"])
+            if self.cgroup:
+                cgroups.remove(self.cgroup)
+            records.remove_directory(self.directory)
+            raise
+
+    def open_captures(self) -> None:
+        """Take up the pipes, from the moment before the start or from where another keeper left them."""
+        for stream in ("stdout", "stderr"):
+            if self.spec[stream]:
+                self.captures.append(Capture(self._fifo(stream), self.spec[stream]))
+        self.tree.pipes = frozenset((status.st_dev, status.st_ino) for status in map(_status, self.captures))
+
+    def close(self) -> None:
+        """Let go of pipes and handle."""
+        for capture in self.captures:
+            capture.close()
+        self.captures = []
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
+
+    def record_exit(self, exit: dict[str, Any]) -> None:
+        """Keep how the leader ended."""
+        self.exit = exit
+        try:
+            records.write_durably(f"{self.directory}/exit.json", exit)
+        except OSError as error:  # a full disk: the server still gets to know, only a next keeper would not
+            print(f"tolv-keeper: the exit of {self.id} is not on disk: {error}", file=sys.stderr, flush=True)
+
+    def _launch(self, env: dict[str, str], descriptors: list[int] | None) -> None:
+        order = _order(self._order(env, descriptors is not None))
+        wait, go = (_high(one) for one in os.pipe2(os.O_CLOEXEC))
+        try:
+            actions = [(os.POSIX_SPAWN_DUP2, order, 3), (os.POSIX_SPAWN_DUP2, wait, 4)]
+            actions += [(os.POSIX_SPAWN_DUP2, one, number) for number, one in enumerate(descriptors or ())]
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-S", _LAUNCHER],
+                # The cookie from the first moment on: a launcher whose keeper has died is found, too.
+                {COOKIE: self.id},
+                file_actions=actions,
+            )
+            self.child = True
+            self.tree.pid = self.pid
+            self.handle = os.pidfd_open(self.pid)
+            entry = read_process(self.pid)
+            records.write_durably(
+                f"{self.directory}/started.json",
+                {
+                    "pid": self.pid,
+                    "start_time": entry.started if entry else 0,
+                    "boot_id": records.boot_id(),
+                    "started_at": self.started_at,
+                    "cgroup": self.cgroup,
+                },
+            )
+            with contextlib.suppress(BrokenPipeError):  # it died already: its exit will say of what
+                os.write(go, b"g")
+        finally:
+            for descriptor in (order, wait, go):
+                os.close(descriptor)
+
+    def _order(self, env: dict[str, str], attached: bool) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            **{name: spec[name] for name in ("id", "argv", "directory", "limits", "tty")},
+            **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
+            "attached": attached,
+            "cgroup": self.cgroup,
+            "env": {**env, COOKIE: self.id},
+        }
+
+    def _fifo(self, stream: str) -> str:
+        return f"{self.directory}/{stream[3:]}.fifo"
+
+
+def adopt(directory: str) -> KeptProcess | None:
+    """The process whose records lie in `directory`, as it is now; None if its start had not got as far as a record."""
+    spec = records.read(f"{directory}/spec.json")
+    if spec is None:
+        return None
+    process = KeptProcess(directory, spec)
+    started = records.read(f"{directory}/started.json")
+    process.exit = records.read(f"{directory}/exit.json")
+    process.tree.session_is_ours = False
+    if started is None:
+        process.killing = True  # at most a launcher, which waits for a word that never comes
+    else:
+        process.pid = started["pid"]
+        process.started_at = started["started_at"]
+        if started["boot_id"] == records.boot_id():
+            process.cgroup = started["cgroup"]
+            process.handle = _take_handle(started["pid"], started["start_time"])
+            process.tree.pid = process.pid
+            process.tree.session_is_ours = process.handle is not None
+    process.open_captures()
+    return process
+
+
+def _take_handle(pid: int, start_time: int) -> int | None:
+    """A pidfd of the very process that was started, or None if it is gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return None
+    entry = read_process(pid)  # after opening: the handle cannot move to another process any more
+    if entry is not None and entry.alive and entry.started == start_time:
+        return handle
+    os.close(handle)
+    return None
+
+
+def _status(capture: Capture) -> os.stat_result:
+    return os.fstat(capture.fileno())
+
+
+def _order(order: dict[str, Any]) -> int:
+    """The order in memory that no disk ever sees, ready to be read from its start."""
+    descriptor = os.memfd_create("tolv-order", os.MFD_CLOEXEC)
+    with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
+        json.dump(order, file)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return _high(descriptor)
+
+
+def _high(descriptor: int) -> int:
+    """Move a descriptor out of the way of those that the launcher gets."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+    os.close(descriptor)
+    return high

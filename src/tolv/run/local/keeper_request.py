@@ -1,0 +1,60 @@
+"""What a request to the keeper must look like. Anything else is refused with a reason, and has touched nothing."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+_SPEC: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "argv": (list,),
+    "directory": (str,),
+    "tmp": (str,),
+    "stdout": (str, type(None)),
+    "stderr": (str, type(None)),
+    "limits": (dict,),
+    "tty": (bool,),
+}
+_LIMITS = ("memory", "open_files", "processes")
+
+
+class Refused(Exception):
+    """The keeper will not do it. `kind` is for programs: request, exists, unknown, alive."""
+
+    def __init__(self, problem: str, kind: str = "request") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.kind = kind
+
+
+def take(request: dict[str, Any], name: str, kind: type[T]) -> T:
+    """The member `name` of a request. Raises `Refused` if it is missing or not of that type."""
+    value = request.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise Refused(f"{name!r} must be of type {kind.__name__}")
+    return value
+
+
+def check_spec(request: dict[str, Any]) -> dict[str, Any]:
+    """The process that `start` or `prepare` describes, only of what the keeper knows. Raises `Refused`."""
+    spec = take(request, "spec", dict)
+    env = take(request, "env", dict)
+    for name, kinds in _SPEC.items():
+        if not isinstance(spec.get(name), kinds):
+            raise Refused(f"'spec.{name}' is missing or of the wrong type")
+    argv, limits = spec["argv"], spec["limits"]
+    if not argv or not all(isinstance(one, str) and "\0" not in one for one in argv) or not argv[0]:
+        raise Refused("'spec.argv' must be strings, the program first, without NUL")
+    if not all(isinstance(one, str) and "\0" not in name + one and "=" not in name for name, one in env.items()):
+        raise Refused("'env' must map names without '=' to strings, without NUL")
+    for path in (spec["directory"], spec["tmp"], spec["stdout"], spec["stderr"]):
+        if path is not None and (not os.path.isabs(path) or "\0" in path):
+            raise Refused(f"{path!r} must be an absolute path")
+    if not all(limits.get(name) is None or type(limits[name]) is int for name in _LIMITS):
+        raise Refused("'spec.limits' must be whole numbers")
+    return {**{name: spec[name] for name in _SPEC}, "limits": {name: limits.get(name) for name in _LIMITS}}

@@ -1,0 +1,172 @@
+"""Becomes the app: what a process may see and do is set up here, in one file, from top to bottom.
+
+The keeper runs `python -I -S launcher.py` with a JSON order on descriptor 3 and a pipe on descriptor 4. The launcher
+waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
+ends and nothing was started. Then the process leaves the keeper's session, takes its limits, descriptors and directory,
+and becomes the app by `execve`; its pid stays the same.
+
+It stands alone: it imports nothing of Tolv's, and as little as it can, because each start pays for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+
+ORDER, GO = 3, 4
+#: What a shell says too: 127 for a program that is not there, 126 for one that cannot be run.
+NOT_FOUND, NOT_RUNNABLE, ABANDONED = 127, 126, 125
+
+
+class Refusal(Exception):
+    """The app cannot be started: one line that says why, and the exit status."""
+
+    def __init__(self, reason: str, status: int = NOT_RUNNABLE) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+def main() -> None:
+    """Read the order, wait for the word, become the app. Returns never."""
+    with open(ORDER, encoding="utf-8") as file:
+        order = json.load(file)
+    if os.read(GO, 1) != b"g":
+        os._exit(ABANDONED)
+    try:
+        join_cgroup(order["cgroup"])
+        start_session()
+        take_descriptors(order)
+        take_limits(order["limits"])
+        reset_signals()
+        enter(order["directory"])
+        # What confines the app further (its own user, Landlock) belongs here, as the last step before it exists.
+        become(order["argv"], order["env"])
+    except Refusal as refusal:
+        os.write(2, f"tolv: cannot start {order['id']}: {refusal.reason}\n".encode(errors="backslashreplace"))
+        os._exit(refusal.status)
+
+
+def join_cgroup(path: str | None) -> None:
+    """First of all, so that no descendant is ever outside. Without one the keeper scans `/proc`."""
+    if path is None:
+        return
+    try:
+        with open(f"{path}/cgroup.procs", "w") as file:
+            file.write("0")
+    except OSError:
+        pass
+
+
+def start_session() -> None:
+    """A session and group of its own: a signal to the keeper's terminal or group does not reach the app."""
+    os.setsid()
+
+
+def take_descriptors(order: dict) -> None:  # type: ignore[type-arg]
+    """0, 1 and 2 as ordered, and nothing else of the keeper's.
+
+    Pipes are opened for reading too: their reader may die and come back, and never is there a SIGPIPE.
+    """
+    if not order["attached"]:
+        null = os.open("/dev/null", os.O_RDWR)
+        os.dup2(null, 0)
+        for descriptor, fifo in ((2, order["stderr"]), (1, order["stdout"])):
+            os.dup2(os.open(fifo, os.O_RDWR) if fifo else null, descriptor)
+    if order["tty"]:
+        import termios
+
+        try:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        except OSError as error:
+            raise Refusal(f"the terminal cannot be made its own: {error.strerror}") from None
+    os.umask(0o022)
+    os.closerange(3, max_descriptor() + 1)
+
+
+def max_descriptor() -> int:
+    """The highest descriptor that is open now."""
+    return max(int(name) for name in os.listdir("/proc/self/fd"))
+
+
+def take_limits(limits: dict) -> None:  # type: ignore[type-arg]
+    """Limits of each single process; where a cgroup holds the tree the keeper set those already."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    for name, limit in (
+        # Data, not address space: runtimes such as V8 reserve far more addresses than they use.
+        (resource.RLIMIT_DATA, limits.get("memory")),
+        (resource.RLIMIT_NOFILE, limits.get("open_files")),
+        (resource.RLIMIT_NPROC, limits.get("processes")),
+    ):
+        if limit is not None:
+            try:
+                resource.setrlimit(name, (limit, limit))
+            except (OSError, ValueError) as error:
+                raise Refusal(f"the limit {limit} cannot be set: {error}") from None
+
+
+def reset_signals() -> None:
+    """Nothing ignored, nothing blocked: Python ignores SIGPIPE and SIGXFSZ, and `execve` would hand that on."""
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):  # SIGKILL, SIGSTOP and those that libc keeps
+            continue
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def enter(directory: str) -> None:
+    """Make `directory` the working directory."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise Refusal(f"cannot enter its directory {directory}: {error.strerror}") from None
+
+
+def become(argv: list[str], env: dict[str, str]) -> None:
+    """`execve`, with the program looked up in the PATH of the app's own environment."""
+    program = argv[0]
+    for path in candidates(program, env.get("PATH", "")):
+        try:
+            os.execve(path, argv, env)
+        except FileNotFoundError:
+            if os.path.exists(path):
+                raise Refusal(f"{path} names an interpreter that does not exist (its #! line)") from None
+        except NotADirectoryError:
+            continue
+        except OSError as error:
+            raise Refusal(explain(path, error, argv, env)) from None
+        except ValueError as error:
+            raise Refusal(f"its arguments or environment cannot be passed: {error}") from None
+    looked = f" (looked in {env.get('PATH', '')})" if "/" not in program else ""
+    raise Refusal(f"no such program: {program}{looked}", NOT_FOUND)
+
+
+def candidates(program: str, path: str) -> list[str]:
+    """The files that `program` may mean, executable ones first."""
+    if "/" in program:
+        return [program]
+    found = [os.path.join(directory, program) for directory in path.split(":") if directory]
+    return sorted(found, key=lambda one: not (os.path.isfile(one) and os.access(one, os.X_OK)))
+
+
+def explain(path: str, error: OSError, argv: list[str], env: dict[str, str]) -> str:
+    """Why the kernel refused to run `path`, in words that say what to change."""
+    if error.errno == errno.E2BIG:
+        size = sum(len(os.fsencode(one)) + 1 for one in (*argv, *(f"{name}={value}" for name, value in env.items())))
+        return f"its arguments and environment ({size} bytes) exceed what Linux passes on (128 KiB each, 2 MiB in all)"
+    if error.errno == errno.ENOEXEC:
+        return f"{path} is no program: a script needs a #! line"
+    if error.errno == errno.EACCES:
+        return f"{path} is not executable"
+    return f"{path}: {error.strerror}"
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(NOT_RUNNABLE)

@@ -1,0 +1,244 @@
+"""From start to empty: feeds the captures, notices ends, kills what must die, and says when the whole tree is dead."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+
+from tolv.logs.capture import Capture
+from tolv.run.local import cgroups, records, tree
+from tolv.run.local.keeper_process import KeptProcess
+from tolv.run.local.loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Seconds that a pipe is left alone after a small catch: a chatty process costs 500 looks a second, not one a line.
+REST = 0.002
+#: Bytes; a pipe that gave more is looked at again at once, before it is full and holds up its process.
+FLOOD = 1 << 16
+#: Seconds between looks at a tree that has lost its leader, from first to last; the same while it is being killed.
+FIRST_LOOK, LAST_LOOK, LAST_KILL = 0.005, 1.0, 0.05
+#: Seconds that an attached one-off has between TERM and KILL when its client is gone.
+GRACE = 5.0
+
+
+class Lifecycle:
+    """The lives of all kept processes. `announce(event)` tells whoever listens."""
+
+    def __init__(self, loop: Loop, announce: Callable[[dict[str, Any]], None]) -> None:
+        self.processes: dict[str, KeptProcess] = {}
+        self._loop = loop
+        self._announce = announce
+        self._machine_kills = cgroups.machine_kills()
+        self._errands: dict[int, Callable[[], None]] = {}
+
+    def add(self, process: KeptProcess) -> None:
+        """Take charge of a process that was started or adopted."""
+        self.processes[process.id] = process
+        for capture in process.captures:
+            self._loop.watch(capture.fileno(), self._feeder(capture))
+        if process.handle is not None and not process.child:
+            self._loop.watch(process.handle, lambda _: self._adopted_ended(process))
+        elif process.handle is None:
+            self._ended(process, process.exit or _unknown())
+
+    def members(self, processes: Iterable[KeptProcess]) -> dict[str, list[tree.Proc]]:
+        """Who is alive of each tree."""
+        found: dict[str, list[tree.Proc]] = {}
+        search = []
+        for process in processes:
+            pids = cgroups.members(process.cgroup) if process.cgroup else []
+            entries = [entry for entry in map(tree.read_process, pids) if entry is not None and entry.alive]
+            found[process.id] = entries
+            # A group that seems empty is not the last word: whoever may do so can leave it.
+            if not entries and not process.empty:
+                search.append(process.tree)
+        if search:
+            found.update(tree.find_members(tree.read_table(), search))
+        return found
+
+    def signal(self, process: KeptProcess, number: int, scope: str) -> None:
+        """Send a signal to the leader, its group or its tree; SIGKILL to a tree goes on until nothing is left."""
+        self.killed_by_us(process, number)
+        if scope == "leader":
+            if process.handle is not None and process.exit is None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(process.handle, number)
+            return
+        members = self.members([process])[process.id]
+        if scope == "group":
+            members = [one for one in members if one.group == process.pid]
+            if members and process.pid:
+                tree.send_group(process.pid, number)
+        elif number == signal.SIGKILL:
+            process.killing = True
+            process.pause = 0.0
+        else:
+            tree.send(members, number)
+        self._look(process)
+
+    def killed_by_us(self, process: KeptProcess, number: int) -> None:
+        """Remember it, so that this SIGKILL is not taken for the kernel's."""
+        process.killed |= number == signal.SIGKILL and process.exit is None
+
+    def hang_up(self, process: KeptProcess) -> None:
+        """The client of an attached one-off is gone: its tree ends, by TERM, then by KILL."""
+        process.client = None
+        if process.empty:
+            return
+        self.signal(process, signal.SIGTERM, "tree")
+        self._loop.after(GRACE, lambda: self._kill_tree(process))
+
+    def _kill_tree(self, process: KeptProcess) -> None:
+        if not process.empty:
+            self.signal(process, signal.SIGKILL, "tree")
+
+    def reap(self) -> None:
+        """Children have ended: leaders, errands, and strays that fell to the keeper as their sub-reaper."""
+        leaders = {process.pid: process for process in self.processes.values() if process.child and not process.exit}
+        while True:
+            try:
+                # Left as a zombie until its end is on record: only then may its number go to another process.
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            process = leaders.get(ended.si_pid)
+            errand = self._errands.pop(ended.si_pid, None)
+            try:
+                if process is not None:
+                    self._ended(process, self._exit(process, ended))
+            finally:
+                os.waitpid(ended.si_pid, 0)
+            if errand is not None:
+                errand()
+
+    def _exit(self, process: KeptProcess, ended: os.waitid_result) -> dict[str, Any]:
+        exited = ended.si_code == os.CLD_EXITED
+        exit = {"at": time.time(), "code": None, "signal": None, "out_of_memory": False}
+        exit["code" if exited else "signal"] = ended.si_status
+        if exit["signal"] == signal.SIGKILL and not process.killed:
+            exit["out_of_memory"] = self._killed_for_memory(process)
+        return exit
+
+    def _killed_for_memory(self, process: KeptProcess) -> bool:
+        before, self._machine_kills = self._machine_kills, cgroups.machine_kills()
+        in_group = cgroups.group_kills(process.cgroup)
+        return self._machine_kills > before if in_group is None else in_group > 0
+
+    def _adopted_ended(self, process: KeptProcess) -> None:
+        if process.handle is not None:
+            self._loop.unwatch(process.handle)
+        self._ended(process, _unknown())
+
+    def _ended(self, process: KeptProcess, exit: dict[str, Any]) -> None:
+        """The leader is gone. Its tree may not be."""
+        if process.exit is None:
+            process.record_exit(exit)
+            event = {"event": "exited", "process": process.id, "exit": exit}
+            self._announce(event)
+            if process.client is not None:
+                process.client.send(event)
+        process.pause = 0.0
+        self._look(process)
+
+    def _look(self, process: KeptProcess) -> None:
+        """Look now whether the tree is dead, and again until it is."""
+        process.checks += 1
+        if process.empty or (process.exit is None and not process.killing):
+            return
+        if self._is_dead(process):
+            self._remove_tmp(process, lambda: self._emptied(process))
+            return
+        last = LAST_KILL if process.killing else LAST_LOOK
+        process.pause = min(process.pause * 2 or FIRST_LOOK, last)
+        check = process.checks
+        self._loop.after(process.pause, lambda: self._look(process) if check == process.checks else None)
+
+    def _is_dead(self, process: KeptProcess) -> bool:
+        members = self.members([process])[process.id]
+        if process.killing:
+            self._kill(process, members)
+        if members or process.exit is None:
+            return False
+        if all(self._drain(capture) for capture in process.captures):
+            return True
+        # All are gone by every sign, and yet someone holds the pipe: whoever that is belongs to the tree.
+        holders = tree.find_holders(tree.read_table(), process.tree)
+        if process.killing:
+            tree.send(holders, signal.SIGKILL)
+        return False
+
+    def _kill(self, process: KeptProcess, members: list[tree.Proc]) -> None:
+        if process.cgroup:
+            cgroups.kill(process.cgroup)
+        if process.pid and any(one.group == process.pid for one in members):
+            tree.send_group(process.pid, signal.SIGKILL)
+        tree.send(members, signal.SIGKILL)
+
+    def _feeder(self, capture: Capture) -> Callable[[int], None]:
+        descriptor = capture.fileno()
+
+        def wake() -> None:
+            if not capture.eof:
+                self._loop.wake(descriptor)
+
+        def feed(_: int) -> None:
+            if not capture.pump():
+                self._loop.unwatch(descriptor)
+            elif capture.moved < FLOOD:
+                self._loop.rest(descriptor)
+                self._loop.after(REST, wake)
+
+        return feed
+
+    def _drain(self, capture: Capture) -> bool:
+        """Move the rest, a bounded part of it at once. True at the end of the pipe."""
+        for _ in range(64):
+            if capture.eof or not capture.pump():
+                self._loop.unwatch(capture.fileno())
+                return True
+            if not capture.moved:
+                return False
+        return False
+
+    def _remove_tmp(self, process: KeptProcess, done: Callable[[], None]) -> None:
+        path = process.spec["tmp"]
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            done()
+        except OSError:
+            # Millions of files may lie in there: a child removes them while the keeper goes on.
+            script = 'rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; }'
+            self._errands[os.posix_spawn("/bin/sh", ["sh", "-c", script, "sh", path], {"PATH": os.defpath})] = done
+        else:
+            done()
+
+    def _emptied(self, process: KeptProcess) -> None:
+        if process.empty:
+            return
+        process.empty = True
+        process.close()
+        if process.cgroup:
+            cgroups.remove(process.cgroup)
+        self._announce({"event": "empty", "process": process.id})
+        for connection, request in process.waiting:
+            connection.send({"id": request, "result": {}})
+        if process.waiting:
+            self.drop(process)
+
+    def drop(self, process: KeptProcess) -> None:
+        """Forget an empty process."""
+        records.remove_directory(process.directory)
+        self.processes.pop(process.id, None)
+
+
+def _unknown() -> dict[str, Any]:
+    return {"at": time.time(), "code": None, "signal": None, "out_of_memory": False}

@@ -1,0 +1,181 @@
+"""One-off processes: admin tasks in a release, run once and never restarted (factor XII)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from tolv.codebase.model import ProcessType
+from tolv.errors import TolvError
+from tolv.logs.model import deploy_logs
+from tolv.logs.writer import StampedLog
+from tolv.run.local.launch import Identity, Launch, environment_for, identify, shell, specify
+from tolv.run.local.process import Ground
+from tolv.run.model import Exit
+
+#: Type names of processes that no formation has.
+ONE_OFF, RELEASE_PHASE = "run", "release"
+_GRACE = 10.0
+
+
+class OneOff:
+    """One one-off, from its start until its whole tree is dead."""
+
+    def __init__(self, identity: Identity, ground: Ground) -> None:
+        self.identity = identity
+        self.pid: int | None = None
+        self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.empty = asyncio.Event()
+        self._ground = ground
+        self._log = StampedLog(deploy_logs(ground.home.logs, identity.app, identity.environment) / "platform.log")
+
+    def on_exited(self, end: Exit) -> None:
+        if not self.exited.done():
+            self.exited.set_result(end)
+
+    def on_empty(self) -> None:
+        self.empty.set()
+
+    def say(self, text: str) -> None:
+        self._log.write(f"v{self.identity.release}", self.identity.name, text)
+
+    async def see_through(self) -> Exit:
+        """Wait for its end, or bring it about when its time is over; then forget it."""
+        limit = self.identity.time_limit
+        left = None if limit is None else max(0.0, self.identity.started_ns / 1e9 + limit - time.time())
+        try:
+            async with asyncio.timeout(left):
+                await asyncio.shield(self.exited)
+        except TimeoutError:
+            self.say(f"stopped: it ran longer than its limit of {limit:g} s")
+        await self.end_tree()
+        end = await asyncio.shield(self.exited)
+        self.say(f"ended: {_outcome(end)}")
+        await self._ground.keeper.forget(self.identity.id)
+        return end
+
+    async def end_tree(self) -> None:
+        """SIGTERM, ten seconds, SIGKILL, until nothing of it is left."""
+        number, pause = signal.SIGTERM, _GRACE
+        if self.exited.done() and await self._is_empty_within(0.2):
+            return
+        while not self.empty.is_set():
+            await self._ground.keeper.signal(self.identity.id, number, "tree")
+            await self._is_empty_within(pause)
+            number, pause = signal.SIGKILL, 1.0
+
+    async def _is_empty_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.empty.wait()
+        return self.empty.is_set()
+
+
+class OneOffs:
+    """The one-offs of this machine that run now."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._running: dict[str, OneOff] = {}
+        self._tasks: set[asyncio.Task[Exit]] = set()
+
+    def get(self, id_: str) -> OneOff | None:
+        return self._running.get(id_)
+
+    def of(self, app: str, environment: str) -> list[OneOff]:
+        """Those of one deploy, oldest first."""
+        return [
+            one for one in self._running.values() if (one.identity.app, one.identity.environment) == (app, environment)
+        ]
+
+    async def run(self, launch: Launch, command: str, timeout: float) -> Exit:
+        """Run the release phase to its end, its output in the log, and return how it ended."""
+        type_ = ProcessType(RELEASE_PHASE, command)
+        one = await self._start(launch, identify(launch, type_, 1, time_limit=timeout), shell(command))
+        return await self._keep(one)
+
+    async def start(self, launch: Launch, command: Sequence[str], index: int, time_limit: float) -> OneOff:
+        """Start a detached one-off; its output goes to the log."""
+        type_ = ProcessType(ONE_OFF, " ".join(command))
+        one = await self._start(launch, identify(launch, type_, index, time_limit=time_limit), _argv(launch, command))
+        self._keep(one)
+        return one
+
+    async def prepare(
+        self, launch: Launch, command: Sequence[str], index: int, *, tty: bool, time_limit: float | None = None
+    ) -> OneOff:
+        """Make a one-off ready for a client to attach to: it starts when the client hands its descriptors to the
+        keeper, and ends with that client."""
+        type_ = ProcessType(ONE_OFF, " ".join(command))
+        identity = identify(launch, type_, index, time_limit=time_limit)
+        one = self._running[identity.id] = OneOff(identity, self._ground)
+        spec = specify(self._ground.home, launch, identity, _argv(launch, command), logged=False, tty=tty)
+        await self._ground.keeper.prepare(spec, environment_for(self._ground.home, launch, identity))
+        one.say(f"attached: {' '.join(command)}")
+        self._keep(one)
+        return one
+
+    def adopt(self, identity: Identity, pid: int | None) -> OneOff:
+        """Take over a one-off that was found running. A release phase has lost the deploy that it was for: it ends."""
+        if identity.type.name == RELEASE_PHASE:
+            identity = replace(identity, time_limit=0.0)
+        one = self._running[identity.id] = OneOff(identity, self._ground)
+        one.pid = pid
+        self._keep(one)
+        return one
+
+    async def stop(self, app: str, environment: str) -> None:
+        """End all one-offs of a deploy."""
+        for one in self.of(app, environment):
+            with suppress(TolvError):
+                await self._ground.keeper.signal(one.identity.id, signal.SIGTERM, "tree")
+        for one in self.of(app, environment):
+            await one.end_tree()
+
+    async def close(self) -> None:
+        """Stop watching; what runs goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _start(self, launch: Launch, identity: Identity, argv: tuple[str, ...]) -> OneOff:
+        one = self._running[identity.id] = OneOff(identity, self._ground)
+        one.say(f"starting: {identity.type.command}")
+        spec = specify(self._ground.home, launch, identity, argv)
+        try:
+            one.pid = await self._ground.keeper.start(spec, environment_for(self._ground.home, launch, identity))
+        except BaseException:
+            del self._running[identity.id]
+            raise
+        return one
+
+    def _keep(self, one: OneOff) -> asyncio.Task[Exit]:
+        task = asyncio.create_task(one.see_through())
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._let_go(one, done))
+        return task
+
+    def _let_go(self, one: OneOff, task: asyncio.Task[Exit]) -> None:
+        self._tasks.discard(task)
+        self._running.pop(one.identity.id, None)
+
+
+def _argv(launch: Launch, command: Sequence[str]) -> tuple[str, ...]:
+    """A process type's name stands for its command, more words are added to it (as on Heroku); one word with blanks
+    is a line for the shell; else the words are the command."""
+    type_ = launch.types.get(command[0])
+    if type_ is not None:
+        return ("/bin/sh", "-c", f'{type_.command} "$@"' if command[1:] else type_.command, "sh", *command[1:])
+    if len(command) == 1 and any(char.isspace() for char in command[0]):
+        return shell(command[0])
+    return ("/bin/sh", "-c", 'exec "$@"', "sh", *command)
+
+
+def _outcome(end: Exit) -> str:
+    if end.signal is not None:
+        return f"killed by {signal.Signals(end.signal).name}"
+    return f"exit status {'unknown' if end.code is None else end.code}"

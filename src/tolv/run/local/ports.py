@@ -1,0 +1,121 @@
+"""Ports for web processes: chosen here, and checked to be answered by the process that they were given to."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from pathlib import Path
+
+from tolv.errors import PlatformError
+
+#: Below the kernel's range for outgoing connections (`ip_local_port_range`, 32768 up), so that none can take one.
+_FIRST, _LAST = 20_000, 29_999
+_TCP_LISTEN = "0A"
+
+
+class Ports:
+    """The ports that one server has given out. A port is another program's as soon as it can be bound no more."""
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+
+    def take(self) -> int:
+        """A free port, random so that two homes on one machine seldom try the same.
+
+        Raises `PlatformError` when none is to be had.
+        """
+        for _ in range(500):
+            port = random.randint(_FIRST, _LAST)
+            if port not in self._taken and _bindable(port):
+                self._taken.add(port)
+                return port
+        raise PlatformError(
+            f"no free port between {_FIRST} and {_LAST}",
+            remedy="see what listens with `ss -ltnp`, and stop what is not needed",
+        )
+
+    def adopt(self, port: int) -> None:
+        """Mark the port of a process that was found again."""
+        self._taken.add(port)
+
+    def give_back(self, port: int) -> None:
+        self._taken.discard(port)
+
+
+def _bindable(port: int) -> bool:
+    for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind((host, port))
+        except OSError as error:
+            if family == socket.AF_INET6 and error.errno in _NO_IPV6:
+                continue
+            return False
+    return True
+
+
+_NO_IPV6 = {97, 99}  # EAFNOSUPPORT, EADDRNOTAVAIL
+
+
+def held_by_stranger(port: int, leader: int) -> bool:
+    """Somebody listens on `port`, and it is certainly not the process tree under `leader`.
+
+    False when nobody listens, and when the kernel does not let us see (another user's descriptors).
+    """
+    sockets = _listening(port)
+    if not sockets:
+        return False
+    wanted = {f"socket:[{inode}]" for inode in sockets}
+    for pid in _tree(leader):
+        try:
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                if os.readlink(entry.path) in wanted:
+                    return False
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            return False
+    return True
+
+
+def _listening(port: int) -> set[str]:
+    """Inodes of the sockets that listen on `port` (proc(5), /proc/net/tcp)."""
+    suffix = f":{port:04X}"
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[1].endswith(suffix) and fields[3] == _TCP_LISTEN:
+                inodes.add(fields[9])
+    return inodes
+
+
+def _tree(leader: int) -> set[int]:
+    """The leader, what descends from it, and what is in its session."""
+    parents: dict[int, int] = {}
+    tree = {leader}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = Path(entry.path, "stat").read_text()
+        except OSError:
+            continue
+        _state, parent, _group, session = stat.rpartition(")")[2].split()[:4]
+        parents[int(entry.name)] = int(parent)
+        if int(session) == leader:
+            tree.add(int(entry.name))
+    grown = True
+    while grown:
+        children = {pid for pid, parent in parents.items() if parent in tree} - tree
+        tree |= children
+        grown = bool(children)
+    return tree

@@ -1,0 +1,313 @@
+"""One process of a deploy, from its start until its whole tree is dead.
+
+The life of a process is one coroutine, `Process.live`, that owns it from end to end:
+
+    start -> starting -> ready -> (told to stop) draining -> stopped
+                              \\-> (ended by itself) crashed
+
+What it waits for are two facts that the keeper reports, `exited` (the leader ended) and `empty` (the tree is dead and
+its output is on disk), and one wish, `stop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from tolv.errors import TolvError
+from tolv.home import Home
+from tolv.logs.model import deploy_logs
+from tolv.logs.writer import StampedLog
+from tolv.run.local.backoff import crashes_in_a_row, delay
+from tolv.run.local.keeper_client import KeeperClient, Scope
+from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
+from tolv.run.local.ports import Ports, held_by_stranger
+from tolv.run.local.probe import Answer, probe_http, probe_port
+from tolv.run.local.routing import Routing, host_of
+from tolv.run.model import Exit
+from tolv.run.planner import Instance, Phase
+
+#: Seconds that a process without a port must stay alive to count as ready.
+_SETTLED_AFTER = 0.5
+#: Readiness is asked for again after pauses that grow from the first to the second (seconds).
+_PROBE_PAUSE = (0.02, 0.25)
+_PROBE_TIMEOUT = 5.0
+#: What is left of a tree once its leader has ended gets this long between SIGTERM and SIGKILL.
+_STRAY_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every process of the local engine stands on."""
+
+    home: Home
+    keeper: KeeperClient
+    routing: Routing
+    ports: Ports
+
+
+class End(Enum):
+    """How a process's life ended, for its deploy."""
+
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+    LOST_ITS_PORT = "lost its port"
+    """Another program took the port first: nobody's fault, another port will do."""
+
+
+class Process:
+    """A running process, or one that crashed and waits for its successor."""
+
+    def __init__(self, identity: Identity, ground: Ground, *, crashes: int = 0, restarts: int = 0) -> None:
+        self.identity = identity
+        self.phase = Phase.STARTING
+        self.outdated = False
+        self.draining = False
+        self.pid: int | None = None
+        self.host = "127.0.0.1"
+        self.restarts = restarts
+        self.retry_at: float | None = None
+        self.reason: str | None = None
+        self.ended_at: float | None = None
+        self._crashes = crashes
+        self._ground = ground
+        self._detail = "it has not started"
+        self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._empty = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._changed: Callable[[], None] = lambda: None
+        self._log = StampedLog(deploy_logs(ground.home.logs, identity.app, identity.environment) / "platform.log")
+
+    # What the keeper reports, and what the deploy wants.
+
+    def on_exited(self, end: Exit) -> None:
+        if not self._exited.done():
+            self._exited.set_result(end)
+
+    def on_empty(self) -> None:
+        self._empty.set()
+
+    def stop(self) -> None:
+        """Leave the router, finish what is in flight, end; `live` returns when the whole tree is dead."""
+        if self.phase is not Phase.CRASHED:
+            self._become(Phase.STOPPING)
+        self._stop.set()
+
+    def instance(self) -> Instance:
+        """This process as the planner sees it."""
+        one = self.identity
+        return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at)
+
+    def successor_counts(self) -> tuple[int, int]:
+        """Crashes in a row and restarts in all, for the process that takes this one's place."""
+        return self._crashes, self.restarts + 1
+
+    # Its life.
+
+    async def start(self, launch: Launch, changed: Callable[[], None]) -> End:
+        """Start it and see it through to its end. `changed` is called at every change of phase."""
+        self._changed = changed
+        identity = self.identity
+        self.say(f"starting: {identity.type.command}" + (f" (port {identity.port})" if identity.port else ""))
+        spec = specify(self._ground.home, launch, identity, shell(identity.type.command))
+        try:
+            self.pid = await self._ground.keeper.start(spec, environment_for(self._ground.home, launch, identity))
+        except TolvError as error:
+            return self.give_up(f"could not be started: {error.problem}")
+        return await self._live()
+
+    async def resume(self, pid: int | None, ready: bool, changed: Callable[[], None]) -> End:
+        """Take over a process that was found running, and see it through to its end."""
+        self._changed = changed
+        self.pid = pid
+        if ready:
+            self._become(Phase.READY)
+        return await self._live()
+
+    async def _live(self) -> End:
+        try:
+            if self.phase is Phase.STARTING:
+                failure = await self._become_ready()
+                if failure is not None:
+                    return await self._fail(failure)
+            await _first(_future(self._exited), self._stop.wait())
+            if not self._stop.is_set():
+                await self._clear(_STRAY_GRACE)
+                return self.give_up(_how(self._exited.result()))
+            await self._stop_gracefully()
+            return End.STOPPED
+        finally:
+            await self._forget()
+
+    async def _become_ready(self) -> str | None:
+        """Wait until it is ready, has ended or is told to stop; the reason, if it must be given up."""
+        deadline = self.identity.type.start_deadline
+        try:
+            async with asyncio.timeout(deadline):
+                await _first(self._until_ready(), _future(self._exited), self._stop.wait())
+        except TimeoutError:
+            return f"not ready within {deadline:g} s: {self._detail}"
+        if self._port_lost():
+            return ""
+        if self.phase is Phase.STARTING and not self._exited.done() and not self._stop.is_set():
+            self._become(Phase.READY)
+        return None
+
+    def _port_lost(self) -> bool:
+        port, pid = self.identity.port, self.pid
+        return bool(port and pid and not self._stop.is_set() and held_by_stranger(port, pid))
+
+    async def _until_ready(self) -> None:
+        if self.identity.port is None:
+            await asyncio.sleep(_SETTLED_AFTER)
+            return
+        pause, longest = _PROBE_PAUSE
+        while True:
+            answer = await self._probe()
+            self._detail = answer.detail
+            if answer.ready:
+                self.host = answer.host or self.host
+                return
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 1.5)
+
+    async def _probe(self) -> Answer:
+        one = self.identity
+        assert one.port is not None
+        if one.type.health is None:
+            return await probe_port(one.port, _PROBE_TIMEOUT)
+        return await probe_http(one.port, one.type.health, host_of(one.app, one.environment), _PROBE_TIMEOUT)
+
+    async def _fail(self, reason: str) -> End:
+        """It lives but is of no use: end it at once."""
+        self._detail = reason
+        await self._clear(_STRAY_GRACE)
+        if not reason:
+            self.say(f"port {self.identity.port} was taken by another program: trying another")
+            return End.LOST_ITS_PORT
+        return self.give_up(reason)
+
+    async def _stop_gracefully(self) -> None:
+        """Drain, the declared signal, the grace period, SIGKILL, and nothing of its tree is left."""
+        policy = self.identity.type
+        if self.identity.port is not None:
+            self.draining = True
+            self._changed()
+            left = await self._ground.routing.router.drain([self.identity.id], policy.drain)
+            if any(left.values()):
+                self.say(f"{sum(left.values())} requests were still in flight after {policy.drain:g} s and are cut")
+                await self._ground.routing.router.cut([self.identity.id])
+        if not self._exited.done():
+            self.say(f"stopping with {policy.stop_signal}")
+            await self._signal(signal.Signals[policy.stop_signal], policy.stop_scope or _natural_scope(self.pid))
+            if not await _within(policy.grace, _first(_future(self._exited), self._empty.wait())):
+                self.say(f"still running after {policy.grace:g} s: SIGKILL")
+                await self._kill()
+        await self._clear(_STRAY_GRACE)
+        self.say("stopped")
+
+    async def _clear(self, grace: float) -> None:
+        """End what is left of the tree: a daemonised child, or one that ignored the signal."""
+        if self._empty.is_set():
+            return
+        # Most trees are empty a moment after their leader: then nobody needs a signal.
+        if self._exited.done() and await _within(0.2, self._empty.wait()):
+            return
+        await self._signal(signal.SIGTERM, "tree")
+        if not await _within(grace, self._empty.wait()):
+            await self._kill()
+
+    async def _kill(self) -> None:
+        while not self._empty.is_set():
+            await self._signal(signal.SIGKILL, "tree")
+            await _within(1.0, self._empty.wait())
+
+    async def _signal(self, number: signal.Signals, scope: Scope) -> None:
+        await self._ground.keeper.signal(self.identity.id, number, scope)
+
+    async def _forget(self) -> None:
+        if self.identity.port is not None:
+            self._ground.ports.give_back(self.identity.port)
+        if self._empty.is_set():
+            await self._ground.keeper.forget(self.identity.id)
+
+    # What it tells.
+
+    def _become(self, phase: Phase) -> None:
+        if phase is not self.phase:
+            self.phase = phase
+            if phase is Phase.READY:
+                self.say("ready")
+            self._changed()
+
+    def give_up(self, reason: str) -> End:
+        """It is dead against our will: note why, and when its successor is due."""
+        self.ended_at = time.time()
+        started = self.identity.started_ns / 1e9
+        self._crashes = crashes_in_a_row(self._crashes, self.ended_at - started)
+        pause = delay(self._crashes)
+        self.retry_at = self.ended_at + pause
+        self.reason = reason
+        self.say(f"crashed: {reason}; next start " + (f"in {pause:g} s" if pause else "at once"))
+        self._become(Phase.CRASHED)
+        return End.CRASHED
+
+    def say(self, text: str) -> None:
+        """A line of the platform's own in the deploy's log stream."""
+        self._log.write(f"v{self.identity.release}", self.identity.name, text)
+
+
+def _natural_scope(leader: int | None) -> Scope:
+    """Who gets the stop signal when the app does not say: the leader, which knows best how to end its children; the
+    whole group when the leader is only the shell of a compound command, which passes nothing on."""
+    try:
+        program = os.path.basename(os.readlink(f"/proc/{leader}/exe"))
+    except OSError:
+        return "leader"
+    return "group" if program in _SHELLS else "leader"
+
+
+_SHELLS = {"sh", "dash", "bash", "busybox"}
+
+
+def _how(end: Exit) -> str:
+    if end.out_of_memory:
+        return "out of memory: the kernel killed it"
+    if end.signal is not None:
+        return f"killed by {signal.Signals(end.signal).name}"
+    if end.code is not None:
+        return f"exited with {end.code}"
+    return "ended while nobody watched: exit status unknown"
+
+
+async def _future(future: asyncio.Future[Exit]) -> Exit:
+    """Await a future that must outlive whoever awaits it."""
+    return await asyncio.shield(future)
+
+
+async def _first(*awaitables: Awaitable[object]) -> None:
+    """Wait for the first of several to finish, and end the others."""
+    tasks = [asyncio.ensure_future(one) for one in awaitables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _within(seconds: float, awaitable: Awaitable[object]) -> bool:
+    """Whether it finished in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        return False
+    return True

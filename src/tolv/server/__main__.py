@@ -1,0 +1,121 @@
+"""The server process: `python -m tolv.server`, configured by TOLV_HOME, TOLV_PORT, TOLV_BIND and TOLV_STORE_URL."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import IO
+
+import uvicorn
+
+from tolv.errors import PlatformError, TolvError, UsageError
+from tolv.home import Home, current_home, socket_address
+from tolv.server.api import create_api
+from tolv.server.platform import Listen, Platform
+from tolv.server.recovery import recover
+
+log = logging.getLogger("tolv.server")
+
+#: Seconds that operations in flight may take when the server is told to stop.
+_DRAIN = 5.0
+
+
+def main() -> int:
+    """Serve until told to stop; the exit status is as in `tolv.errors`."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s tolv-server %(levelname)s %(message)s", stream=sys.stderr
+    )
+    try:
+        home = current_home()
+        home.make()
+        with _only_server(home):
+            asyncio.run(_serve(home, _listen()))
+    except TolvError as error:
+        print(f"tolv-server: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _listen() -> Listen:
+    text = os.environ.get("TOLV_PORT") or "8080"
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise UsageError(f"TOLV_PORT={text} is not a port", remedy="set it to a number from 1 to 65535")
+    routers = os.environ.get("TOLV_ROUTERS") or ("2" if (os.cpu_count() or 1) >= 4 else "1")
+    return Listen(int(text), os.environ.get("TOLV_BIND") or "127.0.0.1", max(1, int(routers)))
+
+
+def _only_server(home: Home) -> IO[str]:
+    """Hold the home's lock as long as the returned file is open. Raises `UsageError` if another server has it."""
+    lock = home.server_lock.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise UsageError(
+            "a server runs on this home already", where=str(home.root), remedy="stop it first: tolv server stop"
+        ) from None
+    return lock
+
+
+async def _serve(home: Home, listen: Listen) -> None:
+    platform = Platform(home, listen)
+    application = create_api(platform)
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2)
+    )
+    application.state.leave_running = True
+
+    def stop() -> None:
+        server.should_exit = True
+
+    application.state.stop = stop
+    await recover(platform)
+    watching = asyncio.create_task(platform.engine.watch())
+    with _bind(home.server_socket) as listener:
+        _write_state(home, listen.port)
+        log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
+        await server.serve(sockets=[listener])
+    home.server_socket.unlink(missing_ok=True)
+    home.server_state.unlink(missing_ok=True)
+    await platform.operating.drain(_DRAIN)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await platform.engine.close(leave_running=application.state.leave_running)
+    platform.store.close()
+
+
+def _bind(path: Path) -> socket.socket:
+    """The API's socket, for its owner alone. What lies there is a dead server's: we hold the lock."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(socket_address(path))
+    except OSError as error:
+        raise PlatformError(f"the server's socket cannot be made: {error.strerror}", where=str(path)) from None
+    finally:
+        os.umask(mask)
+    listener.listen(128)
+    return listener
+
+
+def _write_state(home: Home, port: int) -> None:
+    from tolv.store.owner import this_process
+
+    me = this_process()
+    state = {"pid": me.pid, "start_time": me.start_time, "boot_id": me.boot_id, "port": port}
+    temporary = home.server_state.with_suffix(".new")
+    temporary.write_text(json.dumps(state))
+    temporary.rename(home.server_state)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sys.exit(main())

@@ -1,0 +1,407 @@
+"""The HTTP API: every command's other end. It translates; the stories are in `deploys` and `running`.
+
+What takes time answers `application/x-ndjson`: progress events, then one result. The rest answers JSON. Errors are
+`{"error": {problem, where, remedy, exit_code}}` with a status that fits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from tolv import __version__
+from tolv.config.redact import mask
+from tolv.errors import AppError, ConflictError, TolvError, UsageError
+from tolv.logs.reader import follow, read
+from tolv.release.retention import restorable
+from tolv.server import deploys, queries, running
+from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import Progress, unexpected
+
+NDJSON = "application/x-ndjson"
+_DESCRIPTION = "Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600."
+Act = Callable[[Progress], Coroutine[Any, Any, Any]]
+
+#: Everything but /v1/openapi.json; `platform` hangs on the application's state.
+api = APIRouter(prefix="/v1")
+
+
+class Asked(BaseModel):
+    """What every request may say: who asks."""
+
+    by: str = "tolv"
+
+
+class BuildRequest(Asked):
+    path: str
+    app: str | None = None
+    ref: str | None = None
+    dirty: bool = False
+
+
+class DeployRequest(BuildRequest):
+    environment: str = "dev"
+    mode: Literal["deploy", "up"] = "deploy"
+
+
+class RollbackRequest(Asked):
+    release: str | None = None
+
+
+class PromoteRequest(Asked):
+    origin: str = Field(alias="from")
+    to: str
+
+
+class FormationRequest(Asked):
+    formation: dict[str, int]
+
+
+class RestartRequest(Asked):
+    target: str | None = None
+
+
+class DownRequest(Asked):
+    force: bool = False
+    """Do not wait for what is in flight."""
+
+
+class ConfigRequest(Asked):
+    set: dict[str, str] = {}
+    unset: list[str] = []
+    path: str | None = None
+    """Where the caller stands: an app that was never deployed may get its config from there."""
+
+
+class OneOffRequest(Asked):
+    command: list[str]
+    detach: bool = False
+    tty: bool = False
+    time_limit: float | None = None
+
+
+class StopRequest(BaseModel):
+    leave_running: bool = False
+
+
+def create_api(platform: Platform) -> FastAPI:
+    """The API of one platform. Its document is at /v1/openapi.json."""
+    application = FastAPI(
+        title="Tolv",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    application.state.platform = platform
+    application.include_router(api)
+    application.add_exception_handler(TolvError, _tell_error)
+    application.add_exception_handler(RequestValidationError, _tell_invalid)
+    application.add_exception_handler(Exception, _tell_defect)
+    return application
+
+
+def describe_api() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    application = FastAPI(title="Tolv", version=__version__, description=_DESCRIPTION)
+    application.include_router(api)
+    return application.openapi()
+
+
+# The server itself.
+
+
+@api.get("/server")
+async def server_status(request: Request) -> dict[str, Any]:
+    """Who serves: pid, version, home, port, and the pids of keeper and router."""
+    return await queries.server_status(_platform(request))
+
+
+@api.post("/server/stop")
+async def server_stop(request: Request, asked: StopRequest) -> StreamingResponse:
+    """Stop the server; with everything that runs, unless `leave_running`."""
+    platform = _platform(request)
+    stop: Callable[[], None] = request.app.state.stop
+
+    async def act(progress: Progress) -> dict[str, Any]:
+        if not asked.leave_running:
+            progress.begin("stop", "processes, router, keeper")
+            await platform.engine.stop_all()
+            progress.done("stop", "processes, router, keeper")
+        request.app.state.leave_running = asked.leave_running
+        stop()
+        return {"pid": os.getpid(), "stopped": True}
+
+    return _operate(platform, act)
+
+
+@api.get("/resolve")
+async def resolve(request: Request, path: str) -> dict[str, Any]:
+    """Which app a directory is, and its environments: the defaults of `-a` and `-e`."""
+    return await in_thread(queries.resolve, _platform(request), Path(path))
+
+
+# Apps and deploys.
+
+
+@api.get("/apps")
+async def apps(request: Request) -> list[dict[str, Any]]:
+    """Every app with its deploys."""
+    return await in_thread(queries.apps, _platform(request))
+
+
+@api.delete("/apps/{app}")
+async def destroy(
+    request: Request, app: str, environment: str | None = None, dry_run: bool = False, by: str = "tolv"
+) -> StreamingResponse:
+    """Remove an app, or one of its deploys, with all that belongs to it."""
+    platform = _platform(request)
+    return _operate(
+        platform, lambda progress: running.remove(platform, app, environment, dry_run=dry_run, by=by, progress=progress)
+    )
+
+
+@api.post("/builds")
+async def build(request: Request, asked: BuildRequest) -> StreamingResponse:
+    """Commit -> image."""
+    platform = _platform(request)
+    return _operate(platform, lambda progress: deploys.build(platform, _deploy_request(asked), progress))
+
+
+@api.post("/deploys")
+async def deploy(request: Request, asked: DeployRequest) -> StreamingResponse:
+    """Commit -> image -> release -> live."""
+    platform = _platform(request)
+    return _operate(platform, lambda progress: deploys.deploy(platform, _deploy_request(asked), progress))
+
+
+@api.post("/apps/{app}/promote")
+async def promote(request: Request, app: str, asked: PromoteRequest) -> StreamingResponse:
+    """Put the build that is live in one environment into another."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: deploys.promote(platform, app, asked.origin, asked.to, asked.by, progress),
+    )
+
+
+_DEPLOY = "/apps/{app}/environments/{environment}"
+
+
+@api.get(f"{_DEPLOY}/processes")
+async def processes(request: Request, app: str, environment: str) -> list[dict[str, Any]]:
+    """What runs, and what crashed and waits."""
+    platform = _platform(request)
+    await in_thread(platform.deploys.get, app, environment)
+    return running.processes(platform, app, environment)
+
+
+@api.get(f"{_DEPLOY}/releases")
+async def releases(request: Request, app: str, environment: str) -> list[dict[str, Any]]:
+    """The releases, newest first."""
+    platform = _platform(request)
+    found = await in_thread(platform.releases.list, app, environment)
+    can_be = await in_thread(restorable, platform.store, app, environment)
+    return [one.to_dict(restorable=one.number in can_be) for one in found]
+
+
+@api.get(f"{_DEPLOY}/releases/verify")
+async def verify(request: Request, app: str, environment: str) -> dict[str, Any]:
+    """Recompute the chain of hashes."""
+    result = await in_thread(_platform(request).releases.verify, app, environment)
+    return {"ok": result.ok, "checked": result.checked, "problem": result.problem}
+
+
+@api.post(f"{_DEPLOY}/rollback")
+async def rollback(request: Request, app: str, environment: str, asked: RollbackRequest) -> StreamingResponse:
+    """Make a new release of an old one's build, config and formation."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: deploys.rollback(platform, app, environment, asked.release, asked.by, progress),
+    )
+
+
+@api.get(f"{_DEPLOY}/formation")
+async def formation(request: Request, app: str, environment: str) -> dict[str, int]:
+    """How many processes of each type should run."""
+    return (await in_thread(_platform(request).deploys.get, app, environment)).formation
+
+
+@api.post(f"{_DEPLOY}/formation")
+async def scale(request: Request, app: str, environment: str, asked: FormationRequest) -> StreamingResponse:
+    """Change how many processes run."""
+    platform = _platform(request)
+    return _operate(
+        platform, lambda progress: running.scale(platform, app, environment, asked.formation, asked.by, progress)
+    )
+
+
+@api.post(f"{_DEPLOY}/restart")
+async def restart(request: Request, app: str, environment: str, asked: RestartRequest) -> StreamingResponse:
+    """Replace processes by fresh ones."""
+    platform = _platform(request)
+    return _operate(
+        platform, lambda progress: running.restart(platform, app, environment, asked.target, asked.by, progress)
+    )
+
+
+@api.post(f"{_DEPLOY}/down")
+async def down(request: Request, app: str, environment: str, asked: DownRequest) -> StreamingResponse:
+    """Stop all processes; keep everything else."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: running.down(platform, app, environment, force=asked.force, by=asked.by, progress=progress),
+    )
+
+
+# Config.
+
+
+@api.get(f"{_DEPLOY}/config")
+async def config(request: Request, app: str, environment: str, reveal: bool = False) -> dict[str, str]:
+    """What is set; masked unless asked for."""
+    platform = _platform(request)
+    await in_thread(platform.deploys.get, app, environment)
+    values = await platform.config_of(app, environment)
+    return {name: value if reveal else mask(value) for name, value in sorted(values.items())}
+
+
+@api.get(f"{_DEPLOY}/config/{{key}}")
+async def config_value(request: Request, app: str, environment: str, key: str) -> dict[str, str]:
+    """One value, in the clear: it was asked for by name."""
+    platform = _platform(request)
+    await in_thread(platform.deploys.get, app, environment)
+    values = await platform.config_of(app, environment)
+    if key not in values:
+        raise UsageError(f"{key} is not set for {app} in {environment}", remedy="see `tolv config`")
+    return {key: values[key]}
+
+
+@api.patch(f"{_DEPLOY}/config")
+async def configure(request: Request, app: str, environment: str, asked: ConfigRequest) -> StreamingResponse:
+    """Set and unset variables."""
+    platform = _platform(request)
+    change = deploys.ConfigChange(asked.set, tuple(asked.unset))
+
+    async def act(progress: Progress) -> dict[str, Any]:
+        if asked.path is not None:
+            await in_thread(queries.introduce, platform, app, Path(asked.path))
+        return await deploys.configure(platform, app, environment, change, asked.by, progress)
+
+    return _operate(platform, act)
+
+
+@api.get("/apps/{app}/config-diff")
+async def config_diff(request: Request, app: str, left: str, right: str, reveal: bool = False) -> dict[str, Any]:
+    """How the config of two environments differs."""
+    return await queries.config_diff(_platform(request), app, left, right, reveal=reveal)
+
+
+# Logs and one-offs.
+
+
+@api.get(f"{_DEPLOY}/logs")
+async def logs(
+    request: Request,
+    app: str,
+    environment: str,
+    lines: int = Query(100, ge=0),
+    since: str | None = None,
+    process: str | None = None,
+    release: str | None = None,
+    follow_: bool = Query(False, alias="follow"),
+) -> StreamingResponse:
+    """The log stream, past and (with `follow`) to come, one JSON object a line."""
+    platform = _platform(request)
+    await in_thread(platform.deploys.get, app, environment)
+    since_ns = None if since is None else queries.parse_since(since)
+    past = await in_thread(
+        lambda: list(
+            read(
+                platform.home.logs,
+                app,
+                environment,
+                process=process,
+                release=release,
+                since_ns=since_ns,
+                last=lines if since is None else None,
+            )
+        )
+    )
+
+    async def stream() -> AsyncIterator[bytes]:
+        for line in past:
+            yield json.dumps(line.to_dict()).encode() + b"\n"
+        if follow_:
+            after = past[-1].time + 1 if past else time.time_ns()
+            async for line in follow(
+                platform.home.logs, app, environment, process=process, release=release, since_ns=after
+            ):
+                yield json.dumps(line.to_dict()).encode() + b"\n"
+
+    return StreamingResponse(stream(), media_type=NDJSON)
+
+
+@api.post(f"{_DEPLOY}/one-offs")
+async def one_off(request: Request, app: str, environment: str, asked: OneOffRequest) -> dict[str, Any]:
+    """Run a command in the live release; attached, it starts when the client hands its descriptors to the keeper."""
+    return await running.one_off(
+        _platform(request),
+        app,
+        environment,
+        asked.command,
+        detach=asked.detach,
+        tty=asked.tty,
+        time_limit=asked.time_limit,
+        by=asked.by,
+    )
+
+
+def _platform(request: Request) -> Platform:
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+def _operate(platform: Platform, act: Act) -> StreamingResponse:
+    return StreamingResponse(platform.operating.start(act).lines(), media_type=NDJSON)
+
+
+def _deploy_request(asked: BuildRequest) -> deploys.Request:
+    return deploys.Request(
+        path=Path(asked.path),
+        app=asked.app,
+        environment=getattr(asked, "environment", "dev"),
+        ref=asked.ref,
+        dirty=asked.dirty,
+        mode=getattr(asked, "mode", "deploy"),
+        by=asked.by,
+    )
+
+
+async def _tell_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TolvError)
+    status = 409 if isinstance(error, ConflictError) else 400 if isinstance(error, UsageError) else 503
+    return JSONResponse({"error": error.to_dict()}, 422 if isinstance(error, AppError) else status)
+
+
+async def _tell_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return JSONResponse({"error": UsageError(f"bad request: {first['msg']}", where=where).to_dict()}, 400)
+
+
+async def _tell_defect(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": unexpected(error).to_dict()}, 500)

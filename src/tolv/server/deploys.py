@@ -1,0 +1,276 @@
+"""The stories of the commands that make a release: build, deploy, up, rollback, promote, config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tolv.build import builder
+from tolv.build.model import Build
+from tolv.codebase import git
+from tolv.codebase.envfile import parse_env
+from tolv.codebase.model import Commit, Source
+from tolv.codebase.reader import name_source
+from tolv.config.names import check_variable
+from tolv.errors import UsageError
+from tolv.release.model import Release
+from tolv.release.retention import restorable
+from tolv.release.rollback import parse_number, phases_undone, rollback_target
+from tolv.run.formation import describe
+from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import Progress
+from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to deploy, as `tolv deploy`, `up` and `build` ask for it."""
+
+    path: Path
+    app: str | None = None
+    environment: str = "dev"
+    ref: str | None = None
+    dirty: bool = False
+    """Take the files as they are, not as they were committed."""
+    mode: Literal["deploy", "up"] = "deploy"
+    by: str = "tolv"
+
+
+async def build(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
+    """Commit -> image."""
+    source, app = await _find(request)
+    made = await _build(platform, request, source, app, progress)
+    return {"app": made.app, "build": made.digest, "commit": made.commit}
+
+
+async def deploy(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
+    """Commit -> image -> release -> live."""
+    source, app = await _find(request)
+    await in_thread(platform.apps.register, app, str(source.path))
+    await in_thread(platform.deploys.ensure, app, request.environment)
+    async with platform.lease(app, request.environment, request.mode, request.by) as operation:
+        made = await _build(platform, request, source, app, progress)
+        await in_thread(platform.operations.advance, operation.id, "built", build=made.digest)
+        config = await platform.config_of(app, request.environment)
+        if request.mode == "up":
+            config |= await _local_config(source, progress)
+            unchanged = await _bring_back(platform, request, made, config, progress)
+            if unchanged is not None:
+                return unchanged
+        return await roll_out(
+            platform,
+            operation,
+            Proposal(app, request.environment, made, config, _describe(made), request.by),
+            progress,
+        )
+
+
+async def rollback(
+    platform: Platform, app: str, environment: str, wanted: str | None, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Make a new release from an old one's build, config and formation."""
+    number = None if wanted is None else parse_number(wanted)
+    async with platform.lease(app, environment, "rollback", by) as operation:
+        releases = await in_thread(platform.releases.list, app, environment)
+        can_be = await in_thread(restorable, platform.store, app, environment)
+        target = rollback_target(releases, number, can_be)
+        notes = tuple(
+            f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
+            for one in phases_undone(releases, target)
+        )
+        snapshot = await in_thread(platform.configs.get, target.config)
+        proposal = Proposal(
+            app,
+            environment,
+            # What was migrated forward is not migrated again by going back.
+            replace(await platform.build_of(target), release_command=None),
+            platform.cipher.open(snapshot.sealed),
+            f"Rollback to {target.name}",
+            by,
+            formation=target.last_formation or target.formation,
+        )
+        return await roll_out(platform, operation, proposal, progress, notes)
+
+
+async def promote(
+    platform: Platform, app: str, origin: str, environment: str, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Put the very build that is live in `origin` into `environment`, with that environment's own config."""
+    live = await _live(platform, app, origin)
+    if origin == environment:
+        raise UsageError(f"{origin} cannot be promoted to itself", remedy="name two environments: staging prod")
+    made = await platform.build_of(live)
+    await in_thread(platform.deploys.ensure, app, environment)
+    async with platform.lease(app, environment, "promote", by) as operation:
+        config = await platform.config_of(app, environment)
+        description = f"Promote {origin} {live.name}"
+        return await roll_out(platform, operation, Proposal(app, environment, made, config, description, by), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """Variables to set and to unset."""
+
+    set: dict[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+
+
+async def configure(
+    platform: Platform, app: str, environment: str, change: ConfigChange, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Change the config: a new release of the same build, when there is one that runs."""
+    for name, text in change.set.items():
+        check_variable(name, text)
+    await in_thread(platform.deploys.ensure, app, environment)
+    async with platform.lease(app, environment, "config", by) as operation:
+        before = await platform.config_of(app, environment)
+        unknown = [name for name in change.unset if name not in before]
+        if unknown:
+            raise UsageError(f"{', '.join(unknown)} is not set", remedy="see `tolv config`")
+        after = {name: value for name, value in {**before, **change.set}.items() if name not in change.unset}
+        keys = sorted({*change.set, *change.unset})
+        value: dict[str, Any] = {"app": app, "environment": environment, "release": None, "keys": keys}
+        live = await in_thread(platform.releases.live, app, environment)
+        if after == before:
+            progress.info("config", "nothing changes")
+            return {**value, "release": live.name if live else None}
+        deploy = await in_thread(platform.deploys.get, app, environment)
+        if live is None or not deploy.running:
+            await _set_head(platform, app, environment, after, by)
+            progress.info("config", "set; the next release has it")
+            return value
+        proposal = Proposal(app, environment, await platform.build_of(live), after, _describe_change(change), by)
+        made = await roll_out(platform, operation, proposal, progress)
+        return {**value, "release": made["release"]}
+
+
+#: Files outside git: no commit names them, and no clock of theirs is to be trusted.
+_NO_COMMIT = Commit(id="", time=0, dirty=True)
+
+
+async def _find(request: Request) -> tuple[Source, str]:
+    """The source, and the name of the app that it is."""
+    source = await in_thread(git.locate, request.path)
+    return await in_thread(name_source, source, request.app)
+
+
+async def _build(platform: Platform, request: Request, source: Source, app: str, progress: Progress) -> Build:
+    commit, as_it_is = _choose_tree(request, source, progress)
+    if commit is None:
+        progress.done("codebase", f"{app}, not in git")
+    else:
+        branch = f" ({commit.branch})" if commit.branch else ""
+        progress.done("codebase", f"{app} at {commit.short}{branch}{', with changes' if commit.dirty else ''}")
+    progress.begin("build", "")
+    async with platform.building():
+        made = await in_thread(
+            builder.build,
+            source,
+            commit or _NO_COMMIT,
+            app,
+            platform.home,
+            lambda line: progress.info("build", line),
+            worktree=as_it_is,
+        )
+        await in_thread(platform.builds.add, made)
+    progress.done("build", f"{made.digest[:19]}… {made.summary}")
+    for note in made.notes:
+        progress.warn("build", note)
+    return made
+
+
+def _choose_tree(request: Request, source: Source, progress: Progress) -> tuple[Commit | None, bool]:
+    """The commit to build, and whether to take the files as they are instead of as committed.
+
+    Raises `UsageError` when a deploy would take what no commit has, and nobody said `--dirty`.
+    """
+    head = source.head
+    if request.ref is not None:
+        return git.resolve(source, request.ref), False
+    if request.mode == "up" or request.dirty:
+        if head is None:
+            progress.warn(
+                "codebase",
+                "not under version control: nobody can say what runs, and `tolv deploy` needs a commit "
+                "(git init; git add .; git commit)",
+            )
+            return None, True
+        return head, head.dirty
+    if head is None:
+        raise UsageError(
+            "there is no commit to deploy",
+            where=str(source.path),
+            remedy="commit first (git init; git add .; git commit), or try it out with `tolv up`",
+        )
+    if head.dirty:
+        files = git.dirty_files(source)
+        shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        raise UsageError(
+            f"there are changes that no commit has: {shown}",
+            where=str(source.path),
+            remedy="commit them, name a commit with --ref HEAD, or say --dirty to deploy the files as they are",
+        )
+    return head, False
+
+
+async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
+    """The values in `.env`: config of `tolv up` alone."""
+    path = source.path / ".env"
+    if not path.is_file():
+        return {}
+    values = parse_env(await in_thread(path.read_text, encoding="utf-8"), str(path))
+    for name, value in values.items():
+        check_variable(name, value)
+    progress.info("config", f"{len(values)} values from .env")
+    return values
+
+
+async def _bring_back(
+    platform: Platform, request: Request, made: Build, config: dict[str, str], progress: Progress
+) -> dict[str, Any] | None:
+    """When the live release is this very build and config, it is what runs: nothing to release."""
+    app, environment = made.app, request.environment
+    live = await in_thread(platform.releases.live, app, environment)
+    if live is None or live.build != made.digest or config != await platform.config_of(app, environment):
+        return None
+    refuse_incomplete(Proposal(app, environment, made, config, "", request.by))
+    progress.done("release", f"{live.name}, unchanged")
+    deployment = platform.engine.deployment(app, environment)
+    progress.begin("run", describe(deployment.formation))
+    await in_thread(platform.deploys.set_running, app, environment, True)
+    deployment.set_running(True)
+    await deployment.until(deployment.calm)
+    progress.done("run", describe(deployment.formation))
+    value = outcome(platform, live, made, "live")
+    progress.done("live", value["url"] or f"{app} runs; it has no web process")
+    return value
+
+
+async def _live(platform: Platform, app: str, environment: str) -> Release:
+    live = await in_thread(platform.releases.live, app, environment)
+    if live is None:
+        raise UsageError(
+            f"{app} has no live release in {environment}", remedy=f"deploy it: tolv deploy PATH -e {environment}"
+        )
+    return live
+
+
+async def _set_head(platform: Platform, app: str, environment: str, config: dict[str, str], by: str) -> None:
+    snapshot = await in_thread(platform.configs.add, app, environment, platform.cipher.seal(config), by)
+    await in_thread(platform.deploys.set_config, app, environment, snapshot)
+
+
+def _describe(made: Build) -> str:
+    if made.commit is None:
+        return "Deploy files outside git"
+    return f"Deploy {made.commit[:7]}" + (" with changes" if made.dirty else "")
+
+
+def _describe_change(change: ConfigChange) -> str:
+    parts = []
+    if change.set:
+        parts.append(f"Set {', '.join(sorted(change.set))}")
+    if change.unset:
+        parts.append(f"Unset {', '.join(sorted(change.unset))}")
+    return "; ".join(parts)

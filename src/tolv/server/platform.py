@@ -1,0 +1,189 @@
+"""The composition root: what the server is made of, put together once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from tolv.build import builder
+from tolv.build.model import Build
+from tolv.config.assemble import assemble
+from tolv.config.cipher import Cipher
+from tolv.errors import PlatformError, TolvError
+from tolv.home import Home
+from tolv.release.model import Release
+from tolv.release.releases import Releases
+from tolv.release.retention import builds_to_keep
+from tolv.run.formation import ROUTED
+from tolv.run.local.engine import LocalEngine
+from tolv.run.local.launch import Launch
+from tolv.run.local.routing import host_of
+from tolv.server.progress import Operating
+from tolv.store.apps import Apps, Deploys
+from tolv.store.builds import Builds
+from tolv.store.configs import Configs
+from tolv.store.one_offs import OneOffs
+from tolv.store.operations import Operation, Operations
+from tolv.store.owner import Owner, this_process
+from tolv.store.store import Store
+
+log = logging.getLogger("tolv.server")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run what blocks (the store, git, a build) off the event loop."""
+    return await asyncio.to_thread(call, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the router listens."""
+
+    port: int
+    bind: str
+    routers: int
+
+
+class Platform:
+    """Store, cipher, engine and the operations in flight of one home."""
+
+    def __init__(self, home: Home, listen: Listen) -> None:
+        self.home = home
+        self.listen = listen
+        self.store = Store(home.store_url)
+        self.store.migrate()
+        self.cipher = Cipher(home.key_file)
+        self.apps = Apps(self.store)
+        self.deploys = Deploys(self.store)
+        self.builds = Builds(self.store)
+        self.configs = Configs(self.store)
+        self.releases = Releases(self.store)
+        self.one_offs = OneOffs(self.store)
+        self.operations = Operations(self.store)
+        self.operating = Operating()
+        self.owner: Owner = this_process()
+        self.engine = LocalEngine(
+            home, port=listen.port, bind=listen.bind, routers=listen.routers, promoted=self._promoted
+        )
+        self._by: dict[tuple[str, str, int], str] = {}
+        self._building = _Shared()
+
+    @asynccontextmanager
+    async def lease(self, app: str, environment: str | None, kind: str, by: str) -> AsyncIterator[Operation]:
+        """Hold a deploy (or all of an app's) against other operations, for as long as the block takes.
+
+        Raises `ConflictError` if another operation holds it.
+        """
+        operation = await in_thread(self.operations.begin, app, environment, kind, by, self.owner)
+        outcome = "failed"
+        try:
+            yield operation
+            outcome = "done"
+        except asyncio.CancelledError:
+            # The server stops in mid-operation: its successor finds the operation open and settles it.
+            outcome = ""
+            raise
+        finally:
+            if outcome:
+                await in_thread(self.operations.finish, operation.id, outcome)
+
+    @asynccontextmanager
+    async def building(self) -> AsyncIterator[None]:
+        """Keep garbage collection away while a build's layers are named by nothing yet."""
+        async with self._building.shared():
+            yield
+
+    async def config_of(self, app: str, environment: str) -> dict[str, str]:
+        """What is set for the next release."""
+        head = await in_thread(self.configs.head, app, environment)
+        return {} if head is None else self.cipher.open(head.sealed)
+
+    async def build_of(self, release: Release) -> Build:
+        """The build that a release names."""
+        build = await in_thread(self.builds.find, release.build)
+        if build is None:
+            raise PlatformError(
+                f"build {release.build[:19]} of {release.app} {release.name} is gone from the store",
+                remedy="deploy its commit again",
+            )
+        return build
+
+    async def launch(self, release: Release) -> Launch:
+        """A release made ready to run on this machine: unpacked, its config in the clear."""
+        build = await self.build_of(release)
+        async with self.building():
+            runnable = await in_thread(builder.unpack, self.home, release.build)
+        snapshot = await in_thread(self.configs.get, release.config)
+        values, _missing = assemble(self.cipher.open(snapshot.sealed), build.variables, {}, release.environment)
+        return Launch(
+            release.app,
+            release.environment,
+            release.number,
+            release.commit,
+            runnable,
+            values,
+            {one.name: one for one in build.processes},
+        )
+
+    def url_of(self, app: str, environment: str, build: Build) -> str | None:
+        """Where the deploy answers; None when it has no web processes."""
+        if build.process(ROUTED) is None:
+            return None
+        port = "" if self.listen.port == 80 else f":{self.listen.port}"
+        return f"http://{host_of(app, environment)}{port}"
+
+    def act_as(self, release: Release, by: str) -> None:
+        """Who is named when this release goes live."""
+        self._by[(release.app, release.environment, release.number)] = by
+
+    async def _promoted(self, app: str, environment: str, number: int) -> None:
+        by = self._by.pop((app, environment, number), "tolv")
+        formation = self.engine.deployment(app, environment).candidate_formation
+        await in_thread(self.releases.mark_live, app, environment, number, formation, by)
+
+    async def collect_garbage(self) -> list[str]:
+        """Remove builds that no live release and no rollback needs; returns their digests."""
+        async with self._building.alone():
+            keep = await in_thread(builds_to_keep, self.store)
+            removed = await in_thread(builder.remove, self.home, keep)
+            await in_thread(self.builds.mark_removed, removed)
+        return removed
+
+    async def collect_garbage_quietly(self) -> None:
+        """As `collect_garbage`, for when nobody waits for it: a failure is logged."""
+        try:
+            await self.collect_garbage()
+        except (TolvError, OSError) as error:
+            log.warning("removing old builds failed: %s", error)
+
+
+class _Shared:
+    """A lock that many may share or one may have alone."""
+
+    def __init__(self) -> None:
+        self._condition = asyncio.Condition()
+        self._sharing = 0
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        async with self._condition:
+            self._sharing += 1
+        try:
+            yield
+        finally:
+            async with self._condition:
+                self._sharing -= 1
+                self._condition.notify_all()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        async with self._condition:
+            await self._condition.wait_for(lambda: self._sharing == 0)
+            yield

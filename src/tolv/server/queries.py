@@ -1,0 +1,117 @@
+"""What the API answers without changing anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tolv import __version__
+from tolv.codebase import git
+from tolv.codebase.reader import name_source
+from tolv.config.redact import mask
+from tolv.errors import TolvError, UsageError
+from tolv.server.platform import Platform, in_thread
+
+_STARTED = time.time()
+_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+async def server_status(platform: Platform) -> dict[str, Any]:
+    """Who serves, and with what."""
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "home": str(platform.home.root),
+        "store": platform.store.where,
+        "port": platform.listen.port,
+        "bind": platform.listen.bind,
+        "started": datetime.fromtimestamp(_STARTED, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "keeper_pid": (await platform.engine.keeper.hello())["pid"],
+        "router_pids": platform.engine.router.pids,
+    }
+
+
+def apps(platform: Platform) -> list[dict[str, Any]]:
+    """Every app with its deploys."""
+    return [
+        {
+            "app": app.name,
+            "source": app.source_path,
+            "environments": [_deploy(platform, app.name, one.environment) for one in platform.deploys.list(app.name)],
+        }
+        for app in platform.apps.list()
+    ]
+
+
+def _deploy(platform: Platform, app: str, environment: str) -> dict[str, Any]:
+    deploy = platform.deploys.get(app, environment)
+    live = platform.releases.live(app, environment)
+    build = platform.builds.find(live.build) if live else None
+    return {
+        "environment": environment,
+        "release": live.name if live else None,
+        "build": live.build if live else None,
+        "commit": live.commit if live else None,
+        "url": platform.url_of(app, environment, build) if build else None,
+        "formation": deploy.formation,
+        "running": deploy.running,
+    }
+
+
+def resolve(platform: Platform, path: Path) -> dict[str, Any]:
+    """The app that a directory belongs to: one that was deployed from there, or the one that would be."""
+    known = platform.apps.at(path)
+    if len(known) > 1:
+        names = ", ".join(one.name for one in known)
+        raise UsageError(f"several apps are deployed from here: {names}", where=str(path), remedy="name one with -a")
+    if known:
+        name: str | None = known[0].name
+    else:
+        try:
+            name = name_source(git.locate(path), None)[1]
+        except TolvError:
+            name = None
+    deploys = platform.deploys.list(name) if name else []
+    return {"app": name, "known": bool(known), "environments": [one.environment for one in deploys]}
+
+
+def introduce(platform: Platform, app: str, path: Path) -> None:
+    """Make an app known that is at `path` and was never deployed, so that its config can be set first."""
+    if platform.apps.find(app) is None:
+        source, name = name_source(git.locate(path), None)
+        if name == app:
+            platform.apps.register(app, str(source.path))
+
+
+async def config_diff(platform: Platform, app: str, left: str, right: str, *, reveal: bool) -> dict[str, Any]:
+    """Names on one side only, with different values, and with the same; values masked unless revealed."""
+    for environment in (left, right):
+        await in_thread(platform.deploys.get, app, environment)
+    ours, theirs = await platform.config_of(app, left), await platform.config_of(app, right)
+    both = sorted(ours.keys() & theirs.keys())
+    show = (lambda value: value) if reveal else mask
+    return {
+        "only_left": sorted(ours.keys() - theirs.keys()),
+        "only_right": sorted(theirs.keys() - ours.keys()),
+        "different": [name for name in both if ours[name] != theirs[name]],
+        "same": [name for name in both if ours[name] == theirs[name]],
+        "left": {name: show(value) for name, value in sorted(ours.items())},
+        "right": {name: show(value) for name, value in sorted(theirs.items())},
+    }
+
+
+def parse_since(text: str) -> int:
+    """A moment, in nanoseconds since 1970: `2026-11-21T10:00:00Z`, or how long ago: `90`, `90s`, `5m`, `2h`, `1d`."""
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return time.time_ns() - int(float(ago[1]) * _SECONDS[ago[2] or "s"] * 1e9)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time", remedy="say 90s, 5m, 2h, 1d or 2026-11-21T10:00:00Z") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)

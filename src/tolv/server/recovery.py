@@ -1,0 +1,104 @@
+"""Coming back: a server that starts finds what its predecessor left, and goes on from there.
+
+The store says what should be, the keeper what is. Nothing that runs is touched before both are known.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Coroutine
+from typing import Any
+
+from tolv.errors import TolvError
+from tolv.run.local.deployment import Deployment
+from tolv.run.local.launch import Launch
+from tolv.server.platform import Platform, in_thread
+from tolv.store.apps import Deploy
+from tolv.store.operations import Operation
+
+log = logging.getLogger("tolv.server")
+
+#: Phases of an operation from which a rollout goes on; before them there is nothing yet to go on with.
+_ROLLING = "rolling"
+
+
+async def recover(platform: Platform) -> None:
+    """Find keeper, router and processes, settle the operations that were cut off, and let every deploy act."""
+    _empty(platform)
+    kept = await platform.engine.start()
+    deploys = await in_thread(platform.deploys.list)
+    for deploy in deploys:
+        await _restore(platform, deploy)
+    resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
+    await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
+    for deployment in platform.engine.deployments():
+        platform.engine.run(deployment)
+    for rollout in resumed:
+        if rollout is not None:
+            platform.operating.note(rollout)
+
+
+def _empty(platform: Platform) -> None:
+    """Remove the scratch of builds that nobody finishes any more."""
+    for path in platform.home.work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+async def _restore(platform: Platform, deploy: Deploy) -> None:
+    """Tell the engine what a deploy should be."""
+    deployment = platform.engine.deployment(deploy.app, deploy.environment)
+    deployment.running = deploy.running
+    deployment.formation = deploy.formation
+    deployment.live = await _launch(platform, deploy.app, deploy.environment, deploy.live)
+
+
+async def _launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
+    if number is None:
+        return None
+    try:
+        return await platform.launch(await in_thread(platform.releases.get, app, environment, number))
+    except (TolvError, OSError) as error:
+        log.error("%s v%s in %s cannot be made ready: %s", app, number, environment, error)
+        return None
+
+
+async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, Any, None] | None:
+    """Go on with a rollout that was cut off, or undo what had begun."""
+    if operation.environment is None or operation.release is None:
+        await in_thread(platform.operations.finish, operation.id, "abandoned")
+        return None
+    app, environment, number = operation.app, operation.environment, operation.release
+    deployment = platform.engine.deployment(app, environment)
+    release = await in_thread(platform.releases.get, app, environment, number)
+    if release.status == "pending" and operation.phase == _ROLLING:
+        launch = await _launch(platform, app, environment, number)
+        if launch is not None:
+            await in_thread(platform.operations.take_over, operation.id, platform.owner)
+            platform.act_as(release, operation.by)
+            return _finish_rollout(platform, operation, deployment, launch, release.formation)
+    if release.status == "pending":
+        reason = f"the server ended during {operation.phase}"
+        await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
+    await in_thread(platform.operations.finish, operation.id, "abandoned")
+    return None
+
+
+async def _finish_rollout(
+    platform: Platform, operation: Operation, deployment: Deployment, launch: Launch, formation: dict[str, int]
+) -> None:
+    log.info("going on with %s of %s v%s", operation.kind, launch.app, launch.release)
+    rolled = await deployment.roll(launch, formation)
+    if not rolled.live:
+        await in_thread(
+            platform.releases.mark_failed,
+            launch.app,
+            launch.environment,
+            launch.release,
+            rolled.reason or "",
+            operation.by,
+        )
+    await in_thread(platform.operations.finish, operation.id, "done" if rolled.live else "failed")

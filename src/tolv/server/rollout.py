@@ -1,0 +1,193 @@
+"""From a build and a config to a live release: the way that deploy, rollback, promote and config changes share.
+
+check the config -> make the release -> release phase -> roll -> live
+             (refused: nothing was made)   (failed: kept, with its log; the old release never stopped)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tolv.build.model import Build
+from tolv.config.assemble import assemble
+from tolv.errors import AppError, TolvError
+from tolv.logs.reader import read
+from tolv.release.model import Release
+from tolv.run.formation import describe, formation_for
+from tolv.run.local.launch import Launch
+from tolv.run.model import Exit
+from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import Failed, Progress
+from tolv.store.operations import Operation
+
+_LAST_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A release that somebody wants to be live."""
+
+    app: str
+    environment: str
+    build: Build
+    config: dict[str, str]
+    description: str
+    by: str
+    formation: dict[str, int] | None = None
+    """None: what the deploy has now."""
+
+
+async def roll_out(
+    platform: Platform, operation: Operation, proposal: Proposal, progress: Progress, notes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Make the proposal the live release and return what the command prints.
+
+    Raises `AppError` when the config lacks a variable (nothing was made), `Failed` when the release was made and did
+    not get to be live.
+    """
+    refuse_incomplete(proposal)
+    release = await _make_release(platform, proposal)
+    await in_thread(platform.operations.advance, operation.id, "release", release=release.number)
+    progress.done("release", release.name)
+    for note in notes:
+        progress.warn("release", note)
+    try:
+        launch = await platform.launch(release)
+        await _release_phase(platform, operation, launch, proposal.build, progress)
+        await _roll(platform, operation, release, launch, progress)
+    except TolvError as error:
+        await in_thread(
+            platform.releases.mark_failed,
+            release.app,
+            release.environment,
+            release.number,
+            error.problem,
+            proposal.by,
+        )
+        raise Failed(outcome(platform, release, proposal.build, "failed", notes), error) from error
+    value = outcome(platform, release, proposal.build, "live", notes)
+    progress.done("live", value["url"] or f"{release.app} runs; it has no web process")
+    return value
+
+
+def refuse_incomplete(proposal: Proposal) -> None:
+    """Raise `AppError`, naming each variable that `.env.example` requires and nobody set."""
+    _values, missing = assemble(proposal.config, proposal.build.variables, {}, proposal.environment)
+    if missing:
+        plural = "variable is" if len(missing) == 1 else "variables are"
+        assignments = " ".join(f"{name}=…" for name in missing)
+        raise AppError(
+            f"{len(missing)} required {plural} not set: {', '.join(missing)}",
+            where=".env.example names what the app needs; a line without a value is required",
+            remedy=f"tolv config set -a {proposal.app} -e {proposal.environment} {assignments}"
+            + (", or put them in .env" if proposal.environment == "dev" else ""),
+        )
+
+
+def outcome(
+    platform: Platform, release: Release, build: Build, status: str, notes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What `deploy`, `up`, `rollback` and `promote` print as JSON."""
+    return {
+        "app": release.app,
+        "environment": release.environment,
+        "release": release.name,
+        "build": release.build,
+        "commit": release.commit,
+        "url": platform.url_of(release.app, release.environment, build),
+        "status": status,
+        "notes": [*build.notes, *notes],
+    }
+
+
+async def _make_release(platform: Platform, proposal: Proposal) -> Release:
+    app, environment, build = proposal.app, proposal.environment, proposal.build
+    deploy = await in_thread(platform.deploys.ensure, app, environment)
+    formation = formation_for(build.processes, build.formation, deploy.formation)
+    if proposal.formation is not None:
+        formation = formation_for(build.processes, build.formation, proposal.formation)
+    config = await _snapshot(platform, proposal)
+    release = await in_thread(
+        platform.releases.create,
+        app,
+        environment,
+        build=build.digest,
+        commit=build.commit,
+        config=config,
+        formation=formation,
+        description=proposal.description,
+        by=proposal.by,
+        release_phase=build.release_command is not None,
+    )
+    platform.act_as(release, proposal.by)
+    return release
+
+
+async def _snapshot(platform: Platform, proposal: Proposal) -> int:
+    """The id of the config snapshot: the head's when nothing differs, else a new one."""
+    app, environment = proposal.app, proposal.environment
+    head = await in_thread(platform.configs.head, app, environment)
+    if head is not None and platform.cipher.open(head.sealed) == proposal.config:
+        return head.id
+    sealed = platform.cipher.seal(proposal.config)
+    return await in_thread(platform.configs.add, app, environment, sealed, proposal.by)
+
+
+async def _release_phase(
+    platform: Platform, operation: Operation, launch: Launch, build: Build, progress: Progress
+) -> None:
+    """Run the release command in the new release. Raises `AppError` with its last lines if it fails."""
+    if build.release_command is None:
+        return
+    await in_thread(platform.operations.advance, operation.id, "release phase")
+    progress.begin("release", build.release_command)
+    end = await platform.engine.one_offs.run(launch, build.release_command, build.release_timeout)
+    if end.code != 0:
+        raise AppError(
+            f"the release phase failed: {build.release_command!r} {_how(end)}",
+            where=await _last_lines(platform, launch, "release.1"),
+            remedy="mend it and deploy again; the release before it, if any, goes on serving",
+        )
+    progress.done("release", f"{build.release_command}: done")
+
+
+async def _roll(platform: Platform, operation: Operation, release: Release, launch: Launch, progress: Progress) -> None:
+    await in_thread(platform.operations.advance, operation.id, "rolling")
+    progress.begin("run", describe(release.formation))
+    deployment = platform.engine.deployment(release.app, release.environment)
+    platform.engine.run(deployment)
+    await in_thread(platform.deploys.set_running, release.app, release.environment, True)
+    rolled = await deployment.roll(launch, release.formation)
+    if rolled.live:
+        progress.done("run", describe(release.formation))
+        return
+    process = rolled.failed.name if rolled.failed else None
+    raise AppError(
+        f"{release.name} did not become ready: {rolled.reason}",
+        where=await _last_lines(platform, launch, process),
+        remedy="mend it and deploy again; the release before it, if any, goes on serving",
+    )
+
+
+async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
+    """The last that a process wrote, for an error message."""
+
+    def tail() -> list[str]:
+        lines = read(
+            platform.home.logs,
+            launch.app,
+            launch.environment,
+            process=process,
+            release=f"v{launch.release}",
+            last=_LAST_LINES,
+        )
+        return [f"{line.process} | {line.message}" for line in lines]
+
+    return "\n".join(["its last lines:", *await in_thread(tail)])
+
+
+def _how(end: Exit) -> str:
+    if end.out_of_memory:
+        return "ran out of memory"
+    return f"ended by signal {end.signal}" if end.signal is not None else f"exited with {end.code}"

@@ -1,0 +1,236 @@
+"""The stories of the commands that change what runs without making a release: scale, restart, down, destroy, run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+from tolv.errors import AppError, PlatformError, UsageError
+from tolv.logs.model import deploy_logs
+from tolv.release.model import Release
+from tolv.run.formation import change_formation, describe
+from tolv.run.local.deployment import Deployment, state_of
+from tolv.run.local.launch import Identity
+from tolv.run.local.one_offs import OneOff
+from tolv.run.local.process import Process
+from tolv.run.planner import Phase
+from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import Progress
+from tolv.store.destroy import Removed, destroy
+
+#: Seconds that a detached one-off may run, unless the caller says otherwise.
+_TIME_LIMIT = 24 * 3600.0
+
+
+async def scale(
+    platform: Platform, app: str, environment: str, wanted: dict[str, int], by: str, progress: Progress
+) -> dict[str, Any]:
+    """Run this many processes of each named type."""
+    async with platform.lease(app, environment, "scale", by):
+        deploy = await in_thread(platform.deploys.get, app, environment)
+        if deploy.live is None:
+            raise UsageError(f"{app} has no release in {environment} yet", remedy="deploy it first: tolv deploy PATH")
+        formation = change_formation(deploy.formation, wanted)
+        await in_thread(platform.releases.set_formation, app, environment, formation, by)
+        deployment = platform.engine.deployment(app, environment)
+        deployment.scale(formation)
+        progress.begin("run", describe(formation))
+        if deploy.running:
+            await _calm(deployment)
+        progress.done("run", describe(formation))
+    return {"app": app, "environment": environment, "formation": formation}
+
+
+async def restart(
+    platform: Platform, app: str, environment: str, target: str | None, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Replace all processes, those of a type, or one, by fresh ones; no request is lost."""
+    async with platform.lease(app, environment, "restart", by):
+        deployment = await _live_deployment(platform, app, environment)
+        if not deployment.running:
+            await in_thread(platform.deploys.set_running, app, environment, True)
+            deployment.set_running(True)
+            names = [f"{name}.{n}" for name, count in deployment.formation.items() for n in range(1, count + 1)]
+        else:
+            names = deployment.restart(lambda one: target in (None, one.type.name, one.name))
+        if not names:
+            present = sorted({one.identity.name for one in deployment.processes()})
+            raise UsageError(
+                f"no process is called {target!r}", remedy=f"name a type or one of: {', '.join(present) or 'none'}"
+            )
+        progress.begin("run", f"restarting {' '.join(names)}")
+        await _calm(deployment)
+        progress.done("run", f"restarted {' '.join(names)}")
+    return {"app": app, "environment": environment, "restarted": names}
+
+
+async def down(
+    platform: Platform, app: str, environment: str, *, force: bool, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Stop all processes of a deploy; its releases, config and logs stay. `force`: at once, with SIGKILL, even while
+    another `down` waits for them to finish."""
+    if force:
+        return await _kill(platform, app, environment)
+    async with platform.lease(app, environment, "down", by):
+        await in_thread(platform.deploys.get, app, environment)
+        deployment = platform.engine.deployment(app, environment)
+        names = sorted({one.identity.name for one in deployment.processes()})
+        progress.begin("stop", " ".join(names))
+        await in_thread(platform.deploys.set_running, app, environment, False)
+        platform.engine.run(deployment)
+        deployment.set_running(False)
+        await deployment.until(lambda: not deployment.processes())
+        progress.done("stop", " ".join(names) or "nothing ran")
+    return {"app": app, "environment": environment, "stopped": names}
+
+
+async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any]:
+    await in_thread(platform.deploys.set_running, app, environment, False)
+    deployment = platform.engine.deployment(app, environment)
+    platform.engine.run(deployment)
+    deployment.set_running(False)
+    names = await deployment.kill()
+    await deployment.until(lambda: not deployment.processes())
+    return {"app": app, "environment": environment, "stopped": names}
+
+
+async def remove(
+    platform: Platform, app: str, environment: str | None, *, dry_run: bool, by: str, progress: Progress
+) -> dict[str, Any]:
+    """Destroy an app or one of its deploys: processes, releases, config, logs, builds."""
+    if dry_run:
+        return _removal(await in_thread(destroy, platform.store, app, environment, dry_run=True))
+    async with platform.lease(app, environment, "destroy", by):
+        planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
+        for one in planned.environments:
+            progress.begin("stop", f"{app} in {one}")
+            await platform.engine.remove(app, one)
+            progress.done("stop", f"{app} in {one}")
+        removed = await in_thread(destroy, platform.store, app, environment)
+        for one in removed.environments:
+            await in_thread(shutil.rmtree, deploy_logs(platform.home.logs, app, one), ignore_errors=True)
+    if removed.whole_app:
+        await in_thread(shutil.rmtree, platform.home.logs / app, ignore_errors=True)
+    await platform.collect_garbage()
+    progress.done("destroy", app if removed.whole_app else f"{app} in {environment}")
+    return _removal(removed)
+
+
+def _removal(removed: Removed) -> dict[str, Any]:
+    return {
+        "app": removed.app,
+        "environments": list(removed.environments),
+        "releases": removed.releases,
+        "configs": removed.configs,
+        "builds": list(removed.builds),
+    }
+
+
+def processes(platform: Platform, app: str, environment: str) -> list[dict[str, Any]]:
+    """What `tolv ps` lists: the formation's processes, then one-offs."""
+    deployment = platform.engine.deployment(app, environment)
+    one_offs = platform.engine.one_offs.of(app, environment)
+    return [*map(_process_row, deployment.processes()), *map(_one_off_row, one_offs)]
+
+
+def _process_row(one: Process) -> dict[str, Any]:
+    now = time.time()
+    crashed = one.phase is Phase.CRASHED
+    return {
+        **_row(one.identity),
+        "state": str(state_of(one)),
+        "pid": None if crashed else one.pid,
+        "uptime_s": 0 if crashed else round(now - one.identity.started_ns / 1e9, 1),
+        "restarts": one.restarts,
+        "reason": one.reason,
+        "next_attempt_s": round(max(0.0, one.retry_at - now), 1) if crashed and one.retry_at else None,
+    }
+
+
+def _one_off_row(one: OneOff) -> dict[str, Any]:
+    return {
+        **_row(one.identity),
+        "state": "ready",
+        "pid": one.pid,
+        "uptime_s": round(time.time() - one.identity.started_ns / 1e9, 1),
+        "restarts": 0,
+        "reason": None,
+        "next_attempt_s": None,
+    }
+
+
+def _row(identity: Identity) -> dict[str, Any]:
+    return {
+        "process": identity.name,
+        "type": identity.type.name,
+        "release": f"v{identity.release}",
+        "port": identity.port,
+        "command": identity.type.command,
+    }
+
+
+async def one_off(
+    platform: Platform,
+    app: str,
+    environment: str,
+    command: list[str],
+    *,
+    detach: bool,
+    tty: bool,
+    time_limit: float | None,
+    by: str,
+) -> dict[str, Any]:
+    """Run a command in the live release: started here when detached, else made ready for the client to attach to."""
+    if not command:
+        raise UsageError("there is no command to run", remedy="tolv run -- python manage.py migrate")
+    live = await _live_release(platform, app, environment)
+    launch = await platform.launch(live)
+    limit = (time_limit or _TIME_LIMIT) if detach else time_limit
+    record = await in_thread(
+        platform.one_offs.begin, app, environment, live.number, command, by=by, detached=detach, time_limit=limit
+    )
+    one_offs = platform.engine.one_offs
+    if detach:
+        one = await one_offs.start(launch, command, record.number, limit or _TIME_LIMIT)
+    else:
+        one = await one_offs.prepare(launch, command, record.number, tty=tty, time_limit=limit)
+    one.exited.add_done_callback(
+        lambda done: (
+            None
+            if done.cancelled()
+            else platform.operating.note(in_thread(platform.one_offs.finish, record.process, done.result()))
+        )
+    )
+    return {"process": one.identity.name, "id": one.identity.id, "release": live.name}
+
+
+async def _live_release(platform: Platform, app: str, environment: str) -> Release:
+    live = await in_thread(platform.releases.live, app, environment)
+    if live is None:
+        raise UsageError(f"{app} has no live release in {environment}", remedy="deploy it first: tolv deploy PATH")
+    return live
+
+
+async def _live_deployment(platform: Platform, app: str, environment: str) -> Deployment:
+    await _live_release(platform, app, environment)
+    deployment = platform.engine.deployment(app, environment)
+    if deployment.live is None:
+        raise PlatformError(
+            f"{app} in {environment} could not be made ready when the server started",
+            where=str(platform.home.server_log),
+            remedy="see the log, then deploy again",
+        )
+    return deployment
+
+
+async def _calm(deployment: Deployment) -> None:
+    """Wait until nothing is on its way. Raises `AppError` if a process crashed meanwhile."""
+    since = time.time()
+    await deployment.until(deployment.calm)
+    crashed = [one for one in deployment.processes() if one.ended_at and one.ended_at >= since]
+    if crashed:
+        raise AppError(
+            "; ".join(f"{one.identity.name} {one.reason}" for one in crashed),
+            remedy=f"it is tried again with growing pauses; see tolv logs -a {deployment.app} -e {deployment.environment}",
+        )

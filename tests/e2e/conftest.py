@@ -1,0 +1,54 @@
+"""Machines for the end-to-end tests: one that a worker's tests share, and fresh ones for tests that break theirs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from machine import Machine
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    base = tmp_path_factory.mktemp("shared")
+    machine = Machine(base / "home", _made(base / "projects"))
+    yield machine
+    machine.close()
+    assert machine.survivors() == []
+
+
+@pytest.fixture
+def machine(shared_machine: Machine) -> Machine:
+    """The worker's machine. Tests tell each other apart by the names of their apps."""
+    return shared_machine
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
+    """Make machines that no other test uses."""
+    made: list[Machine] = []
+
+    def make(**environment: str) -> Machine:
+        base = tmp_path / f"m{len(made)}"
+        made.append(Machine(base / "home", _made(base / "projects"), **environment))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    assert [one.survivors() for one in made] == [[] for _ in made]
+
+
+@pytest.fixture
+def name() -> str:
+    """A name for an app that no other test of this worker uses."""
+    return f"app{next(_numbers)}"
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path

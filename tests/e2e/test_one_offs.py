@@ -1,0 +1,104 @@
+"""One-offs: admin processes in the live release."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+from machine import Machine, alive, eventually
+
+PYTHON = sys.executable
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 255])
+def test_the_exit_status_is_passed_through(machine: Machine, name: str, code: int) -> None:
+    machine.deploy(machine.app(name))
+    result = machine.tolv("run", "-a", name, "-e", "prod", "--", "sh", "-c", f"exit {code}", ok=False)
+    assert result.code == code
+
+
+def test_a_one_off_has_the_releases_code_and_config_and_the_callers_streams(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    machine.tolv("config", "set", "COLOUR=blue", "-a", name, "-e", "prod")
+    script = "ls app.py; echo $COLOUR $TOLV_PROCESS $TOLV_RELEASE; cat; echo problem >&2"
+    result = machine.tolv("run", "-a", name, "-e", "prod", "--", "sh", "-c", script, stdin="piped in")
+    assert result.out == "app.py\nblue run.1 v2\npiped in"
+    assert "problem" in result.err
+
+
+def test_a_process_types_name_stands_for_its_command(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name, {"Procfile": f"web: {PYTHON} app.py\nhello: echo hello\n"}))
+    assert machine.tolv("run", "-a", name, "-e", "prod", "--", "hello", "big world").out == "hello big world\n"
+
+
+def test_a_signal_to_the_command_reaches_the_one_off_and_its_death_is_told(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    running = machine.start("run", "-a", name, "-e", "prod", "--", "sh", "-c", "echo here; exec sleep 1000")
+    assert running.stdout is not None
+    assert running.stdout.readline() == "here\n"
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=30)
+    assert running.returncode == 128 + signal.SIGTERM
+
+
+def test_a_one_off_ends_with_its_client(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    running = machine.start("run", "-a", name, "-e", "prod", "--", "sh", "-c", "echo $$; exec sleep 1000")
+    assert running.stdout is not None
+    pid = int(running.stdout.readline())
+    assert "run.1" in {row["process"] for row in machine.ps(name)}
+    running.kill()
+    running.communicate()
+    eventually(lambda: not alive(pid))
+    eventually(lambda: "run.1" not in {row["process"] for row in machine.ps(name)})
+
+
+def test_with_a_terminal_the_one_off_has_one(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    leader, follower = pty.openpty()
+    command = machine.command("run", "-a", name, "-e", "prod", "--", "sh", "-c", "tty -s && echo terminal")
+    with subprocess.Popen(
+        command, env=machine.environment, cwd=machine.projects, stdin=follower, stdout=follower, stderr=follower
+    ) as running:
+        os.close(follower)
+        seen = b""
+        while b"terminal" not in seen:
+            seen += os.read(leader, 1000)
+        assert running.wait(timeout=30) == 0
+    os.close(leader)
+
+
+def test_a_detached_one_off_is_listed_logged_and_limited_in_time(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    started = machine.tolv(
+        "run",
+        "--detach",
+        "--json",
+        "--time-limit",
+        "2",
+        "-a",
+        name,
+        "-e",
+        "prod",
+        "--",
+        "sh",
+        "-c",
+        "echo working; sleep 99",
+    ).json
+    assert started["process"] == "run.1"
+    assert "run.1" in {row["process"] for row in machine.ps(name)}
+    eventually(lambda: "run.1" not in {row["process"] for row in machine.ps(name)})
+    log = machine.tolv("logs", "-a", name, "-e", "prod", "--process", "run.1").out
+    assert "working" in log
+    assert "limit" in log
+
+
+def test_a_command_that_is_not_there_fails_as_in_a_shell(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    result = machine.tolv("run", "-a", name, "-e", "prod", "--", "no-such-program", ok=False)
+    assert result.code == 127
+    assert "no-such-program" in result.err

@@ -1,0 +1,156 @@
+"""Server, keeper and router: one job each, and none of them takes the apps along when it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from load import Load
+from machine import Machine, alive, eventually, kill
+
+PYTHON = sys.executable
+Fresh = Callable[..., Machine]
+
+
+def test_the_server_is_started_when_needed_and_says_so(fresh: Fresh) -> None:
+    machine = fresh()
+    result = machine.tolv("apps", "--json")
+    assert result.json == []
+    assert "started the Tolv server" in result.err
+    socket = machine.home / "server.sock"
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(machine.home.stat().st_mode) == 0o700
+
+
+def test_apps_and_router_go_on_while_the_server_is_dead_and_it_finds_them_again(fresh: Fresh) -> None:
+    machine = fresh()
+    path = machine.app("shop", {"Procfile": f"web: {PYTHON} app.py\nworker: sleep 1000\n"})
+    machine.deploy(path)
+    machine.tolv("scale", "web=2", "-a", "shop", "-e", "prod")
+    before = {row["process"]: row["pid"] for row in machine.ps("shop")}
+    with Load(machine.port, "shop-prod.localhost") as load:
+        dead = machine.kill_server()
+        machine.get("shop-prod", "/print?text=while-it-was-dead")
+        assert {row["process"]: row["pid"] for row in machine.ps("shop")} == before
+        machine.greet(path, "hej")
+        machine.deploy(path)
+    assert load.failures == []
+    assert machine.tolv("server", "status", "--json").json["pid"] != dead
+    assert "while-it-was-dead" in machine.tolv("logs", "-a", "shop", "-e", "prod", "-n", "5000").out
+    assert machine.get("shop-prod").json["greeting"] == "hej"
+
+
+def test_a_deploy_that_the_server_dies_in_is_finished_or_undone(fresh: Fresh) -> None:
+    machine = fresh()
+    path = machine.app("shop")
+    machine.deploy(path)
+    machine.commit(path, {"Procfile": f"web: sleep 2; exec {PYTHON} app.py\n"})
+    deploying = machine.start("deploy", str(path), "-e", "prod", "--json")
+    eventually(lambda: any(row["release"] == "v2" for row in machine.ps("shop")))
+    machine.kill_server()
+    deploying.communicate(timeout=60)
+    assert deploying.returncode == 3
+    assert machine.get("shop-prod").status == 200
+    eventually(lambda: machine.releases("shop")[0]["status"] in ("live", "failed"))
+    assert machine.get("shop-prod").status == 200
+    rows = eventually(lambda: (rows := machine.ps("shop")) and len(rows) == 1 and rows)
+    live = next(row["release"] for row in machine.releases("shop") if row["status"] == "live")
+    assert rows[0]["release"] == live
+    assert machine.deploy(path)["status"] == "live"
+
+
+def test_a_router_that_is_killed_is_back_with_the_same_table(fresh: Fresh) -> None:
+    machine = fresh()
+    machine.deploy(machine.app("shop"))
+    for pid in machine.tolv("server", "status", "--json").json["router_pids"]:
+        kill(pid)
+
+    def answered() -> bool:
+        try:
+            return machine.get("shop-prod").status == 200
+        except OSError:
+            return False
+
+    eventually(answered)
+
+
+def test_processes_live_on_when_the_keeper_is_killed_and_stop_as_ever(fresh: Fresh) -> None:
+    machine = fresh()
+    machine.deploy(machine.app("shop"))
+    pid = machine.ps("shop")[0]["pid"]
+    keeper = machine.tolv("server", "status", "--json").json["keeper_pid"]
+    os.kill(keeper, signal.SIGKILL)
+    machine.get("shop-prod", "/print?text=without-a-keeper")
+    eventually(lambda: machine.tolv("server", "status", "--json").json["keeper_pid"] not in (keeper, None))
+    assert machine.ps("shop")[0]["pid"] == pid
+    eventually(lambda: "without-a-keeper" in machine.tolv("logs", "-a", "shop", "-e", "prod").out)
+    machine.tolv("down", "-a", "shop", "-e", "prod")
+    assert not alive(pid)
+
+
+def test_the_same_releases_come_back_in_the_same_formation_after_a_stop(fresh: Fresh) -> None:
+    machine = fresh()
+    path = machine.app("shop")
+    machine.deploy(path)
+    machine.tolv("scale", "web=2", "-a", "shop", "-e", "prod")
+    stopped = machine.tolv("server", "stop")
+    assert stopped.code == 0
+    assert machine.survivors() == []
+    eventually(lambda: [row["state"] for row in machine.ps("shop")] == ["ready", "ready"])
+    assert machine.get("shop-prod").status == 200
+
+
+def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
+    machine = fresh()
+    machine.deploy(machine.app("shop"))
+    server = machine.tolv("server", "status", "--json").json["pid"]
+    os.kill(server, signal.SIGTERM)
+    eventually(lambda: not alive(server))
+    assert machine.get("shop-prod").status == 200
+    assert machine.ps("shop")[0]["state"] == "ready"
+
+
+def test_two_homes_on_one_machine_do_not_disturb_each_other(fresh: Fresh) -> None:
+    left, right = fresh(), fresh()
+    left.deploy(left.app("shop"))
+    path = right.app("shop")
+    right.greet(path, "right")
+    right.deploy(path)
+    left.tolv("destroy", "shop", "--yes")
+    assert left.get("shop-prod").status == 404
+    assert right.get("shop-prod").json["greeting"] == "right"
+    left.tolv("server", "stop")
+    assert right.get("shop-prod").json["greeting"] == "right"
+
+
+def test_a_taken_port_is_one_clear_error(fresh: Fresh) -> None:
+    import socket
+
+    machine = fresh()
+    with socket.create_server(("127.0.0.1", machine.port)):
+        result = machine.tolv("up", str(machine.app("shop")), "--detach", ok=False)
+    assert result.code == 3
+    assert str(machine.port) in result.err
+    assert "TOLV_PORT" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_the_api_document_is_served_and_kept(fresh: Fresh) -> None:
+    import http.client
+    import socket
+
+    machine = fresh()
+    machine.tolv("apps")
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(machine.home / "server.sock"))
+    connection.request("GET", "/v1/openapi.json")
+    served = json.loads(connection.getresponse().read())
+    connection.close()
+    kept = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
+    assert served == kept, "docs/openapi.json is not current: run `python -m tolv.server.openapi > docs/openapi.json`"

@@ -1,0 +1,82 @@
+"""Garbage collection never takes what a live release or a rollback needs."""
+
+from __future__ import annotations
+
+from store_fixtures import a_build, a_deploy, a_live_release, a_release
+
+from tolv.release.releases import Releases
+from tolv.release.retention import builds_to_keep, restorable
+from tolv.run.model import Exit
+from tolv.store.builds import Builds
+from tolv.store.one_offs import OneOffs
+from tolv.store.operations import Operations
+from tolv.store.owner import this_process
+from tolv.store.store import Store
+
+SHOP = ("shop", "prod")
+
+
+def digests(*seeds: object, app: str = "shop") -> set[str]:
+    return {a_build(app, seed).digest for seed in seeds}
+
+
+def test_the_live_build_and_the_last_that_were_live_are_kept(store: Store) -> None:
+    config = a_deploy(store)
+    for seed in range(1, 15):
+        a_live_release(store, config, seed=seed)
+    assert builds_to_keep(store) == digests(*range(4, 15))
+    assert builds_to_keep(store, kept=2) == digests(12, 13, 14)
+
+
+def test_a_candidate_is_kept_and_a_failed_release_is_not(store: Store) -> None:
+    config = a_deploy(store)
+    a_live_release(store, config, seed="live")
+    failed = a_release(store, config, seed="failed")
+    Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
+    a_release(store, config, seed="candidate")
+    assert builds_to_keep(store) == digests("live", "candidate")
+    assert restorable(store, *SHOP) == {1}
+
+
+def test_failed_releases_do_not_push_out_those_that_a_rollback_needs(store: Store) -> None:
+    config = a_deploy(store)
+    a_live_release(store, config, seed="good")
+    a_live_release(store, config, seed="live")
+    for turn in range(60):
+        failed = a_release(store, config, seed=f"failed {turn}")
+        Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
+    assert builds_to_keep(store, kept=1) == digests("good", "live")
+
+
+def test_each_deploy_keeps_its_own(store: Store) -> None:
+    for app, environment in [("shop", "prod"), ("shop", "staging"), ("blog", "prod")]:
+        config = a_deploy(store, app, environment)
+        for turn in range(3):
+            a_live_release(store, config, app, environment, seed=f"{environment} {turn}")
+    kept = builds_to_keep(store, kept=1)
+    assert kept == digests("prod 1", "prod 2", "staging 1", "staging 2") | digests("prod 1", "prod 2", app="blog")
+
+
+def test_a_release_whose_build_was_removed_is_not_restorable_until_it_is_built_again(store: Store) -> None:
+    config = a_deploy(store)
+    for seed in ("old", "middle", "live"):
+        a_live_release(store, config, seed=seed)
+    Builds(store).mark_removed(digests("old", "middle"))
+    assert restorable(store, *SHOP) == {3}
+    assert builds_to_keep(store) == digests("live")
+    Builds(store).add(a_build(seed="old"))
+    assert restorable(store, *SHOP) == {1, 3}
+    assert builds_to_keep(store) == digests("old", "live")
+
+
+def test_what_a_running_one_off_or_an_open_operation_uses_is_kept_until_it_ends(store: Store) -> None:
+    config = a_deploy(store)
+    for seed in ("old", "live"):
+        a_live_release(store, config, seed=seed)
+    one_off = OneOffs(store).begin(*SHOP, 1, ["true"], by="ada@host")
+    operation = Operations(store).begin(*SHOP, "deploy", "ada@host", this_process())
+    Operations(store).advance(operation.id, "release", build=a_build(seed="new").digest)
+    assert builds_to_keep(store, kept=0) == digests("old", "live", "new")
+    OneOffs(store).finish(one_off.process, Exit(at=1.0, code=0))
+    Operations(store).finish(operation.id, "failed")
+    assert builds_to_keep(store, kept=0) == digests("live")
