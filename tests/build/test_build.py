@@ -99,7 +99,9 @@ def test_an_unpacked_build_is_read_only(home, repository):
 
 
 def test_byte_code_is_there_and_python_uses_it(home, repository, run):
-    build = repository({**FLASKY, "web.py": "import shop, tiny_web\nprint(shop.__cached__, tiny_web.__cached__)\n"}).build(home)
+    build = repository(
+        {**FLASKY, "web.py": "import shop, tiny_web\nprint(shop.__cached__, tiny_web.__cached__)\n"}
+    ).build(home)
     for path in run(home, build, "python web.py").split():
         assert Path(path).is_file()
 
@@ -129,7 +131,12 @@ def test_an_unpacked_layer_gives_the_bytes_that_were_packed(home, repository):
 
 
 def test_files_that_the_app_excludes_stay_out(home, repository):
-    files = {"tolv.toml": '[build]\nexclude = ["docs", "*.psd"]\n', "docs/a.md": "a", "art/x.psd": "x", "art/y.txt": "y"}
+    files = {
+        "tolv.toml": '[build]\nexclude = ["docs", "*.psd"]\n',
+        "docs/a.md": "a",
+        "art/x.psd": "x",
+        "art/y.txt": "y",
+    }
     ready = builder.unpack(home, repository({**FLASKY, **files}).build(home).digest)
     found = {path.relative_to(ready.directory).as_posix() for path in Path(ready.directory).rglob("*")}
     assert "art/y.txt" in found
@@ -172,7 +179,7 @@ def test_a_failed_build_step_fails_the_build(home, repository):
 
 def test_a_build_step_sees_nothing_of_the_hosts_environment(home, repository, run, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hosts-own-secret")
-    files = {"tolv.toml": '[build]\ncommand = "env > seen.txt; python -c \'import tiny_web\'"\n'}
+    files = {"tolv.toml": "[build]\ncommand = \"env > seen.txt; python -c 'import tiny_web'\"\n"}
     seen = run(home, repository({**FLASKY, **files}).build(home), "cat seen.txt")
     names = {line.partition("=")[0] for line in seen.splitlines()}
     assert "AWS_SECRET_ACCESS_KEY" not in names
@@ -184,7 +191,14 @@ def test_a_monorepos_app_is_built_from_its_own_root(home, repository, run):
     files |= {f"services/shop/{name}": text for name, text in FLASKY.items()}
     build = repository({**files, "services/shop/Procfile": "web: python web.py\n"}).build(home)
     assert build.app == "shop"
-    assert run(home, build, "python web.py; ls") .split() == ["2.0", "Procfile", "__pycache__", "requirements.txt", "shop", "web.py"]
+    assert run(home, build, "python web.py; ls").split() == [
+        "2.0",
+        "Procfile",
+        "__pycache__",
+        "requirements.txt",
+        "shop",
+        "web.py",
+    ]
 
 
 def test_the_bill_of_materials_lists_every_package(home, repository):

@@ -52,6 +52,17 @@ def wheel_fits(filename: str, minor: str) -> bool:
 def read_uv(path: Path) -> Lock:
     """`uv.lock`: uv installs from it, we only look at it."""
     packages = _parsed(path).get("package", [])
+    project = read_toml(path.with_name("pyproject.toml")).get("project", {})
+    wishes = [_wish(one) for one in project.get("dependencies", ())]
+    roots = [one.get("metadata", {}).get("requires-dist", []) for one in packages if _is_root(one)]
+    locked = [(normalise(one["name"]), _clauses(one.get("specifier", ""))) for one in (roots[0] if roots else [])]
+    for wish in wishes:
+        if (normalise(wish.name), _clauses(wish.ranges)) not in locked:
+            raise AppError(
+                f"uv.lock is older than pyproject.toml: it does not know {wish.name}{wish.ranges}",
+                where="uv.lock",
+                remedy="run `uv lock` and commit the result",
+            )
     others = [one for one in packages if not _is_root(one)]
     wheels = [[_basename(wheel) for wheel in one.get("wheels", ())] for one in others]
     local = any({"virtual", "editable", "directory", "path"} & one.get("source", {}).keys() for one in others)
@@ -296,6 +307,11 @@ def _git_url(url: str | None, reference: str | None) -> str | None:
 def _version_of(wish: Any) -> str:
     found = wish.get("version", "") if isinstance(wish, Mapping) else wish
     return "" if found == "*" else str(found)
+
+
+def _clauses(specifier: str) -> tuple[str, ...]:
+    """The clauses of a version specifier, however it is spaced and ordered."""
+    return tuple(sorted(specifier.replace(" ", "").split(",")))
 
 
 def _is_root(package: Json) -> bool:

@@ -7,6 +7,7 @@ The first file of this order that is there decides, for it is the most exact: `u
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tolv.dependencies.model import Context
 from tolv.dependencies.python_locks import Lock, read_pdm, read_pipfile, read_poetry, read_pylock, read_uv
 from tolv.dependencies.python_requirements import read_requirements, requirement_names
 from tolv.dependencies.python_runtime import Interpreter, read_toml
+from tolv.dependencies.python_venv import uv
 from tolv.errors import AppError
 
 
@@ -38,15 +40,18 @@ class Source:
     def command(self, tree: Path, prefix: Path, interpreter: Interpreter, context: Context) -> list[str]:
         """How uv is told to install it into the virtual environment `prefix`."""
         python = str(prefix / "bin" / "python")
-        if self.lockfile == "uv.lock":
+        if self.lockfile == "uv.lock" and not any(name in os.environ for name in _INDEX_OVERRIDES):
             return ["sync", "--locked", "--no-default-groups", "--no-install-project", "--no-editable", "-p", python]
         command = ["pip", "install", "--python", python, *self.flags]
+        path = context.scratch / "requirements.txt"
+        if self.lockfile == "uv.lock":
+            path.write_text(_exported(tree, python, context))
+            return [*command, "--no-deps", "--requirements", str(path)]
         if self.lock is None or self.lock.requirements is None:
             return [*command, "--requirements", self.lockfile or ""]
         lines = self.lock.requirements(interpreter.version)
-        hashed = ["--require-hashes"] if lines and all("--hash=" in one for one in lines) else []
-        path = context.scratch / "requirements.txt"
         path.write_text("\n".join([*lines, ""]))
+        hashed = ["--require-hashes"] if lines and all("--hash=" in one for one in lines) else []
         return [*command, *hashed, "--no-deps", "--requirements", str(path)]
 
 
@@ -69,6 +74,9 @@ def read_source(tree: Path) -> Source:
     return Source(None, "", frozenset())
 
 
+#: Whoever runs Tolv has an index of their own.
+_INDEX_OVERRIDES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+
 _LOCKS: dict[str, Callable[[Path], Lock]] = {
     "uv.lock": read_uv,
     "poetry.lock": read_poetry,
@@ -76,6 +84,17 @@ _LOCKS: dict[str, Callable[[Path], Lock]] = {
     "Pipfile.lock": read_pipfile,
     "pylock.toml": read_pylock,
 }
+
+
+def _exported(tree: Path, python: str, context: Context) -> str:
+    """`uv.lock` as requirements, for a machine whose index is not the lock's: `uv sync` would call the lock stale."""
+    options = ("--frozen", "--no-default-groups", "--no-emit-project", "--no-editable", "--no-header", "--quiet")
+    return context.run(
+        [uv(), "export", *options, "-p", python],
+        cwd=tree,
+        failure="uv.lock cannot be read",
+        remedy="run `uv lock` and commit uv.lock",
+    )
 
 
 def _locked(tree: Path, name: str, lock: Lock) -> Source:

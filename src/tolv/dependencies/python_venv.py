@@ -134,7 +134,9 @@ def install(
         cwd=tree,
         environment={"UV_PROJECT_ENVIRONMENT": str(prefix), "VIRTUAL_ENV": str(prefix)},
         failure=f"the dependencies in {lockfile} cannot be installed",
-        remedy=f"correct {lockfile}, or see whether the package index can be reached",
+        remedy="run `uv lock` and commit uv.lock"
+        if lockfile == "uv.lock"
+        else f"correct {lockfile}, or see whether the package index can be reached",
     )
     packages = clean(prefix / "lib" / f"python{interpreter.minor}" / "site-packages")
     (prefix / ".lock").unlink(missing_ok=True)
