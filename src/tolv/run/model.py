@@ -81,3 +81,5 @@ class Kept:
     """Processes of its tree that are alive, the leader included; 0: the whole tree is dead."""
     exit: Exit | None
     """The leader's end, once it ended."""
+    empty: bool = False
+    """The whole tree is dead, its log complete, its temporary directory gone."""
