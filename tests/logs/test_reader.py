@@ -59,7 +59,7 @@ def test_a_selection_by_process_type_release_and_time(tmp_path: Path) -> None:
     for number, (release, process) in enumerate([("v1", "web.1"), ("v1", "web.2"), ("v2", "web.1"), ("v2", "webby.1")]):
         Writer(tmp_path, release, process, number).write(100 + number, f"{release} {process}\nx\n".encode())
     StampedLog(deploy_logs(tmp_path, "app", "dev") / "router.log").write("v2", "web.1", "GET /", 200)
-    everything = dict(logs=tmp_path, app="app", environment="dev")
+    everything = {"logs": tmp_path, "app": "app", "environment": "dev"}
     assert messages(read(**everything, process="web", last=3)) == ["v2 web.1", "x", "GET /"]
     assert messages(read(**everything, process="web.2")) == ["v1 web.2", "x"]
     assert messages(read(**everything, release="v2", process="web")) == ["v2 web.1", "x", "GET /"]

@@ -83,8 +83,15 @@ class Keeper:
         listener.listen(128)
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), lambda _: self._accept(listener))
-        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._loop.stop})
+        self._listener = listener
+        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._leave})
         self._life.reap()
+
+    def _leave(self) -> None:
+        """End after this round. Whoever comes from now on finds nobody, and starts another keeper."""
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        self._loop.stop()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -218,7 +225,7 @@ class Keeper:
         return {}
 
     def _stop(self, _: Connection, request: Request) -> Request:
-        self._loop.stop()
+        self._leave()
         return {}
 
     def _process(self, request: Request) -> KeptProcess:
