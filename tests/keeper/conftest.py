@@ -100,7 +100,10 @@ class Bench:
 
     async def ended(self, client: KeeperClient, id: str) -> Exit:
         """How the leader ended, once the whole tree is dead and the log complete."""
-        exit = (await self.kept(client, id)).exit
+        now = await self.kept(client, id)
+        exit = now.exit
+        if now.empty and exit is not None:
+            return exit
         async for event in client.events():
             if event.process == id and event.kind == "exited":
                 exit = event.exit
@@ -118,6 +121,17 @@ class Bench:
         path = self.scratch / name
         return path.read_text() if path.exists() else ""
 
+    def of_the_keeper(self) -> list[int]:
+        """The keeper's own processes: itself and its anchor."""
+        mark = os.fsencode(self.home.root)
+        found = []
+        for pid in tree.read_table():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if mark in words and any(word.endswith(b"keeper.py") for word in words):
+                    found.append(pid)
+        return found
+
     def clean(self) -> None:
         for _ in range(200):
             strays = self.strays()
@@ -127,6 +141,8 @@ class Bench:
             time.sleep(0.01)
         with contextlib.suppress(OSError, ValueError, KeyError):
             self.kill_keeper()
+        for pid in self.of_the_keeper():
+            kill_and_wait(pid)
         if base := cgroups.Groups(self._name).base:
             cgroups.remove(base)
 

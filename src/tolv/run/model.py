@@ -85,3 +85,5 @@ class Kept:
     """The leader's end, once it ended."""
     labels: dict[str, str] = field(default_factory=dict)
     """Those of its `ProcessSpec`."""
+    empty: bool = False
+    """The whole tree is dead, its log complete, its temporary directory gone."""

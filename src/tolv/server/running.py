@@ -232,5 +232,5 @@ async def _calm(deployment: Deployment) -> None:
     if crashed:
         raise AppError(
             "; ".join(f"{one.identity.name} {one.reason}" for one in crashed),
-            remedy=f"it is tried again with growing pauses; see tolv logs -a {deployment.app} -e {deployment.environment}",
+            remedy=f"it is tried again with growing pauses; see `tolv logs -a {deployment.app}`",
         )

@@ -132,7 +132,6 @@ class Deployment:
         self._adopted.append(process)
         if identity.port is not None:
             self._ground.ports.adopt(identity.port)
-        self._adopted.append((process, pid, ready))
         return process
 
     def wake(self) -> None:

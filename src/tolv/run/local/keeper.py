@@ -20,6 +20,7 @@ if not __package__:  # run by its path, without the site: the package's root is 
 
 from tolv import __version__
 from tolv.run.local import records
+from tolv.run.local.anchor import Anchor
 from tolv.run.local.cgroups import Groups
 from tolv.run.local.keeper_connection import Connection
 from tolv.run.local.keeper_process import KeptProcess, adopt
@@ -44,24 +45,30 @@ _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 class Keeper:
     """Answers requests; what happens to processes is `Lifecycle`'s."""
 
-    def __init__(self, loop: Loop, root: str) -> None:
+    def __init__(self, loop: Loop, root: str, anchor: Anchor) -> None:
         self._loop = loop
         self._root = root
+        self._anchor = anchor
         self._home = home_name(root)
         self._groups = Groups(self._home)
-        self._life = Lifecycle(loop, self._announce)
+        self._life = Lifecycle(loop, anchor, self._announce)
         self._prepared: dict[str, Request] = {}
         self._connections: set[Connection] = set()
         os.makedirs(f"{root}/processes", mode=0o700, exist_ok=True)
 
     def adopt(self) -> None:
         """Take up what a keeper before this one has left."""
+        adopted = []
         for name in sorted(os.listdir(f"{self._root}/processes")):
             directory = f"{self._root}/processes/{name}"
             process = adopt(directory, self._home)
             if process is None:
                 records.remove_directory(directory)
                 continue
+            adopted.append(process)
+        self._anchor.reset()  # only now that all pipes are open here
+        for process in adopted:
+            self._anchor.hold(process.id, process.pipes)
             self._life.add(process)
             if process.spec.get("attached"):
                 self._life.hang_up(process)
@@ -76,8 +83,15 @@ class Keeper:
         listener.listen(128)
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), lambda _: self._accept(listener))
-        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._loop.stop})
+        self._listener = listener
+        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._leave})
         self._life.reap()
+
+    def _leave(self) -> None:
+        """End after this round. Whoever comes from now on finds nobody, and starts another keeper."""
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        self._loop.stop()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -163,7 +177,7 @@ class Keeper:
         return KeptProcess(f"{self._root}/processes/{spec['id']}", spec, self._home)
 
     def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
-        process.start(env, descriptors, self._groups)
+        process.start(env, descriptors, self._groups, self._anchor)
         self._life.add(process)
         self._life.reap()  # it may have ended before it was on the list
         return {"pid": process.pid}
@@ -190,6 +204,7 @@ class Keeper:
                     "alive": one.exit is None,
                     "members": len(members[one.id]),
                     "exit": one.exit,
+                    "empty": one.empty,
                 }
                 for one in processes
             ]
@@ -210,7 +225,7 @@ class Keeper:
         return {}
 
     def _stop(self, _: Connection, request: Request) -> Request:
-        self._loop.stop()
+        self._leave()
         return {}
 
     def _process(self, request: Request) -> KeptProcess:
@@ -243,7 +258,8 @@ def serve(home: str, ready: int | None = None) -> int:
     )
     _become_subreaper()
     loop = Loop()
-    keeper = Keeper(loop, root)
+    anchor = Anchor(loop, "anchor.sock")
+    keeper = Keeper(loop, root, anchor)
     keeper.adopt()
     keeper.listen("keeper.sock")
     if ready is not None:

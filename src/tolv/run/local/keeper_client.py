@@ -21,6 +21,7 @@ from tolv.run.model import Exit, Kept, ProcessSpec
 
 __all__ = ["KeeperClient", "KeeperEvent", "attach_sync", "ensure_keeper"]
 
+_Answers = dict[int, asyncio.Future[dict[str, Any]]]
 Scope = Literal["leader", "group", "tree"]
 
 #: Seconds in which a keeper must be up, and in which it must answer.
@@ -47,6 +48,10 @@ class KeeperEvent:
     exit: Exit | None = None
 
 
+class KeeperGone(PlatformError):
+    """The keeper died, or did not answer in time, with a request open: it may have been done or not."""
+
+
 class KeeperClient:
     """One connection to the keeper of a home; it finds or starts another keeper when the present one dies."""
 
@@ -54,9 +59,9 @@ class KeeperClient:
         self._home = home
         self._numbers = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._answers: _Answers = {}
         self._events: asyncio.Queue[KeeperEvent] = asyncio.Queue()
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: set[asyncio.Task[None]] = set()
         self._connecting = asyncio.Lock()
         self._closed = False
 
@@ -70,19 +75,23 @@ class KeeperClient:
                 socket_address(self._home.keeper_socket), limit=_LINE_LIMIT
             )
             self._writer = writer
-            self._listening = asyncio.create_task(self._listen(reader, writer), name="keeper-events")
+            self._answers = {}
+            listening = asyncio.create_task(self._listen(reader, writer, self._answers), name="keeper-events")
+            self._listening.add(listening)
+            listening.add_done_callback(self._listening.discard)
             await self._ask("subscribe")
 
     async def close(self) -> None:
         """End the connection; the keeper and its processes go on."""
         self._closed = True
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        listening = list(self._listening)
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
 
     async def hello(self) -> dict[str, Any]:
         """Who answers: `pid`, `boot_id`, `version`, `cgroup` (where process groups are made, or None)."""
-        return await self._request("hello")
+        return await self._repeat("hello")
 
     async def start(self, spec: ProcessSpec, env: dict[str, str]) -> int:
         """Start a process and return its pid.
@@ -90,7 +99,16 @@ class KeeperClient:
         A program that cannot be run is no error here: it exits 127 or 126 and says why on its stderr.
         Raises `ConflictError` if there is a process of that id, `PlatformError` if there is no room for it.
         """
-        answer = await self._request("start", spec=dataclasses.asdict(spec), env=env)
+        try:
+            answer = await self._request("start", spec=dataclasses.asdict(spec), env=env)
+        except KeeperGone:
+            # It may have been killed on either side of the start; its records, and so its successor, know.
+            started = next((one for one in await self.list() if one.id == spec.id), None)
+            if started is not None and started.pid is not None:
+                return started.pid
+            if started is not None:
+                raise
+            answer = await self._request("start", spec=dataclasses.asdict(spec), env=env)
         return int(answer["pid"])
 
     async def prepare(self, spec: ProcessSpec, env: dict[str, str]) -> None:
@@ -99,16 +117,20 @@ class KeeperClient:
 
     async def signal(self, process: str, signal: int, scope: Scope) -> None:
         """Send a signal. SIGKILL to a `tree` goes on until none of it is left. Raises `UsageError` if it is unknown."""
-        await self._request("signal", process=process, signal=int(signal), scope=scope)
+        await self._repeat("signal", process=process, signal=int(signal), scope=scope)
 
     async def list(self) -> list[Kept]:
         """All processes that the keeper has not been told to forget."""
-        answer = await self._request("list")
+        answer = await self._repeat("list")
         return [Kept(**{**one, "exit": _exit(one["exit"])}) for one in answer["processes"]]
 
     async def forget(self, process: str) -> None:
         """Remove the records of a dead process; waits until its log is complete. Raises `ConflictError` if it lives."""
-        await self._request("forget", process=process)
+        try:
+            await self._request("forget", process=process)
+        except KeeperGone:
+            if any(one.id == process for one in await self.list()):
+                await self._request("forget", process=process)
 
     async def stop(self) -> None:
         """End the keeper; its processes run on until another keeper finds them."""
@@ -124,35 +146,50 @@ class KeeperClient:
         await self.connect()
         return await self._ask(op, **arguments)
 
+    async def _repeat(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """A request that may reach two keepers and does no harm then."""
+        try:
+            return await self._request(op, **arguments)
+        except KeeperGone:
+            return await self._request(op, **arguments)
+
     async def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
-        assert self._writer is not None
+        writer, answers = self._writer, self._answers
+        if writer is None:
+            raise _silent(self._home)
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
+        answers[number] = answer
         try:
-            self._writer.write(json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n")
+            writer.write(json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n")
             async with asyncio.timeout(ANSWER_DEADLINE):
-                await self._writer.drain()
+                await writer.drain()
                 return await answer
         except (OSError, TimeoutError):
+            self._drop(writer)
             raise _silent(self._home) from None
         finally:
-            self._answers.pop(number, None)
+            answers.pop(number, None)
             if answer.done() and not answer.cancelled():
                 answer.exception()  # seen, also when the write failed first
 
-    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: _Answers) -> None:
         try:
             with contextlib.suppress(OSError, ValueError):
                 while line := await reader.readline():
-                    self._receive(json.loads(line))
+                    self._receive(json.loads(line), answers)
         finally:
-            self._writer = None
-            writer.close()
-            for answer in self._answers.values():
+            self._drop(writer)
+            for answer in answers.values():
                 if not answer.done():
                     answer.set_exception(_silent(self._home))
         await self._return()
+
+    def _drop(self, writer: asyncio.StreamWriter) -> None:
+        """The connection is of no use any more: the next request makes another."""
+        writer.close()
+        if self._writer is writer:
+            self._writer = None
 
     async def _return(self) -> None:
         """The keeper is gone: get another, since what ends meanwhile would end unseen."""
@@ -167,11 +204,11 @@ class KeeperClient:
                 self._events.put_nowait(KeeperEvent("reconnected"))
                 return
 
-    def _receive(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any], answers: _Answers) -> None:
         if "event" in message:
             self._events.put_nowait(KeeperEvent(message["event"], message["process"], _exit(message.get("exit"))))
             return
-        answer = self._answers.get(message["id"])
+        answer = answers.get(message["id"])
         if answer is None or answer.done():
             return
         if "error" in message:
@@ -237,5 +274,5 @@ def _error(data: dict[str, Any]) -> TolvError:
     return kinds.get(data.get("kind", ""), PlatformError)(data["problem"], where="the keeper")
 
 
-def _silent(home: Home) -> PlatformError:
-    return PlatformError("the keeper went away before it answered", where=str(home.keeper_socket))
+def _silent(home: Home) -> KeeperGone:
+    return KeeperGone("the keeper went away before it answered", where=str(home.keeper_socket))

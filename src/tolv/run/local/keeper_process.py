@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tolv.run.local.anchor import Anchor
     from tolv.run.local.keeper_connection import Connection
 
 _LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
@@ -63,7 +64,7 @@ class KeptProcess:
         self.pause = 0.0
         self.checks = 0
 
-    def start(self, env: dict[str, str], descriptors: list[int] | None, groups: cgroups.Groups) -> None:
+    def start(self, env: dict[str, str], descriptors: list[int] | None, groups: cgroups.Groups, anchor: Anchor) -> None:
         """Put on record, start, put on record, let go. `descriptors` become 0, 1 and 2 of an attached one-off.
 
         Raises OSError, and leaves nothing behind, if the disk or the process table is full.
@@ -75,8 +76,10 @@ class KeptProcess:
             os.makedirs(self.spec["tmp"], mode=0o700, exist_ok=True)
             self.cgroup = groups.make(self.id, self.spec["limits"])
             self.open_captures()
+            anchor.hold(self.id, self.pipes)
             self._launch(env, descriptors)
         except BaseException:
+            anchor.drop(self.id)
             self.close()
             with contextlib.suppress(OSError):
                 os.rmdir(self.spec["tmp"])
@@ -85,12 +88,17 @@ class KeptProcess:
             records.remove_directory(self.directory)
             raise
 
+    @property
+    def pipes(self) -> list[int]:
+        """The descriptors that the process's output is read from."""
+        return [capture.fileno() for capture in self.captures]
+
     def open_captures(self) -> None:
         """Take up the pipes, from the moment before the start or from where another keeper left them."""
         for stream in ("stdout", "stderr"):
             if self.spec[stream]:
                 self.captures.append(Capture(self._fifo(stream), self.spec[stream]))
-        self.tree.pipes = frozenset((status.st_dev, status.st_ino) for status in map(_status, self.captures))
+        self.tree.pipes = frozenset((status.st_dev, status.st_ino) for status in map(os.fstat, self.pipes))
 
     def close(self) -> None:
         """Let go of pipes and handle."""
@@ -190,10 +198,6 @@ def _take_handle(pid: int, start_time: int) -> int | None:
         return handle
     os.close(handle)
     return None
-
-
-def _status(capture: Capture) -> os.stat_result:
-    return os.fstat(capture.fileno())
 
 
 def _order(order: dict[str, Any]) -> int:

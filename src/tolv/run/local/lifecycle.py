@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from tolv.logs.capture import Capture
 from tolv.run.local import cgroups, records, tree
+from tolv.run.local.anchor import Anchor
 from tolv.run.local.keeper_process import KeptProcess
 from tolv.run.local.loop import Loop
 
@@ -30,9 +31,10 @@ GRACE = 5.0
 class Lifecycle:
     """The lives of all kept processes. `announce(event)` tells whoever listens."""
 
-    def __init__(self, loop: Loop, announce: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, loop: Loop, anchor: Anchor, announce: Callable[[dict[str, Any]], None]) -> None:
         self.processes: dict[str, KeptProcess] = {}
         self._loop = loop
+        self._anchor = anchor
         self._announce = announce
         self._machine_kills = cgroups.machine_kills()
         self._errands: dict[int, Callable[[], None]] = {}
@@ -225,6 +227,7 @@ class Lifecycle:
         if process.empty:
             return
         process.empty = True
+        self._anchor.drop(process.id)
         process.close()
         if process.cgroup:
             cgroups.remove(process.cgroup)
