@@ -58,6 +58,11 @@ def test_config_masks_unless_it_is_asked_to_reveal(tolv: Any, fake: Any) -> None
     assert fake.asked(f"GET {DEPLOY}/config") == {"reveal": "false"}
 
 
+def test_a_value_of_several_lines_keeps_its_row(tolv: Any, fake: Any) -> None:
+    fake.says(f"GET {DEPLOY}/config", {"A": "two\nlines", "B": "x"})
+    assert tolv("config", "--reveal").stdout.splitlines() == ["NAME  VALUE", "A     two\\nlines", "B     x"]
+
+
 def test_a_value_that_is_not_utf8_is_refused(tolv_command: list[str], tolv_environment: dict[str, str]) -> None:
     done = subprocess.run(
         [*tolv_command, "config", "set", "-a", "shop", "-e", "dev", "A", "--stdin"],

@@ -26,6 +26,8 @@ _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 _PROCESS_COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 #: Control characters that would move the cursor or talk to the terminal; colour (`ESC [ … m`) and tab stay.
 _UNSAFE = re.compile(r"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+#: What would break a table.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Seconds that a step may take without a line that turns: a flash is only noise.
 _QUICK = 0.15
 #: Where the time column of a step begins.
@@ -124,7 +126,7 @@ class Console:
         head = f"{clock(line['time'])} {line['release']} {process:<9} |"
         message = str(line["message"])
         if self._terminal:
-            message = _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), message)
+            message = _UNSAFE.sub(_escape, message)
         if self._colour:
             colour = self._colours.setdefault(process, _PROCESS_COLOURS[len(self._colours) % len(_PROCESS_COLOURS)])
             head, message = f"\x1b[{colour}m{head}\x1b[0m", f"{message}\x1b[0m" if "\x1b" in message else message
@@ -208,4 +210,8 @@ def short(digest: str | None) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "-" if value is None or value == "" else str(value)
+    return "-" if value is None or value == "" else _CONTROL.sub(_escape, str(value))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode()
