@@ -101,7 +101,7 @@ def test_the_exit_of_a_process_that_was_adopted_is_never_made_up(bench: Any) -> 
         assert (await bench.kept(keeper, "a")).alive
         (bench.scratch / "go").write_text("x\n")
         exit = await bench.ended(keeper, "a")
-        assert exit.unknown or exit.code == 5
+        assert exit.unknown or exit.code == 5  # known where the kernel tells, and init reaps without delay
 
     bench.run(after)
 
@@ -281,3 +281,31 @@ def test_the_logs_tell_the_time_across_keepers(bench: Any) -> None:
     lines = list(read(bench.home.logs, "app", "dev"))
     assert [line.message for line in lines] == ["one", "two"]
     assert 0 < lines[0].time < lines[1].time
+
+
+def test_a_kernel_that_tells_how_a_process_ended_is_asked(bench: Any) -> None:
+    if not tree.tells_exit_status():
+        pytest.skip("needs Linux 6.15")
+    for command, status in (("exit 5", 5), ("kill -9 $$", -9)):
+        process = subprocess.Popen(["sh", "-c", command])
+        handle = os.pidfd_open(process.pid)
+        process.wait()
+        assert tree.exit_status(handle) == status
+        os.close(handle)
+
+
+def test_an_anchor_that_is_killed_is_replaced(bench: Any) -> None:
+    def anchors() -> list[int]:
+        return [pid for pid in bench.of_the_keeper() if pid != bench.keeper_pid]
+
+    async def story(keeper: KeeperClient) -> None:
+        await keeper.start(bench.spec("a", "echo hello; sleep 600"), bench.env())
+        (first,) = anchors()
+        os.kill(first, signal.SIGKILL)
+        bench.until(lambda: anchors() not in ([], [first]))
+        await keeper.signal("a", signal.SIGKILL, "tree")
+        await bench.ended(keeper, "a")
+
+    bench.run(story)
+    bench.kill_keeper()
+    bench.until(lambda: anchors() == [])

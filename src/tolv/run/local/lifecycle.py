@@ -115,29 +115,34 @@ class Lifecycle:
             errand = self._errands.pop(ended.si_pid, None)
             try:
                 if process is not None:
-                    self._ended(process, self._exit(process, ended))
+                    exited = ended.si_code == os.CLD_EXITED
+                    self._ended(process, self._exit(process, ended.si_status if exited else -ended.si_status))
             finally:
                 os.waitpid(ended.si_pid, 0)
             if errand is not None:
                 errand()
 
-    def _exit(self, process: KeptProcess, ended: os.waitid_result) -> dict[str, Any]:
-        exited = ended.si_code == os.CLD_EXITED
-        exit = {"at": time.time(), "code": None, "signal": None, "out_of_memory": False}
-        exit["code" if exited else "signal"] = ended.si_status
-        if exit["signal"] == signal.SIGKILL and not process.killed:
-            exit["out_of_memory"] = self._killed_for_memory(process)
-        return exit
+    def _exit(self, process: KeptProcess, status: int) -> dict[str, Any]:
+        """What is kept of an end: `status` is an exit code, or a signal's number negated."""
+        for_memory = status == -signal.SIGKILL and not process.killed and self._killed_for_memory(process)
+        code, number = (status, None) if status >= 0 else (None, -status)
+        return {"at": time.time(), "code": code, "signal": number, "out_of_memory": for_memory}
 
     def _killed_for_memory(self, process: KeptProcess) -> bool:
         before, self._machine_kills = self._machine_kills, cgroups.machine_kills()
         in_group = cgroups.group_kills(process.cgroup)
         return self._machine_kills > before if in_group is None else in_group > 0
 
-    def _adopted_ended(self, process: KeptProcess) -> None:
-        if process.handle is not None:
-            self._loop.unwatch(process.handle)
-        self._ended(process, _unknown())
+    def _adopted_ended(self, process: KeptProcess, tries: int = 20) -> None:
+        """It was an earlier keeper's child: its status goes to init. Newer kernels tell it to all once init has it."""
+        if process.handle is None or process.exit is not None:
+            return
+        self._loop.unwatch(process.handle)
+        status = tree.exit_status(process.handle)
+        if status is None and tries and tree.tells_exit_status():
+            self._loop.after(FIRST_LOOK, lambda: self._adopted_ended(process, tries - 1))
+        else:
+            self._ended(process, _unknown() if status is None else self._exit(process, status))
 
     def _ended(self, process: KeptProcess, exit: dict[str, Any]) -> None:
         """The leader is gone. Its tree may not be."""

@@ -8,13 +8,17 @@ leader's session or group, it descends from a member, it was seen as a member be
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
+import struct
 from collections.abc import Iterable
 
 #: The variable that marks a process and all that descends from it, whatever session or parent it moves to.
 COOKIE = "TOLV_PROCESS_ID"
 _MARK = f"\0{COOKIE}=".encode()
+_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, the 64 bytes of struct pidfd_info that all versions have)
+_PIDFD_INFO_EXIT = 1 << 3
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD
 
 
@@ -152,6 +156,25 @@ def read_cookie(pid: int) -> str | None:
         return None
     start += len(_MARK)
     return environment[start : environment.find(b"\0", start)].decode(errors="replace")
+
+
+def exit_status(handle: int) -> int | None:
+    """How the process of a pidfd ended: its exit code, or its signal negated. None if the kernel does not say.
+
+    Linux 6.15 tells anyone who held the handle when the process was reaped (PIDFD_GET_INFO, PIDFD_INFO_EXIT).
+    """
+    try:
+        answer = fcntl.ioctl(handle, _PIDFD_GET_INFO, struct.pack("<Q56x", _PIDFD_INFO_EXIT))
+    except OSError:
+        return None
+    mask, status = struct.unpack("<Q52xi", answer)
+    return os.waitstatus_to_exitcode(status) if mask & _PIDFD_INFO_EXIT else None
+
+
+def tells_exit_status() -> bool:
+    """Whether this kernel may answer `exit_status` at all."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int(minor.split("-")[0])) >= (6, 15)
 
 
 def _writes_to(pid: int, pipes: frozenset[tuple[int, int]]) -> bool:
