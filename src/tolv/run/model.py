@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tolv.codebase.model import SignalScope
-
 
 class State(StrEnum):
     """The life of a process, as `tolv ps` shows it."""
@@ -43,7 +41,6 @@ class ProcessSpec:
     stdout: str | None = None
     """File that the keeper moves standard output to (`<path>.idx` beside it); None for an attached one-off."""
     stderr: str | None = None
-    stop_scope: SignalScope | None = None
     limits: Limits = field(default_factory=Limits)
     tty: bool = False
     """The descriptor that an attached client sent is a terminal: make it the controlling one."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tolv.build import builder
+from tolv.build.builder import build as make_build
 from tolv.build.model import Build
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
@@ -165,7 +165,7 @@ async def _build(platform: Platform, request: Request, source: Source, app: str,
     progress.begin("build", "")
     async with platform.building():
         made = await in_thread(
-            builder.build,
+            make_build,
             source,
             commit or _NO_COMMIT,
             app,

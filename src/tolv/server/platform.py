@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from tolv.build import builder
+from tolv.build.builder import remove, unpack
 from tolv.build.model import Build
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
@@ -119,7 +119,7 @@ class Platform:
         """A release made ready to run on this machine: unpacked, its config in the clear."""
         build = await self.build_of(release)
         async with self.building():
-            runnable = await in_thread(builder.unpack, self.home, release.build)
+            runnable = await in_thread(unpack, self.home, release.build)
         snapshot = await in_thread(self.configs.get, release.config)
         values, _missing = assemble(self.cipher.open(snapshot.sealed), build.variables, {}, release.environment)
         return Launch(
@@ -152,7 +152,7 @@ class Platform:
         """Remove builds that no live release and no rollback needs; returns their digests."""
         async with self._building.alone():
             keep = await in_thread(builds_to_keep, self.store)
-            removed = await in_thread(builder.remove, self.home, keep)
+            removed = await in_thread(remove, self.home, keep)
             await in_thread(self.builds.mark_removed, removed)
         return removed
 

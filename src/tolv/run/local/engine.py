@@ -154,7 +154,7 @@ class LocalEngine:
         process = self._find(kept.id)
         if process is not None and kept.exit is not None:
             process.on_exited(kept.exit)
-        if process is not None and kept.members == 0:
+        if process is not None and kept.empty:
             process.on_empty()
 
     def _on_event(self, event: KeeperEvent) -> None:

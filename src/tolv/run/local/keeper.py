@@ -203,6 +203,7 @@ class Keeper:
                     "started_at": one.started_at,
                     "alive": one.exit is None,
                     "members": len(members[one.id]),
+                    "labels": one.spec.get("labels", {}),
                     "exit": one.exit,
                     "empty": one.empty,
                 }

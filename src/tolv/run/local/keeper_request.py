@@ -19,6 +19,7 @@ _SPEC: dict[str, tuple[type, ...]] = {
     "stderr": (str, type(None)),
     "limits": (dict,),
     "tty": (bool,),
+    "labels": (dict,),
 }
 _LIMITS = ("memory", "open_files", "processes")
 
@@ -57,4 +58,6 @@ def check_spec(request: dict[str, Any]) -> dict[str, Any]:
             raise Refused(f"{path!r} must be an absolute path")
     if not all(limits.get(name) is None or type(limits[name]) is int for name in _LIMITS):
         raise Refused("'spec.limits' must be whole numbers")
+    if not all(isinstance(name, str) and isinstance(text, str) for name, text in spec["labels"].items()):
+        raise Refused("'spec.labels' must map strings to strings")
     return {**{name: spec[name] for name in _SPEC}, "limits": {name: limits.get(name) for name in _LIMITS}}

@@ -108,7 +108,6 @@ def specify(
         tmp=str(home.tmp / identity.id),
         stdout=str(stdout) if stdout else None,
         stderr=str(stderr) if stderr else None,
-        stop_scope=identity.type.stop_scope,
         limits=Limits(memory=identity.type.memory),
         tty=tty,
         labels=identity.labels(),
