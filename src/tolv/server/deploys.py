@@ -40,17 +40,18 @@ class Request:
 async def build(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
     """Commit -> image."""
     source, app = await _find(request)
-    made = await _build(platform, request, source, app, progress)
+    made = await _build(platform, source, app, await in_thread(_choose_tree, request, source), progress)
     return {"app": made.app, "build": made.digest, "commit": made.commit}
 
 
 async def deploy(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
     """Commit -> image -> release -> live."""
     source, app = await _find(request)
-    await in_thread(platform.apps.register, app, str(source.path))
-    await in_thread(platform.deploys.ensure, app, request.environment)
+    tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
-        made = await _build(platform, request, source, app, progress)
+        made = await _build(platform, source, app, tree, progress)
+        await in_thread(platform.apps.register, app, str(source.path))
+        await in_thread(platform.deploys.ensure, app, request.environment)
         await in_thread(platform.operations.advance, operation.id, "built", build=made.digest)
         config = await platform.config_of(app, request.environment)
         if request.mode == "up":
@@ -155,23 +156,38 @@ async def _find(request: Request) -> tuple[Source, str]:
     return await in_thread(name_source, source, request.app)
 
 
-async def _build(platform: Platform, request: Request, source: Source, app: str, progress: Progress) -> Build:
-    commit, as_it_is = _choose_tree(request, source, progress)
-    if commit is None:
-        progress.done("codebase", f"{app}, not in git")
-    else:
-        branch = f" ({commit.branch})" if commit.branch else ""
-        progress.done("codebase", f"{app} at {commit.short}{branch}{', with changes' if commit.dirty else ''}")
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What of a source is built: a commit, or the files as they are."""
+
+    commit: Commit | None
+    as_it_is: bool
+
+    def describe(self) -> str:
+        if self.commit is None:
+            return ", not in git"
+        branch = f" ({self.commit.branch})" if self.commit.branch else ""
+        return f" at {self.commit.short}{branch}{', with changes' if self.commit.dirty else ''}"
+
+
+async def _build(platform: Platform, source: Source, app: str, tree: _Tree, progress: Progress) -> Build:
+    progress.done("codebase", app + tree.describe())
+    if tree.commit is None:
+        progress.warn(
+            "codebase",
+            "not under version control: nobody can say what runs, and `tolv deploy` needs a commit "
+            "(git init; git add .; git commit)",
+        )
     progress.begin("build", "")
     async with platform.building():
         made = await in_thread(
             make_build,
             source,
-            commit or _NO_COMMIT,
+            tree.commit or _NO_COMMIT,
             app,
             platform.home,
             lambda line: progress.info("build", line),
-            worktree=as_it_is,
+            worktree=tree.as_it_is,
         )
         await in_thread(platform.builds.add, made)
     progress.done("build", f"{made.digest[:19]}… {made.summary}")
@@ -180,23 +196,16 @@ async def _build(platform: Platform, request: Request, source: Source, app: str,
     return made
 
 
-def _choose_tree(request: Request, source: Source, progress: Progress) -> tuple[Commit | None, bool]:
-    """The commit to build, and whether to take the files as they are instead of as committed.
+def _choose_tree(request: Request, source: Source) -> _Tree:
+    """What the request means.
 
     Raises `UsageError` when a deploy would take what no commit has, and nobody said `--dirty`.
     """
     head = source.head
     if request.ref is not None:
-        return git.resolve(source, request.ref), False
+        return _Tree(git.resolve(source, request.ref), as_it_is=False)
     if request.mode == "up" or request.dirty:
-        if head is None:
-            progress.warn(
-                "codebase",
-                "not under version control: nobody can say what runs, and `tolv deploy` needs a commit "
-                "(git init; git add .; git commit)",
-            )
-            return None, True
-        return head, head.dirty
+        return _Tree(head, as_it_is=head is None or head.dirty)
     if head is None:
         raise UsageError(
             "there is no commit to deploy",
@@ -211,7 +220,7 @@ def _choose_tree(request: Request, source: Source, progress: Progress) -> tuple[
             where=str(source.path),
             remedy="commit them, name a commit with --ref HEAD, or say --dirty to deploy the files as they are",
         )
-    return head, False
+    return _Tree(head, as_it_is=False)
 
 
 async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
