@@ -110,6 +110,19 @@ def test_nothing_is_removed_while_a_build_is_in_flight(home, repository):
     assert builder.remove(home, set()) == [first.digest]
 
 
+def test_a_damaged_blob_is_noticed_before_anything_runs(home, repository):
+    build = repository(PYTHON).build(home)
+    for directory in (home.builds, home.layers):
+        shutil.rmtree(directory)
+    blob = home.images / "blobs" / "sha256" / build.layers[0].digest[7:]
+    content = bytearray(blob.read_bytes())
+    content[content.index(b"version = ")] ^= 1
+    blob.write_bytes(content)
+    with pytest.raises(PlatformError, match="damaged"):
+        builder.unpack(home, build.digest)
+    assert not list(home.work.iterdir())
+
+
 def test_builds_and_unpackings_in_parallel_do_not_disturb_each_other(home, repository, run):
     shop = repository(PYTHON)
     with ThreadPoolExecutor(4) as pool:

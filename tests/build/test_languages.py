@@ -119,6 +119,13 @@ def test_a_collectstatic_that_needs_config_fails_with_a_remedy(home, repository,
     assert "[build] command" in caught.value.remedy
 
 
+def test_collectstatic_has_the_defaults_of_the_apps_schema(home, repository, run, index):
+    index.add_wheel("django", "99.0")
+    settings = "import os\nSTATIC_ROOT = 'staticfiles'\nSUFFIX = os.environ['SECRET_KEY']\n"
+    files = {"requirements.txt": "django==99.0\n", "shop/settings.py": settings, ".env.example": "SECRET_KEY=example\n"}
+    assert run(home, repository({**DJANGO, **files}).build(home), "cat staticfiles/site.css") == "body {}example"
+
+
 def test_the_build_command_of_tolv_toml_replaces_collectstatic(home, repository, run, index):
     index.add_wheel("django", "99.0")
     files = {"requirements.txt": "django==99.0\n", "tolv.toml": '[build]\ncommand = "echo made > own.txt"\n'}

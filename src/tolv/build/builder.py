@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _part(language: Language, root: Path, app: App, shop: Workshop, layout: Layo
 
 
 def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> None:
-    """Run the build steps with every language's dependencies in reach."""
+    """Run the build steps with every language's dependencies in reach, and the defaults of `.env.example` as config."""
     tree = root / "app"
     steps = _steps(app, parts, tree)
     for part in parts:
@@ -121,6 +121,8 @@ def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> 
     for part in parts:
         part.language.enter(part.plan, tree, root / part.plan.prefix, shop)
     ready = runnable("", root, [part.plan.runtime for part in parts])
+    defaults = {one.name: one.default for one in app.variables if one.default is not None}
+    ready = replace(ready, environment={**defaults, **ready.environment})
     for step in steps:
         run_step(step, root, ready, [part.plan.key for part in parts], shop)
     for part in parts:

@@ -37,7 +37,6 @@ def clean_environment(cache: Path, private: Path) -> dict[str, str]:
         "HOME": str(private / "home"),
         "TMPDIR": str(private / "tmp"),
         "LANG": "C.UTF-8",
-        "CI": "1",
         "NO_COLOR": "1",
         "SOURCE_DATE_EPOCH": str(EPOCH),
         "PYTHONHASHSEED": "0",

@@ -140,20 +140,53 @@ def _header(entry: Entry, time: int) -> tarfile.TarInfo:
     return info
 
 
-def extract(tar: Path, into: Path) -> None:
-    """Unpack a layer below `into`; what it names outside of that raises `PlatformError`."""
-    with tarfile.open(tar, "r:") as archive:
-        for info in archive:
-            parts = info.name.split("/")
-            if info.name.startswith("/") or ".." in parts or not (info.isreg() or info.isdir() or info.issym()):
-                raise PlatformError("a layer holds what no layer of Tolv's holds", where=f"{tar}: {info.name}")
-            target = into / info.name
-            if info.isdir():
-                target.mkdir(exist_ok=True)
-            elif info.issym():
-                target.symlink_to(info.linkname)
-            else:
-                _extract_file(archive, info, target)
+def extract(tar: Path, digest: str, into: Path) -> None:
+    """Unpack a layer below `into`, reading it once.
+
+    Raises `PlatformError` when its content is not what `digest` says, or names what lies outside of `into`.
+    """
+    links: set[str] = set()
+    with tar.open("rb") as file:
+        reader = _HashingReader(file)
+        with tarfile.open(fileobj=reader, mode="r|") as archive:
+            for info in archive:
+                _check_member(info, links, tar)
+                target = into / info.name
+                if info.isdir():
+                    target.mkdir(exist_ok=True)
+                elif info.issym():
+                    links.add(info.name)
+                    target.symlink_to(info.linkname)
+                else:
+                    _extract_file(archive, info, target)
+        while reader.read(_CHUNK):
+            pass
+    if reader.digest != digest:
+        raise PlatformError("a layer of the image is damaged", where=str(tar), remedy="build the commit again")
+
+
+def _check_member(info: tarfile.TarInfo, links: set[str], tar: Path) -> None:
+    parts = info.name.split("/")
+    above = {"/".join(parts[:count]) for count in range(1, len(parts))}
+    kind = info.isreg() or info.isdir() or info.issym()
+    if info.name.startswith("/") or ".." in parts or above & links or not kind:
+        raise PlatformError("a layer holds what no layer of Tolv's holds", where=f"{tar}: {info.name}")
+
+
+class _HashingReader(io.BufferedIOBase):
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._file.read(-1 if size is None else size)
+        self._hash.update(data)
+        return data
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
 
 
 def _extract_file(archive: tarfile.TarFile, info: tarfile.TarInfo, target: Path) -> None:

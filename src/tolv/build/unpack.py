@@ -94,7 +94,7 @@ def ensure_layer(home: Home, layer: Layer, runtimes: Sequence[Runtime]) -> None:
         return
     with placing(home), _aside(home) as stage:
         if not _is_ready(target, layer, runtimes):
-            layers.extract(_blob(home, layer), stage)
+            layers.extract(_blob(home, layer), layer.digest, stage)
             for language, runtime in _languages(runtimes):
                 if language.owns(layer.prefix):
                     language.attach(runtime, stage / layer.prefix)
@@ -113,7 +113,7 @@ def _unpack_build(home: Home, build: Build, root: Path) -> None:
     with _aside(home) as stage:
         for layer in build.layers:
             if layer.title == "code":
-                layers.extract(_blob(home, layer), stage)
+                layers.extract(_blob(home, layer), layer.digest, stage)
         for layer in build.layers:
             if layer.title != "code":
                 furnish(home, layer, stage)
@@ -138,6 +138,7 @@ def _languages(runtimes: Sequence[Runtime]) -> Iterator[tuple[Language, Runtime]
 def _put(stage: Path, target: Path) -> None:
     """Rename a finished tree to its place, read-only. Whatever lies there is not whole, and goes."""
     (stage / _BOOT).write_text(_boot_id())
+    (stage / _BOOT).chmod(0o444)
     for entry in os.scandir(stage):
         if entry.is_dir(follow_symlinks=False):
             layers.make_read_only(Path(entry.path))

@@ -42,6 +42,7 @@ def install(plan: DependencyPlan, tree: Path, target: Path, context: Context, *,
             cwd=work,
             environment={
                 "PATH": os.pathsep.join([str(plan.interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+                "CI": "1",  # ask nothing
                 "npm_config_prefer_symlinked_executables": "true",
                 "npm_config_extend_node_path": "false",
                 "npm_config_store_dir": str(context.cache / "pnpm"),

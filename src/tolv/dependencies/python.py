@@ -76,8 +76,8 @@ class Python:
             Step(
                 "collectstatic",
                 ("python", "manage.py", "collectstatic", "--noinput"),
-                remedy="let the settings be imported without config (a default for each variable), "
-                'or set `[build] command = ""` in tolv.toml to leave it out',
+                remedy="a build has no config: give each variable that the settings need a default in .env.example, "
+                'or set `[build] command = ""` in tolv.toml to leave the step out',
                 traced=True,
             ),
         )
