@@ -243,6 +243,35 @@ async def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
         assert client.pids == []
 
 
+async def test_an_upgrade_refuses_no_connection_and_loses_no_request(tmp_path: Path) -> None:
+    port, go_on, over = free_port(), asyncio.Event(), asyncio.Event()
+    async with routers(tmp_path / "home") as client, app() as quick, app(b"late", go_on.wait) as slow:
+        old = await client.ensure(port, count=2)
+        await client.apply(slow)
+        waiting = [asyncio.create_task(get(port)) for _ in range(8)]
+        while (await client.stats())["upstreams"]["web-1"]["in_flight"] != 8:
+            await asyncio.sleep(0.01)
+        await client.apply(quick)
+
+        async def load() -> int:
+            count = 0
+            while not over.is_set():
+                assert await get(port) == b"ok"
+                count += 1
+            return count
+
+        loads = [asyncio.create_task(load()) for _ in range(4)]
+        new = await client.upgrade()
+        over.set()
+        assert sum(await asyncio.gather(*loads)) > 0
+        assert not set(new) & set(old)
+        assert (await client.drain(["web-1"], 0.0))["web-1"] == 8
+        go_on.set()
+        assert await asyncio.gather(*waiting) == [b"late"] * 8
+        await until(lambda: not any(alive(pid) for pid in old))
+        assert await get(port) == b"ok"
+
+
 async def test_sigterm_ends_a_router_cleanly(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.make()

@@ -23,10 +23,11 @@ from tolv.route import state
 from tolv.route.client_connection import ClientConnection
 from tolv.route.control import Control
 from tolv.route.limits import Limits
-from tolv.route.listen import listen, port_lock
+from tolv.route.listen import inherit, listen, port_lock, send_sockets
 from tolv.route.switchboard import Switchboard
 
 _TERM_SECONDS = 10.0
+_HANDOVER_DRAIN_SECONDS = 3600.0
 _SPARE_FILES = 256
 
 
@@ -37,11 +38,12 @@ def main() -> int:
     home.router.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with port_lock(home):
+            sockets = inherit(state.control_socket(home, arguments.index)) if arguments.inherit else []
             if (claimed := state.claim(home, arguments.index)) is None:
                 print(f"tolv-router: router process {arguments.index} runs already", file=sys.stderr)
                 return 4
-            shared = _has_sister(home, arguments)
-            sockets = listen(arguments.port, arguments.bind, shared=shared)
+            if not sockets:
+                sockets = listen(arguments.port, arguments.bind, shared=_has_sister(home, arguments))
             state.announce(claimed, state.RouterState(os.getpid(), arguments.port, arguments.bind))
     except PlatformError as error:
         if arguments.ready_fd is not None:
@@ -53,7 +55,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
-    uvloop.run(_serve(home, arguments, sockets))
+    uvloop.run(_serve(home, arguments, sockets, claimed))
     return 0
 
 
@@ -64,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bind", default="127.0.0.1", help="the address to listen on (127.0.0.1 includes ::1)")
     parser.add_argument("--index", type=int, default=0, help="which of the processes that share the port")
     parser.add_argument("--trusted-proxy", action="store_true", help="believe the X-Forwarded-* that come in")
+    parser.add_argument("--inherit", action="store_true", help="take the sockets over from the process of this index")
     parser.add_argument("--ready-fd", type=int, help="a pipe: gets {} when all is ready, or the error as JSON")
     return parser.parse_args()
 
@@ -79,12 +82,13 @@ def _has_sister(home: Home, arguments: argparse.Namespace) -> bool:
     return False
 
 
-async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket.socket]) -> None:
+async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket.socket], claimed: int) -> None:
     loop = asyncio.get_running_loop()
     switchboard = Switchboard(home.logs, _limits(), trusted_proxy=arguments.trusted_proxy)
     switchboard.apply(state.load_table(home))
     servers = [await loop.create_server(lambda: ClientConnection(switchboard), sock=one) for one in sockets]
     stopped = asyncio.Event()
+    stopping: list[asyncio.Task[None]] = []
 
     async def stop(seconds: float) -> None:
         for server in servers:
@@ -92,13 +96,17 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
         await switchboard.stop(seconds)
         loop.call_soon(stopped.set)
 
+    def hand_over(peer: socket.socket) -> None:
+        os.close(claimed)  # the successor claims the index as soon as it has the sockets
+        send_sockets(peer, sockets)
+        stopping.append(loop.create_task(stop(_HANDOVER_DRAIN_SECONDS)))
+
     hello = {"pid": os.getpid(), "version": tolv.__version__, "port": arguments.port, "bind": arguments.bind}
-    control = Control(switchboard, hello, stop)
+    control = Control(switchboard, hello, stop, hand_over)
     await control.serve(state.control_socket(home, arguments.index))
     if arguments.ready_fd is not None:
         os.write(arguments.ready_fd, b"{}")
         os.close(arguments.ready_fd)
-    stopping: list[asyncio.Task[None]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(stop(_TERM_SECONDS))))
     await stopped.wait()

@@ -39,6 +39,7 @@ class RouterClient:
         self._links: dict[int, _Link] = {}
         self._keepers: dict[int, asyncio.Task[None]] = {}
         self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._leaving: dict[_Link, asyncio.Task[None]] = {}
         self._table = load_table(home)
 
     @property
@@ -100,8 +101,24 @@ class RouterClient:
         total["version"] = self._table.version
         return total
 
+    async def upgrade(self) -> list[int]:
+        """Replace each router process by a new one, which inherits the listening sockets: no connection is refused.
+
+        The old ones finish what they have in flight; their counts stay part of `drain` and `stats`. Gives the new pids.
+        """
+        for index, old in sorted(self._links.items()):
+            await self._stop_keeping(index)
+            former = self._started.pop(index, None)
+            new = await self._start(index, old.port, old.bind, inherit=True)
+            self._leaving[old] = asyncio.create_task(self._see_off(old, former))
+            self._keep(index, new)
+        return self.pids
+
     async def stop(self, drain: float = 30.0) -> None:
         """End all router processes, each after what it has in flight, at most after `drain` seconds."""
+        for leaving in list(self._leaving):
+            with contextlib.suppress(RouterGone):
+                await leaving.ask({"op": "stop", "drain_s": drain}, drain + _CALL_SECONDS)
         for index in self._present(0):
             link = self._links.get(index) or await self._connect(index)
             if link is not None:
@@ -109,12 +126,14 @@ class RouterClient:
 
     async def close(self) -> None:
         """Let go of the router processes; they go on."""
-        for task in self._keepers.values():
+        tasks = [*self._keepers.values(), *self._leaving.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
-        self._keepers.clear()
-        for link in self._links.values():
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for link in (*self._links.values(), *self._leaving):
             await link.close()
+        self._keepers.clear()
+        self._leaving.clear()
         self._links.clear()
 
     def _present(self, count: int) -> list[int]:
@@ -133,10 +152,12 @@ class RouterClient:
                 return None
         return link
 
-    async def _start(self, index: int, port: int, bind: str) -> _Link:
+    async def _start(self, index: int, port: int, bind: str, *, inherit: bool = False) -> _Link:
         arguments = ["--home", str(self._home.root), "--port", str(port), "--bind", bind, "--index", str(index)]
         if self._trusted_proxy:
             arguments.append("--trusted-proxy")
+        if inherit:
+            arguments.append("--inherit")
         if (former := self._started.pop(index, None)) is not None:
             await asyncio.to_thread(_end, former)
         ours, theirs = os.pipe()
@@ -202,10 +223,20 @@ class RouterClient:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5.0)
 
-    async def _dismiss(self, index: int, link: _Link, drain: float = 0.0) -> None:
+    async def _stop_keeping(self, index: int) -> None:
         if (task := self._keepers.pop(index, None)) is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _see_off(self, link: _Link, process: subprocess.Popen[bytes] | None) -> None:
+        """Stay in touch with a process that was replaced, until it ends."""
+        await link.gone.wait()
+        self._leaving.pop(link, None)
+        if process is not None:
+            await asyncio.to_thread(_end, process)
+
+    async def _dismiss(self, index: int, link: _Link, drain: float = 0.0) -> None:
+        await self._stop_keeping(index)
         with contextlib.suppress(RouterGone):
             await link.ask({"op": "stop", "drain_s": drain}, drain + _CALL_SECONDS)
             await asyncio.wait_for(link.gone.wait(), _CALL_SECONDS)
@@ -217,7 +248,7 @@ class RouterClient:
     async def _ask_all(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> list[dict[str, Any]]:
         """Ask each router process. One that dies meanwhile has nothing in flight any more, and finds its table on
         disk when it comes back: its answer is left out."""
-        links = [link for link in self._links.values() if not link.gone.is_set()]
+        links = [link for link in (*self._links.values(), *self._leaving) if not link.gone.is_set()]
         replies = await asyncio.gather(*(link.ask(request, seconds) for link in links), return_exceptions=True)
         for reply in replies:
             if isinstance(reply, BaseException) and not isinstance(reply, RouterGone):

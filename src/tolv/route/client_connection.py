@@ -241,8 +241,8 @@ class ClientConnection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The router ends: an idle connection is closed, another after its response."""
-        if self._exchange is None and not self._lingering:
-            self.transport.close()
+        if self._exchange is None and not self._lingering and not self._buffer:
+            self._close()
 
     # Reading requests
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,20 @@ _DEFAULT_STOP_SECONDS = 30.0
 
 
 class Control:
-    """Serves the operations of `docs/router.md`: hello, apply, drain, cut, stats, stop."""
+    """Serves the operations of `docs/router.md`: hello, apply, drain, cut, stats, stop, handover."""
 
     def __init__(
-        self, switchboard: Switchboard, hello: dict[str, Any], stop: Callable[[float], Awaitable[None]]
+        self,
+        switchboard: Switchboard,
+        hello: dict[str, Any],
+        stop: Callable[[float], Awaitable[None]],
+        hand_over: Callable[[socket.socket], None],
     ) -> None:
+        """`stop` ends the process after so many seconds at most; `hand_over` sends the listening sockets to a peer."""
         self._switchboard = switchboard
         self._hello = hello
         self._stop = stop
+        self._hand_over = hand_over
         self._server: asyncio.Server | None = None
         self._conversations: dict[asyncio.Task[None] | None, asyncio.StreamReader] = {}
         self._calls: set[asyncio.Task[None]] = set()
@@ -67,6 +74,11 @@ class Control:
         try:
             request = json.loads(line)
             reply["id"] = request.get("id")
+            if request["op"] == "handover":
+                peer = writer.get_extra_info("socket")
+                with socket.socket(fileno=os.dup(peer.fileno())) as connection:
+                    self._hand_over(connection)
+                return
             reply.update(await self._perform(request))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reply["error"] = f"bad request: {type(error).__name__}: {error}"

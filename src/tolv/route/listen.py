@@ -8,11 +8,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tolv.errors import PlatformError
-from tolv.home import Home
+from tolv.home import Home, socket_address
 
 _BACKLOG = 4096
+_MOST_SOCKETS = 8
+_HANDOVER_SECONDS = 10.0
 
 
 def listen(port: int, bind: str, *, shared: bool) -> list[socket.socket]:
@@ -33,6 +36,30 @@ def listen(port: int, bind: str, *, shared: bool) -> list[socket.socket]:
         for one in sockets:
             one.close()
         raise _refusal(error, port, bind) from None
+    return sockets
+
+
+def send_sockets(peer: socket.socket, sockets: list[socket.socket]) -> None:
+    """Hand listening sockets to a successor."""
+    socket.send_fds(peer, [b"{}\n"], [one.fileno() for one in sockets])
+
+
+def inherit(control: Path) -> list[socket.socket]:
+    """The listening sockets of a predecessor, who then accepts no more; none if there is no predecessor.
+
+    A connection that waits to be accepted belongs to the socket, not to a process: none is lost.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(_HANDOVER_SECONDS)
+        try:
+            peer.connect(socket_address(control))
+        except OSError:
+            return []
+        peer.sendall(b'{"op": "handover"}\n')
+        _, descriptors, _, _ = socket.recv_fds(peer, 16, _MOST_SOCKETS)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+    for one in sockets:
+        one.setblocking(False)
     return sockets
 
 

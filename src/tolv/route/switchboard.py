@@ -62,6 +62,7 @@ class Switchboard:
         self._pools: dict[str, UpstreamPool] = {}
         self._only: Host | None = None
         self._clients: set[ClientConnection] = set()
+        self._last_left = asyncio.Event()
         self._held: dict[Exchange, bool] = {}
         self._retired: set[UpstreamPool] = set()
         self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
@@ -146,6 +147,8 @@ class Switchboard:
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""
         self._clients.discard(client)
+        if not self._clients:
+            self._last_left.set()
 
     # What the control socket asks for
 
@@ -156,9 +159,7 @@ class Switchboard:
         """
         pools = self._find_pools(upstreams)
         for pool in pools:
-            for exchange in list(pool.exchanges):
-                if exchange.tunnel is not None:
-                    exchange.tunnel.close_gently(self.limits.close_handshake)
+            pool.close_tunnels()
         try:
             async with asyncio.timeout(seconds):
                 for pool in pools:
@@ -203,11 +204,22 @@ class Switchboard:
     async def stop(self, seconds: float) -> None:
         """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines."""
         self.stopping = True
-        await self.drain([pool.upstream.id for pool in (*self._pools.values(), *self._retired)], seconds)
-        for exchange in list(self._held):
-            exchange.fail(503, "the router is stopping")
+        for pool in (*self._pools.values(), *self._retired):
+            pool.close_tunnels()
         for client in list(self._clients):
             client.stop()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._until_alone()
+        except TimeoutError:
+            for client in list(self._clients):
+                client.reset()
+            await self._until_alone()
         self._sweeper.cancel()
         for log in self._log_files.values():
             log.flush()
+
+    async def _until_alone(self) -> None:
+        while self._clients:
+            self._last_left.clear()
+            await self._last_left.wait()

@@ -96,6 +96,12 @@ class UpstreamPool:
             connection.transport.close()
         self._idle.clear()
 
+    def close_tunnels(self) -> None:
+        """Tell WebSockets to go away."""
+        for exchange in list(self.exchanges):
+            if exchange.tunnel is not None:
+                exchange.tunnel.close_gently(self._limits.close_handshake)
+
     def expire_idle(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are in front."""
         while self._idle and now - self._idle[0].idle_since > self._limits.upstream_idle_seconds:
