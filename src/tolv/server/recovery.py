@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from tolv.errors import TolvError
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
+from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
@@ -31,6 +33,7 @@ async def recover(platform: Platform) -> None:
     for deploy in deploys:
         await _restore(platform, deploy)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
+    await _settle_one_offs(platform, {one.id for one in kept})
     await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
     for deployment in platform.engine.deployments():
         platform.engine.run(deployment)
@@ -85,6 +88,13 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
         await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
     await in_thread(platform.operations.finish, operation.id, "abandoned")
     return None
+
+
+async def _settle_one_offs(platform: Platform, kept: set[str]) -> None:
+    """Write down the end of one-offs that are no more."""
+    for one in await in_thread(platform.one_offs.unfinished):
+        if one.process not in kept:
+            await in_thread(platform.one_offs.finish, one.process, Exit(at=time.time()))
 
 
 async def _finish_rollout(
