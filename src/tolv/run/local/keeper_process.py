@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tolv.run.local.anchor import Anchor
     from tolv.run.local.keeper_connection import Connection
 
-_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+# Read once: an upgrade may put a launcher there that does not understand the orders of a keeper that runs on.
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py"), encoding="utf-8") as _file:
+    _LAUNCHER = _file.read()
 #: Descriptors below this one are the launcher's: its three, its order, the keeper's word.
 _LOWEST = 10
 
@@ -125,7 +127,7 @@ class KeptProcess:
             actions += [(os.POSIX_SPAWN_DUP2, one, number) for number, one in enumerate(descriptors or ())]
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", _LAUNCHER],
+                [sys.executable, "-I", "-S", "-c", _LAUNCHER],
                 # The cookie from the first moment on: a launcher whose keeper has died is found, too.
                 {COOKIE: self.cookie},
                 file_actions=actions,
@@ -153,7 +155,8 @@ class KeptProcess:
     def _order(self, env: dict[str, str], attached: bool) -> dict[str, Any]:
         spec = self.spec
         return {
-            **{name: spec[name] for name in ("id", "argv", "directory", "limits", "tty")},
+            **{name: spec[name] for name in ("id", "argv", "directory", "tty")},
+            "limits": cgroups.unlimited(self.cgroup, spec["limits"]),
             **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
             "attached": attached,
             "cgroup": self.cgroup,

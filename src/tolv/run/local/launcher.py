@@ -1,6 +1,6 @@
 """Becomes the app: what a process may see and do is set up here, in one file, from top to bottom.
 
-The keeper runs `python -I -S launcher.py` with a JSON order on descriptor 3 and a pipe on descriptor 4. The launcher
+The keeper runs this file (`python -I -S -c …`) with a JSON order on descriptor 3 and a pipe on descriptor 4. It
 waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
 ends and nothing was started. Then the process leaves the keeper's session, takes its limits, descriptors and directory,
 and becomes the app by `execve`; its pid stays the same.
