@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -263,6 +264,7 @@ def serve(home: str, ready: int | None = None) -> int:
     except OSError as error:  # a full disk, on which what runs needs its keeper all the more
         report(f"keeper.json cannot be written: {error}")
     _become_subreaper()
+    _allow_many_descriptors()
     loop = Loop()
     anchor = Anchor(loop, "anchor.sock")
     keeper = Keeper(loop, root, anchor)
@@ -273,6 +275,12 @@ def serve(home: str, ready: int | None = None) -> int:
         os.close(ready)
     loop.run()
     return 0
+
+
+def _allow_many_descriptors() -> None:
+    """Seven descriptors a process: as many as this user may have. The launcher gives the apps the usual limit again."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def report(text: str) -> None:

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import sys
 import time
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # Read once: an upgrade may put a launcher there that does not understand the orders of a keeper that runs on.
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py"), encoding="utf-8") as _file:
     _LAUNCHER = _file.read()
+#: The soft limit of descriptors that apps start with: what the keeper itself was given, before it raised its own.
+_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 #: Descriptors below this one are the launcher's: its three, its order, the keeper's word.
 _LOWEST = 10
 
@@ -159,6 +162,7 @@ class KeptProcess:
             "limits": cgroups.unlimited(self.cgroup, spec["limits"]),
             **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
             "attached": attached,
+            "descriptors": _DESCRIPTORS,
             "cgroup": self.cgroup,
             "env": {**env, COOKIE: self.cookie},
         }
