@@ -58,6 +58,15 @@ class Groups:
         return path
 
 
+def unlimited(path: str | None, limits: dict[str, int | None]) -> dict[str, int | None]:
+    """The limits that a group does not hold: each process has to be given those itself."""
+    held = {"memory": "memory.max", "processes": "pids.max"}
+    return {
+        name: None if path and name in held and os.path.exists(f"{path}/{held[name]}") else limit
+        for name, limit in limits.items()
+    }
+
+
 def _is_usable(own: str) -> bool:
     """Whether groups can be made below `own` and processes moved there: one must be able to write both."""
     return os.access(own, os.W_OK | os.X_OK) and os.access(f"{own}/cgroup.procs", os.W_OK)

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -61,7 +62,12 @@ class Keeper:
         adopted = []
         for name in sorted(os.listdir(f"{self._root}/processes")):
             directory = f"{self._root}/processes/{name}"
-            process = adopt(directory, self._home)
+            try:
+                process = adopt(directory, self._home)
+            except (OSError, LookupError, TypeError) as error:
+                # One record that makes no sense, or one pipe too many, must not cost the others their keeper.
+                report(f"{name} cannot be adopted: {error!r}")
+                continue
             if process is None:
                 records.remove_directory(directory)
                 continue
@@ -253,11 +259,13 @@ def serve(home: str, ready: int | None = None) -> int:
     except BlockingIOError:
         return TAKEN
     me = read_process(os.getpid())
-    records.write_durably(
-        f"{root}/keeper.json",
-        {"pid": os.getpid(), "start_time": me.started if me else 0, "boot_id": records.boot_id()},
-    )
+    identity = {"pid": os.getpid(), "start_time": me.started if me else 0, "boot_id": records.boot_id()}
+    try:
+        records.write_durably(f"{root}/keeper.json", identity)
+    except OSError as error:  # a full disk, on which what runs needs its keeper all the more
+        report(f"keeper.json cannot be written: {error}")
     _become_subreaper()
+    _allow_many_descriptors()
     loop = Loop()
     anchor = Anchor(loop, "anchor.sock")
     keeper = Keeper(loop, root, anchor)
@@ -268,6 +276,17 @@ def serve(home: str, ready: int | None = None) -> int:
         os.close(ready)
     loop.run()
     return 0
+
+
+def _allow_many_descriptors() -> None:
+    """Seven descriptors a process: as many as this user may have. The launcher gives the apps the usual limit again."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def report(text: str) -> None:
+    """A line in the keeper's own log."""
+    print(f"tolv-keeper: {text}", file=sys.stderr, flush=True)
 
 
 def _become_subreaper() -> None:
@@ -287,7 +306,7 @@ def detach(home: str) -> int:
             try:
                 status = serve(home, writer)
             except OSError as error:
-                print(f"tolv-keeper: {error}", file=sys.stderr, flush=True)
+                report(str(error))
                 status = 3
             with contextlib.suppress(OSError):  # closed already when it had been ready
                 os.write(writer, bytes([status]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -160,9 +161,12 @@ class Lifecycle:
         process.checks += 1
         if process.empty or (process.exit is None and not process.killing):
             return
-        if self._is_dead(process):
-            self._remove_tmp(process, lambda: self._emptied(process))
-            return
+        try:
+            if self._is_dead(process):
+                self._remove_tmp(process, lambda: self._emptied(process))
+                return
+        except OSError as error:  # no descriptor or no process to be had just now: look again
+            print(f"tolv-keeper: {process.id}: {error}", file=sys.stderr, flush=True)
         last = LAST_KILL if process.killing else LAST_LOOK
         process.pause = min(process.pause * 2 or FIRST_LOOK, last)
         check = process.checks
