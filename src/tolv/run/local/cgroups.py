@@ -10,6 +10,10 @@ import contextlib
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _CONTROLLERS = ("memory", "pids")
 
 
@@ -107,6 +111,33 @@ def group_kills(path: str | None) -> int | None:
 def machine_kills() -> int:
     """How often the kernel killed anything on this machine for want of memory."""
     return _counter("/proc/vmstat") or 0
+
+
+def kernel_named(pid: int) -> bool | None:
+    """Whether the kernel's log says that it killed this process for want of memory; None where we may not read it.
+
+    The count of the whole machine cannot tell whose kill it was; this can.
+    """
+    try:
+        log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return any(b"Killed process %d (" % pid in record for record in _records(log))
+    except PermissionError:
+        return None
+    finally:
+        os.close(log)
+
+
+def _records(log: int) -> Iterator[bytes]:
+    while True:
+        try:
+            yield os.read(log, 8192)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # this record was overwritten while we read: the next one follows
+            continue
 
 
 def _counter(path: str) -> int | None:

@@ -132,7 +132,9 @@ class Lifecycle:
     def _killed_for_memory(self, process: KeptProcess) -> bool:
         before, self._machine_kills = self._machine_kills, cgroups.machine_kills()
         in_group = cgroups.group_kills(process.cgroup)
-        return self._machine_kills > before if in_group is None else in_group > 0
+        if in_group is not None:
+            return in_group > 0
+        return self._machine_kills > before and cgroups.kernel_named(process.pid or 0) is not False
 
     def _adopted_ended(self, process: KeptProcess, tries: int = 20) -> None:
         """It was an earlier keeper's child: its status goes to init. Newer kernels tell it to all once init has it."""
