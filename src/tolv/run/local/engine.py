@@ -15,8 +15,8 @@ from contextlib import suppress
 from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.route.client import RouterClient
+from tolv.run.keeper.client import KeeperClient, KeeperEvent
 from tolv.run.local.deployment import Deployment
-from tolv.run.local.keeper_client import KeeperClient, KeeperEvent
 from tolv.run.local.launch import Identity, log_files
 from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOffs
 from tolv.run.local.ports import Ports
