@@ -85,6 +85,16 @@ def test_an_interpreter_that_moved_is_found_again(home, repository, run):
     assert run(home, build, "python -c 'import tiny_base; print(tiny_base.version)'") == "1.0"
 
 
+def test_packages_that_rely_on_setuptools_have_it_where_python_used_to_bring_it(home, repository, run, index):
+    old = next((one for one in python_runtime.interpreters() if (3, 9) <= one.parsed < (3, 12)), None)
+    bundled = old and list(old.executable.parent.parent.glob("lib/python3.*/ensurepip/_bundled/setuptools-*.whl"))
+    if not bundled:
+        pytest.skip("this machine has no Python before 3.12 that carries setuptools")
+    index.add_wheel("tiny_legacy", "1.0", source="import pkg_resources\n")
+    shop = repository({".python-version": old.version, "requirements.txt": "tiny-legacy==1.0\n"})
+    assert run(home, shop.build(home), "python -W ignore -c 'import tiny_legacy; print(1)'") == "1"
+
+
 def test_collectstatic_runs_and_its_files_are_in_the_build(home, repository, run, index):
     index.add_wheel("django", "99.0")
     shop = repository({**DJANGO, "requirements.txt": "django==99.0\n"})
