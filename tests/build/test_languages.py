@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tolv.build import builder
+from tolv.build.workshop import remove_tree
 from tolv.dependencies import python_runtime
 from tolv.errors import AppError
 
@@ -99,7 +100,7 @@ def test_collectstatic_runs_and_its_files_are_in_the_build(home, repository, run
     index.add_wheel("django", "99.0")
     shop = repository({**DJANGO, "requirements.txt": "django==99.0\n"})
     build = shop.build(home)
-    shutil.rmtree(home.builds)
+    remove_tree(home.builds)
     assert run(home, build, "cat staticfiles/site.css") == "body {}!"
 
 
@@ -163,7 +164,7 @@ def test_node_gets_what_its_lock_names_and_nothing_of_development(home, reposito
 def test_nodes_build_script_has_development_packages_and_its_output_is_kept(home, repository, run, index):
     script = "node -e \"require('fs').writeFileSync('out.txt', require('tiny-tool') + process.env.NODE_ENV)\""
     build = repository(_node(index, scripts={"build": script})).build(home)
-    shutil.rmtree(home.builds)
+    remove_tree(home.builds)
     assert run(home, build, "cat out.txt") == "1.0.0production"
     assert run(home, build, "ls node_modules") == "tiny-base"
 
