@@ -170,6 +170,14 @@ def test_nodes_build_script_has_development_packages_and_its_output_is_kept(home
 
 
 @needs_npm
+def test_a_build_command_has_nodes_development_packages_and_committed_ones_do_not_count(home, repository, run, index):
+    files = {"tolv.toml": '[build]\ncommand = "node -p \\"require(\'tiny-tool\')\\" > out.txt"\n'}
+    files["node_modules/stray/index.js"] = ""
+    build = repository({**_node(index), **files}).build(home)
+    assert run(home, build, "cat out.txt; ls node_modules") == "1.0.0\ntiny-base"
+
+
+@needs_npm
 def test_nodes_registry_never_enters_the_image(home, repository, index):
     files = _node(index)
     repository(files).build(home)

@@ -111,7 +111,9 @@ def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path
         path.write_text(json.dumps(task))
         with path.open() as stdin:
             command = [str(interpreter.executable), "-S", "-s", script]
-            running.append(subprocess.Popen(command, stdin=stdin, env={"PYTHONHASHSEED": "0"}))
+            running.append(
+                subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
+            )
     statuses = [process.wait() for process in running]
     if any(statuses):
         raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
