@@ -6,11 +6,11 @@ The store says what should be, the keeper what is. Nothing that runs is touched 
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Coroutine
 from typing import Any
 
+from tolv.build.workshop import remove_tree
 from tolv.errors import TolvError
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
@@ -45,10 +45,7 @@ async def recover(platform: Platform) -> None:
 def _empty(platform: Platform) -> None:
     """Remove the scratch of builds that nobody finishes any more."""
     for path in platform.home.work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove_tree(path)
 
 
 async def _restore(platform: Platform, deploy: Deploy) -> None:
