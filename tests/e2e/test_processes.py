@@ -181,6 +181,16 @@ def test_down_keeps_the_deploy_and_the_next_start_brings_it_back(machine: Machin
     assert machine.ps(name)[0]["release"] == "v1"
 
 
+def test_config_set_while_stopped_is_there_at_the_next_start(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    machine.tolv("down", "-a", name, "-e", "prod")
+    machine.tolv("config", "set", "COLOUR=blue", "-a", name, "-e", "prod")
+    assert machine.ps(name) == []
+    machine.tolv("restart", "-a", name, "-e", "prod")
+    env = machine.get(f"{name}-prod").json["env"]
+    assert (env["COLOUR"], env["TOLV_RELEASE"]) == ("blue", "v2")
+
+
 def _with_app(name: str) -> list[int]:
     """Pids of processes that carry the app's name in their environment."""
     found = []
