@@ -297,6 +297,7 @@ async def test_a_head_beyond_64_kib_is_431(stage) -> None:
     "data",
     [
         b"GET / HTTP/1.1\nHost: app.localhost\n\n",
+        b"GET /\r\n",
         b"GET / HTTP/1.1\r\nHost: app.localhost\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: app.localhost\r\n\r\n" + GET,

@@ -151,16 +151,7 @@ class Response:
 def read_request(head: bytes, target_limit: int) -> Request:
     """Read a whole head, up to and with its empty line. Raises `BadMessage`."""
     end = head.find(b"\r\n")
-    line = _REQUEST_LINE.fullmatch(head, 0, end)
-    if line is None:
-        raise BadMessage(400, "the request line is malformed")
-    method, target, major, minor = line.groups()
-    if major != b"1":
-        raise BadMessage(505, "this is an HTTP/1.1 server")
-    if method not in METHODS:
-        raise BadMessage(405 if method in (b"CONNECT", b"TRACE") else 501, "this method is not served")
-    if len(target) > target_limit:
-        raise BadMessage(414, "the request target is too long")
+    method, target, minor = read_request_line(head, end, target_limit)
     block = head[end + 2 :]
     fields = _request_blocks.get(block)
     if fields is None:
@@ -171,6 +162,21 @@ def read_request(head: bytes, target_limit: int) -> Request:
     if target[0] != 47:  # "/"
         target = _origin_form(method, target, fields)
     return Request(method, target, 0 if minor == b"0" else 1, fields)
+
+
+def read_request_line(head: bytes, end: int, target_limit: int) -> tuple[bytes, bytes, bytes]:
+    """Method, target and minor version of the line `head[:end]`. Raises `BadMessage`."""
+    line = _REQUEST_LINE.fullmatch(head, 0, end)
+    if line is None:
+        raise BadMessage(400, "the request line is malformed")
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise BadMessage(505, "this is an HTTP/1.1 server")
+    if method not in METHODS:
+        raise BadMessage(405 if method in (b"CONNECT", b"TRACE") else 501, "this method is not served")
+    if len(target) > target_limit:
+        raise BadMessage(414, "the request target is too long")
+    return method, target, minor
 
 
 def read_response(head: bytes) -> Response:

@@ -142,7 +142,7 @@ class Switchboard:
     def admit(self, client: ClientConnection) -> bool:
         """A client has come. Gives whether there is room for it."""
         self._clients.add(client)
-        return len(self._clients) <= self.limits.connections and not self.stopping
+        return len(self._clients) <= self.limits.connections
 
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""
