@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
 from tolv.route.exchange import Exchange
-from tolv.route.heads import BadMessage, RequestFields, has_bare_newline, read_request, read_request_line
+from tolv.route.fields import BadMessage
+from tolv.route.heads import RequestFields, has_bare_newline, read_request, read_request_line
 from tolv.route.pages import error_page
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
-from tolv.route.heads import BadMessage, Response, has_bare_newline, read_response
+from tolv.route.fields import BadMessage
+from tolv.route.heads import Response, has_bare_newline, read_response
 from tolv.route.limits import Limits
 from tolv.route.model import Upstream
 
