@@ -24,8 +24,8 @@ _START_SECONDS = 15.0
 class RouterClient:
     """All router processes of a home as one.
 
-    Router processes are sessions of their own: they live on when the server ends (`close`), and are found again by
-    `ensure`. One that dies is started again at once, with the same table.
+    Router processes are detached: they live on when the server ends (`close`), and are found again by `ensure`.
+    One that dies is started again at once, with the same table.
     """
 
     def __init__(self, home: Home, *, trusted_proxy: bool = False) -> None:
