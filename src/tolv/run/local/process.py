@@ -135,7 +135,7 @@ class Process:
             await _first(_future(self._exited), self._stop.wait())
             if not self._stop.is_set():
                 await self._clear(_STRAY_GRACE)
-                return self.give_up(_how(self._exited.result()))
+                return self.give_up(ending(self._exited.result()))
             await self._stop_gracefully()
             return End.STOPPED
         finally:
@@ -272,14 +272,15 @@ def _natural_scope(leader: int | None) -> Scope:
 _SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
-def _how(end: Exit) -> str:
+def ending(end: Exit) -> str:
+    """How a process ended, in words."""
     if end.out_of_memory:
         return "out of memory: the kernel killed it"
     if end.signal is not None:
         return f"killed by {signal.Signals(end.signal).name}"
     if end.code is not None:
         return f"exited with {end.code}"
-    return "ended while nobody watched: exit status unknown"
+    return "ended, exit status unknown"
 
 
 async def _future(future: asyncio.Future[Exit]) -> Exit:
