@@ -86,8 +86,11 @@ class Deployment:
         return sorted({one.identity.name for one in chosen})
 
     def set_running(self, running: bool) -> None:
-        """Start or stop all processes; the releases stay."""
+        """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
         self.running = running
+        if not running and self.candidate is not None:
+            self.candidate = None
+            self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
 
     async def kill(self) -> list[str]:
