@@ -23,7 +23,6 @@ from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
-from tolv.release.retention import restorable
 from tolv.server import deploys, queries, running
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
@@ -212,7 +211,7 @@ async def releases(request: Request, app: str, environment: str) -> list[dict[st
     """The releases, newest first."""
     platform = _platform(request)
     found = await in_thread(platform.releases.list, app, environment)
-    can_be = await in_thread(restorable, platform.store, app, environment)
+    can_be = await platform.restorable(app, environment)
     return [one.to_dict(restorable=one.number in can_be) for one in found]
 
 

@@ -15,7 +15,6 @@ from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
 from tolv.errors import UsageError
 from tolv.release.model import Release
-from tolv.release.retention import restorable
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
 from tolv.server.platform import Platform, in_thread
@@ -74,7 +73,7 @@ async def rollback(
     number = None if wanted is None else parse_number(wanted)
     async with platform.lease(app, environment, "rollback", by) as operation:
         releases = await in_thread(platform.releases.list, app, environment)
-        can_be = await in_thread(restorable, platform.store, app, environment)
+        can_be = await platform.restorable(app, environment)
         target = rollback_target(releases, number, can_be)
         notes = tuple(
             f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"

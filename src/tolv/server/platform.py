@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tolv.build.builder import remove, unpack
-from tolv.build.model import Build
+from tolv.build.builder import holds, remove, unpack
+from tolv.build.model import Build, Runnable
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
 from tolv.errors import PlatformError, TolvError
@@ -18,7 +19,7 @@ from tolv.home import Home
 from tolv.logs.retention import trim
 from tolv.release.model import Release
 from tolv.release.releases import Releases
-from tolv.release.retention import builds_to_keep
+from tolv.release.retention import builds_to_keep, restorable
 from tolv.run.formation import ROUTED
 from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
@@ -60,11 +61,11 @@ class Platform:
         self.listen = listen
         self.store = Store(home.store_url)
         self.store.migrate()
-        self.cipher = Cipher(home.key_file)
         self.apps = Apps(self.store)
         self.deploys = Deploys(self.store)
         self.builds = Builds(self.store)
         self.configs = Configs(self.store)
+        self.cipher = Cipher(home.key_file, create=not self.configs.any())
         self.releases = Releases(self.store)
         self.one_offs = OneOffs(self.store)
         self.operations = Operations(self.store)
@@ -112,14 +113,20 @@ class Platform:
         return {} if head is None else self.cipher.open(head.sealed)
 
     async def build_of(self, release: Release) -> Build:
-        """The build that a release names."""
+        """The build that a release names. Raises `PlatformError` if it is gone."""
         build = await in_thread(self.builds.find, release.build)
-        if build is None:
+        if build is None or not await in_thread(holds, self.home, release.build):
+            ref = f" --ref {release.commit[:7]}" if release.commit else ""
             raise PlatformError(
-                f"build {release.build[:19]} of {release.app} {release.name} is gone from the store",
-                remedy="deploy its commit again",
+                f"the build of {release.app} {release.name} is gone: {release.build[:19]}…",
+                where=str(self.home.images),
+                remedy=f"make it again: tolv deploy PATH -e {release.environment}{ref}",
             )
         return build
+
+    async def restorable(self, app: str, environment: str) -> set[int]:
+        """Numbers of the releases that a rollback can restore."""
+        return await in_thread(restorable, self.store, app, environment, partial(holds, self.home))
 
     async def launch(self, release: Release) -> Launch:
         """A release made ready to run on this machine: unpacked, its config in the clear."""
@@ -136,6 +143,22 @@ class Platform:
             runnable,
             values,
             {one.name: one for one in build.processes},
+        )
+
+    async def stand_in(self, release: Release, error: TolvError) -> Launch | None:
+        """A release that cannot be made ready: its processes are known, and go on if they run; None is started."""
+        build = await in_thread(self.builds.find, release.build)
+        if build is None:
+            return None
+        return Launch(
+            release.app,
+            release.environment,
+            release.number,
+            release.commit,
+            Runnable(release.build, "", (), {}),
+            {},
+            {one.name: one for one in build.processes},
+            unready=error.problem,
         )
 
     def url_of(self, app: str, environment: str, build: Build) -> str | None:

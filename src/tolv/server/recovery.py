@@ -16,6 +16,7 @@ from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import unexpected
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
 
@@ -56,17 +57,19 @@ async def _restore(platform: Platform, deploy: Deploy) -> None:
     deployment = platform.engine.deployment(deploy.app, deploy.environment)
     deployment.running = deploy.running
     deployment.formation = deploy.formation
-    deployment.live = await _launch(platform, deploy.app, deploy.environment, deploy.live)
+    deployment.live = await _live_launch(platform, deploy.app, deploy.environment, deploy.live)
 
 
-async def _launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
+async def _live_launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
+    """The live release; one that cannot be made ready is stood in for: what runs of it is not ended for that."""
     if number is None:
         return None
+    release = await in_thread(platform.releases.get, app, environment, number)
     try:
-        return await platform.launch(await in_thread(platform.releases.get, app, environment, number))
+        return await platform.launch(release)
     except (TolvError, OSError) as error:
-        log.error("%s v%s in %s cannot be made ready: %s", app, number, environment, error)
-        return None
+        log.error("%s %s in %s cannot be made ready: %s", app, release.name, environment, error)
+        return await platform.stand_in(release, error if isinstance(error, TolvError) else unexpected(error))
 
 
 async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, Any, None] | None:
@@ -78,8 +81,8 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
     deployment = platform.engine.deployment(app, environment)
     release = await in_thread(platform.releases.get, app, environment, number)
     if release.status == "pending" and operation.phase == _ROLLING:
-        launch = await _launch(platform, app, environment, number)
-        if launch is not None:
+        launch = await _live_launch(platform, app, environment, number)
+        if launch is not None and not launch.unready:
             await in_thread(platform.operations.take_over, operation.id, platform.owner)
             platform.act_as(release, operation.by)
             return _finish_rollout(platform, operation, deployment, launch, release.formation)

@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import Any
 
-from tolv.errors import AppError, PlatformError, UsageError
+from tolv.errors import AppError, UsageError
 from tolv.logs.model import deploy_logs
 from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
@@ -206,14 +206,11 @@ async def _live_release(platform: Platform, app: str, environment: str) -> Relea
 
 
 async def _live_deployment(platform: Platform, app: str, environment: str) -> Deployment:
-    await _live_release(platform, app, environment)
+    release = await _live_release(platform, app, environment)
     deployment = platform.engine.deployment(app, environment)
-    if deployment.live is None:
-        raise PlatformError(
-            f"{app} in {environment} could not be made ready when the server started",
-            where=str(platform.home.server_log),
-            remedy="see the log, then deploy again",
-        )
+    if deployment.live is None or deployment.live.unready:
+        # It could not be made ready when the server started. Perhaps it can now; if not, the error says why.
+        deployment.live = await platform.launch(release)
     return deployment
 
 
