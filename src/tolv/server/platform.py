@@ -14,9 +14,10 @@ from tolv.build.builder import holds, remove, unpack
 from tolv.build.model import Build, Runnable
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
-from tolv.errors import PlatformError, TolvError
+from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import trim
+from tolv.names import check_names
 from tolv.release.model import Release
 from tolv.release.releases import Releases
 from tolv.release.retention import builds_to_keep, restorable
@@ -34,6 +35,11 @@ from tolv.store.owner import Owner, this_process
 from tolv.store.store import Store
 
 log = logging.getLogger("tolv.server")
+
+#: Seconds between two looks whether a lease is free.
+_TURN = 0.1
+#: Seconds until the store is asked again to write what it must.
+_AGAIN = 0.5
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,12 +89,21 @@ class Platform:
         self._building = _Shared()
 
     @asynccontextmanager
-    async def lease(self, app: str, environment: str | None, kind: str, by: str) -> AsyncIterator[Operation]:
+    async def lease(
+        self, app: str, environment: str | None, kind: str, by: str, *, wait: bool = False
+    ) -> AsyncIterator[Operation]:
         """Hold a deploy (or all of an app's) against other operations, for as long as the block takes.
 
-        Raises `ConflictError` if another operation holds it.
+        Raises `ConflictError` if another operation holds it, unless told to `wait` for its end.
         """
-        operation = await in_thread(self.operations.begin, app, environment, kind, by, self.owner)
+        while True:
+            try:
+                operation = await in_thread(self.operations.begin, app, environment, kind, by, self.owner)
+                break
+            except ConflictError:
+                if not wait:
+                    raise
+            await asyncio.sleep(_TURN)
         outcome = "failed"
         try:
             yield operation
@@ -99,7 +114,26 @@ class Platform:
             raise
         finally:
             if outcome:
-                await in_thread(self.operations.finish, operation.id, outcome)
+                await self.insist(self.operations.finish, operation.id, outcome)
+
+    async def insist(self, write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have the store write this: now, or as soon as it can again. Nobody holds a lease because a disk was full."""
+        try:
+            await in_thread(write, *args, **kwargs)
+        except PlatformError as error:
+            log.error("%s; it is tried again", error.problem)
+            self.operating.note(_until_written(write, *args, **kwargs))
+
+    def check_deploy(self, app: str, environment: str) -> None:
+        """Raise `UsageError` if there can be no such deploy: a name that cannot be, or another's host."""
+        check_names(app, environment)
+        host = host_of(app, environment)
+        for other in self.deploys.list():
+            if host_of(other.app, other.environment) == host and (other.app, other.environment) != (app, environment):
+                raise UsageError(
+                    f"the host {host} is that of {other.app} in {other.environment}",
+                    remedy="give the app or the environment another name",
+                )
 
     @asynccontextmanager
     async def building(self) -> AsyncIterator[None]:
@@ -192,6 +226,16 @@ class Platform:
             await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
         except (TolvError, OSError) as error:
             log.warning("tidying up after %s failed: %s", app, error)
+
+
+async def _until_written(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    while True:
+        await asyncio.sleep(_AGAIN)
+        try:
+            await in_thread(write, *args, **kwargs)
+            return
+        except PlatformError:
+            continue
 
 
 class _Shared:

@@ -106,7 +106,7 @@ async def _finish_rollout(
     log.info("going on with %s of %s v%s", operation.kind, launch.app, launch.release)
     rolled = await deployment.roll(launch, formation)
     if not rolled.live:
-        await in_thread(
+        await platform.insist(
             platform.releases.mark_failed,
             launch.app,
             launch.environment,
@@ -114,4 +114,4 @@ async def _finish_rollout(
             rolled.reason or "",
             operation.by,
         )
-    await in_thread(platform.operations.finish, operation.id, "done" if rolled.live else "failed")
+    await platform.insist(platform.operations.finish, operation.id, "done" if rolled.live else "failed")

@@ -59,7 +59,7 @@ async def roll_out(
         await _roll(platform, operation, release, launch, progress)
     except Exception as failure:
         error = explain(failure)
-        await in_thread(
+        await platform.insist(
             platform.releases.mark_failed,
             release.app,
             release.environment,

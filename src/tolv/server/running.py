@@ -66,13 +66,13 @@ async def restart(
 
 
 async def down(
-    platform: Platform, app: str, environment: str, *, force: bool, by: str, progress: Progress
+    platform: Platform, app: str, environment: str, *, force: bool, wait: bool, by: str, progress: Progress
 ) -> dict[str, Any]:
     """Stop all processes of a deploy; its releases, config and logs stay. `force`: at once, with SIGKILL, even while
-    another `down` waits for them to finish."""
+    another `down` waits for them to finish. `wait`: until no other operation holds the deploy."""
     if force:
         return await _kill(platform, app, environment)
-    async with platform.lease(app, environment, "down", by):
+    async with platform.lease(app, environment, "down", by, wait=wait):
         await in_thread(platform.deploys.get, app, environment)
         deployment = platform.engine.deployment(app, environment)
         names = sorted({one.identity.name for one in deployment.processes()})
