@@ -18,7 +18,7 @@ _LONGEST_LABEL = 63
 def check_name(kind: str, name: str) -> None:
     """Raise `UsageError` if no `kind` ("app", "environment") may have this name."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of an {kind}", remedy=f"{NAME_RULE}: {slug(name, kind)}")
+        raise UsageError(f"{name!r} cannot be the name of an {kind}", remedy=f"{NAME_RULE}, such as {slug(name, kind)}")
 
 
 def check_names(app: str, environment: str) -> None:
