@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tolv.errors import PlatformError
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper.client import KeeperClient
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tolv.errors import ConflictError, UsageError
-from tolv.run.local.keeper import home_name
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper.client import KeeperClient
+from tolv.run.keeper.main import home_name
 from tolv.run.model import Exit, Limits
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tolv.run.local import tree
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper import tree
+from tolv.run.keeper.client import KeeperClient
 from tolv.run.model import Exit
 
 pytestmark = pytest.mark.usefixtures("either")

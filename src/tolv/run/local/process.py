@@ -23,8 +23,8 @@ from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
+from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.backoff import crashes_in_a_row, delay
-from tolv.run.local.keeper_client import KeeperClient, Scope
 from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_http, probe_port
@@ -63,18 +63,20 @@ class End(Enum):
 class Process:
     """A running process, or one that crashed and waits for its successor."""
 
-    def __init__(self, identity: Identity, ground: Ground, *, crashes: int = 0, restarts: int = 0) -> None:
+    def __init__(self, identity: Identity, ground: Ground, *, after: Process | None = None) -> None:
+        """`after`: the crashed process whose place it takes."""
         self.identity = identity
         self.phase = Phase.STARTING
         self.outdated = False
         self.draining = False
         self.pid: int | None = None
         self.host = "127.0.0.1"
-        self.restarts = restarts
+        self.restarts: int = after.restarts + 1 if after else 0
         self.retry_at: float | None = None
-        self.reason: str | None = None
+        self.reason: str | None = after.reason if after else None
+        """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
-        self._crashes = crashes
+        self._crashes: int = after._crashes if after else 0
         self._ground = ground
         self._detail = "it has not started"
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -102,10 +104,6 @@ class Process:
         """This process as the planner sees it."""
         one = self.identity
         return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at)
-
-    def successor_counts(self) -> tuple[int, int]:
-        """Crashes in a row and restarts in all, for the process that takes this one's place."""
-        return self._crashes, self.restarts + 1
 
     # Its life.
 
@@ -137,7 +135,7 @@ class Process:
             await _first(_future(self._exited), self._stop.wait())
             if not self._stop.is_set():
                 await self._clear(_STRAY_GRACE)
-                return self.give_up(_how(self._exited.result()))
+                return self.give_up(ending(self._exited.result()))
             await self._stop_gracefully()
             return End.STOPPED
         finally:
@@ -274,14 +272,15 @@ def _natural_scope(leader: int | None) -> Scope:
 _SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
-def _how(end: Exit) -> str:
+def ending(end: Exit) -> str:
+    """How a process ended, in words."""
     if end.out_of_memory:
         return "out of memory: the kernel killed it"
     if end.signal is not None:
         return f"killed by {signal.Signals(end.signal).name}"
     if end.code is not None:
         return f"exited with {end.code}"
-    return "ended while nobody watched: exit status unknown"
+    return "ended, exit status unknown"
 
 
 async def _future(future: asyncio.Future[Exit]) -> Exit:

@@ -19,15 +19,15 @@ import sys
 import time
 
 from tolv.logs.capture import Capture
-from tolv.run.local import cgroups, records
-from tolv.run.local.tree import COOKIE, Tracked, read_process
+from tolv.run.keeper import cgroups, records
+from tolv.run.keeper.tree import COOKIE, Tracked, read_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tolv.run.local.anchor import Anchor
-    from tolv.run.local.keeper_connection import Connection
+    from tolv.run.keeper.anchor import Anchor
+    from tolv.run.keeper.connection import Connection
 
 # Read once: an upgrade may put a launcher there that does not understand the orders of a keeper that runs on.
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py"), encoding="utf-8") as _file:

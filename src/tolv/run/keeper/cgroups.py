@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CONTROLLERS = ("memory", "pids")
+#: Seconds between a kill by the kernel and our looking for it, at the most.
+_JUST = 10.0
 
 
 def own_directory() -> str | None:
@@ -114,7 +116,7 @@ def machine_kills() -> int:
 
 
 def kernel_named(pid: int) -> bool | None:
-    """Whether the kernel's log says that it killed this process for want of memory; None where we may not read it.
+    """Whether the kernel's log says that it just killed this process for want of memory; None where we may not read it.
 
     The count of the whole machine cannot tell whose kill it was; this can.
     """
@@ -123,7 +125,10 @@ def kernel_named(pid: int) -> bool | None:
     except OSError:
         return None
     try:
-        return any(b"Killed process %d (" % pid in record for record in _records(log))
+        # A record is `level,sequence,microseconds since boot,flags;text`. Older ones may be of another process.
+        recent = (time.monotonic() - _JUST) * 1e6
+        text = b"Killed process %d (" % pid
+        return any(text in record and int(record.split(b",", 3)[2]) > recent for record in _records(log))
     except PermissionError:
         return None
     finally:

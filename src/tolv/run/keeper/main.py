@@ -1,6 +1,6 @@
 """The keeper: starts and reaps the apps' processes, records how each ended, moves their output to disk. No policy.
 
-`python -m tolv.run.local.keeper [HOME]` serves in the foreground; with `--detach` it returns once a keeper answers.
+`python -m tolv.run.keeper.main [HOME]` serves in the foreground; with `--detach` it returns once a keeper answers.
 What survives what, and the protocol: docs/keeper.md. Light on purpose: it imports no more of Tolv than it needs.
 """
 
@@ -17,18 +17,18 @@ import socket
 import sys
 
 if not __package__:  # run by its path, without the site: the package's root is not on the path
-    sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/local/keeper.py"))
+    sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/keeper/main.py"))
 
 from tolv import __version__
-from tolv.run.local import records
-from tolv.run.local.anchor import Anchor
-from tolv.run.local.cgroups import Groups
-from tolv.run.local.keeper_connection import Connection
-from tolv.run.local.keeper_process import KeptProcess, adopt
-from tolv.run.local.keeper_request import Refused, check_spec, take
-from tolv.run.local.lifecycle import Lifecycle
-from tolv.run.local.loop import Loop
-from tolv.run.local.tree import read_process
+from tolv.run.keeper import records
+from tolv.run.keeper.anchor import Anchor
+from tolv.run.keeper.cgroups import Groups
+from tolv.run.keeper.connection import Connection
+from tolv.run.keeper.kept import KeptProcess, adopt
+from tolv.run.keeper.lifecycle import Lifecycle
+from tolv.run.keeper.loop import Loop
+from tolv.run.keeper.request import Refused, check_spec, take
+from tolv.run.keeper.tree import read_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

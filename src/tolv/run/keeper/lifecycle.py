@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 
 from tolv.logs.capture import Capture
-from tolv.run.local import cgroups, records, tree
-from tolv.run.local.anchor import Anchor
-from tolv.run.local.keeper_process import KeptProcess
-from tolv.run.local.loop import Loop
+from tolv.run.keeper import cgroups, records, tree
+from tolv.run.keeper.anchor import Anchor
+from tolv.run.keeper.kept import KeptProcess
+from tolv.run.keeper.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
