@@ -78,6 +78,8 @@ install_venv_module() {
 }
 
 install_packages() {
+    # A company's own certificates are in the system's store, where pip looks, too.
+    export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
     uv=$(find_uv) && "$uv" pip install --quiet --python "$root/.venv/bin/python" --require-hashes -r "$1" && return
     pip_install -r "$1" || fail "the packages of ${1##*/} could not be installed" \
         "see the message above; the package index must be reachable, or configured for pip"

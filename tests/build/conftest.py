@@ -41,12 +41,14 @@ class Index:
     def registry(self) -> str:
         return f"http://127.0.0.1:{self.port}/npm/"
 
-    def add_wheel(self, name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any") -> str:
+    def add_wheel(
+        self, name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any", source: str = ""
+    ) -> str:
         """Publish a wheel whose module says its version; returns its file name."""
         info = f"{name}-{version}.dist-info"
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         contents = {
-            f"{name}/__init__.py": f"version = '{version}'\n\n\ndef main():\n    print('{name}', version)\n",
+            f"{name}/__init__.py": f"{source}version = '{version}'\n\n\ndef main():\n    print('{name}', version)\n",
             f"{info}/METADATA": metadata + "".join(f"Requires-Dist: {one}\n" for one in requires),
             f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: here\nRoot-Is-Purelib: true\nTag: {tag}\n",
             f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 
 from tolv.build import builder
 from tolv.build.oci import Layout
+from tolv.build.workshop import remove_tree
 from tolv.errors import AppError, UsageError
 from tolv.home import Home
 
@@ -46,8 +46,8 @@ def test_the_same_commit_gives_the_same_digest_in_other_homes_and_directories(tm
 def test_a_dependency_layer_is_the_same_when_it_is_made_again(home, repository):
     shop = repository(FLASKY)
     first = shop.build(home)
-    shutil.rmtree(home.cache / "dependencies")
-    shutil.rmtree(home.cache / "bytecode")
+    remove_tree(home.cache / "dependencies")
+    remove_tree(home.cache / "bytecode")
     assert shop.build(home).digest == first.digest
 
 
@@ -109,7 +109,7 @@ def test_byte_code_is_there_and_python_uses_it(home, repository, run):
 def test_what_was_unpacked_is_made_again_when_it_is_missing(home, repository, run):
     build = repository(FLASKY).build(home)
     for directory in (home.builds, home.layers):
-        shutil.rmtree(directory)
+        remove_tree(directory)
     assert run(home, build, "python web.py") == "2.0"
 
 
@@ -117,15 +117,17 @@ def test_what_was_unpacked_before_a_power_cut_is_not_trusted(home, repository, r
     build = repository(FLASKY).build(home)
     for directory in (*home.builds.iterdir(), *home.layers.iterdir()):
         if directory.is_dir():
+            directory.chmod(0o755)
+            (directory / "boot").unlink()
             (directory / "boot").write_text("an earlier boot")
-            shutil.rmtree(next(one for one in directory.iterdir() if one.is_dir()))
+            remove_tree(next(one for one in directory.iterdir() if one.is_dir()))
     assert run(home, build, "python web.py") == "2.0"
 
 
 def test_an_unpacked_layer_gives_the_bytes_that_were_packed(home, repository):
     build = repository(FLASKY).build(home)
     kept = _bytes_below(home.layers)
-    shutil.rmtree(home.layers)
+    remove_tree(home.layers)
     builder.unpack(home, build.digest)
     assert _bytes_below(home.layers) == kept
 
@@ -149,7 +151,7 @@ def test_modes_and_links_of_the_tree_survive(home, repository, run):
     (shop.path / "tool").chmod(0o755)
     (shop.path / "link").symlink_to("tool")
     build = (shop.commit({}), shop.build(home))[1]
-    shutil.rmtree(home.builds)
+    remove_tree(home.builds)
     assert run(home, build, "./link") == "tool"
 
 

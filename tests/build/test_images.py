@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tolv.build import builder
-from tolv.build.workshop import BuildCancelled
+from tolv.build.workshop import BuildCancelled, remove_tree
 from tolv.errors import PlatformError, UsageError
 from tolv.home import Home
 
@@ -113,7 +113,7 @@ def test_nothing_is_removed_while_a_build_is_in_flight(home, repository):
 def test_a_damaged_blob_is_noticed_before_anything_runs(home, repository):
     build = repository(PYTHON).build(home)
     for directory in (home.builds, home.layers):
-        shutil.rmtree(directory)
+        remove_tree(directory)
     blob = home.images / "blobs" / "sha256" / build.layers[0].digest[7:]
     content = bytearray(blob.read_bytes())
     content[content.index(b"version = ")] ^= 1
@@ -128,8 +128,8 @@ def test_builds_and_unpackings_in_parallel_do_not_disturb_each_other(home, repos
     with ThreadPoolExecutor(4) as pool:
         builds = list(pool.map(lambda _: shop.build(home), range(4)))
     assert len({build.digest for build in builds}) == 1
-    shutil.rmtree(home.layers)
-    shutil.rmtree(home.builds)
+    remove_tree(home.layers)
+    remove_tree(home.builds)
     with ThreadPoolExecutor(4) as pool:
         ready = list(pool.map(lambda _: builder.unpack(home, builds[0].digest), range(4)))
     assert len(set(map(str, ready))) == 1

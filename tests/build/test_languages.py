@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tolv.build import builder
+from tolv.build.workshop import remove_tree
 from tolv.dependencies import python_runtime
 from tolv.errors import AppError
 
@@ -85,11 +86,21 @@ def test_an_interpreter_that_moved_is_found_again(home, repository, run):
     assert run(home, build, "python -c 'import tiny_base; print(tiny_base.version)'") == "1.0"
 
 
+def test_packages_that_rely_on_setuptools_have_it_where_python_used_to_bring_it(home, repository, run, index):
+    old = next((one for one in python_runtime.interpreters() if (3, 9) <= one.parsed < (3, 12)), None)
+    bundled = old and list(old.executable.parent.parent.glob("lib/python3.*/ensurepip/_bundled/setuptools-*.whl"))
+    if not bundled:
+        pytest.skip("this machine has no Python before 3.12 that carries setuptools")
+    index.add_wheel("tiny_legacy", "1.0", source="import pkg_resources\n")
+    shop = repository({".python-version": old.version, "requirements.txt": "tiny-legacy==1.0\n"})
+    assert run(home, shop.build(home), "python -W ignore -c 'import tiny_legacy; print(1)'") == "1"
+
+
 def test_collectstatic_runs_and_its_files_are_in_the_build(home, repository, run, index):
     index.add_wheel("django", "99.0")
     shop = repository({**DJANGO, "requirements.txt": "django==99.0\n"})
     build = shop.build(home)
-    shutil.rmtree(home.builds)
+    remove_tree(home.builds)
     assert run(home, build, "cat staticfiles/site.css") == "body {}!"
 
 
@@ -153,9 +164,17 @@ def test_node_gets_what_its_lock_names_and_nothing_of_development(home, reposito
 def test_nodes_build_script_has_development_packages_and_its_output_is_kept(home, repository, run, index):
     script = "node -e \"require('fs').writeFileSync('out.txt', require('tiny-tool') + process.env.NODE_ENV)\""
     build = repository(_node(index, scripts={"build": script})).build(home)
-    shutil.rmtree(home.builds)
+    remove_tree(home.builds)
     assert run(home, build, "cat out.txt") == "1.0.0production"
     assert run(home, build, "ls node_modules") == "tiny-base"
+
+
+@needs_npm
+def test_a_build_command_has_nodes_development_packages_and_committed_ones_do_not_count(home, repository, run, index):
+    files = {"tolv.toml": '[build]\ncommand = "node -p \\"require(\'tiny-tool\')\\" > out.txt"\n'}
+    files["node_modules/stray/index.js"] = ""
+    build = repository({**_node(index), **files}).build(home)
+    assert run(home, build, "cat out.txt; ls node_modules") == "1.0.0\ntiny-base"
 
 
 @needs_npm

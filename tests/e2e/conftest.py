@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def fresh(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
 
 @pytest.fixture
 def name() -> str:
-    """A name for an app that no other test of this worker uses."""
-    return f"app{next(_numbers)}"
+    """A name for an app that no other test uses, nor one of another worker on the same machine."""
+    return f"app{next(_numbers)}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 
 
 def _made(path: Path) -> Path:

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import pytest
 
 from tolv.home import Home
-from tolv.run.local import cgroups, tree
-from tolv.run.local.keeper import home_name
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper import cgroups, tree
+from tolv.run.keeper.client import KeeperClient
+from tolv.run.keeper.main import home_name
 from tolv.run.model import Exit, Kept, ProcessSpec
 
 T = TypeVar("T")
@@ -128,7 +128,7 @@ class Bench:
         for pid in tree.read_table():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if mark in words and any(word.endswith(b"keeper.py") for word in words):
+                if mark in words and any(word.endswith(b"keeper/main.py") for word in words):
                     found.append(pid)
         return found
 

@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from tolv.errors import UsageError
-from tolv.run.local import tree
-from tolv.run.local.attach import attach_sync
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper import tree
+from tolv.run.keeper.attach import attach_sync
+from tolv.run.keeper.client import KeeperClient
 
 CLIENT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from tolv.home import Home
-from tolv.run.local.attach import attach_sync
-from tolv.run.local.terminal import Terminal
+from tolv.run.keeper.attach import attach_sync
+from tolv.run.keeper.terminal import Terminal
 home, process = Home(Path(sys.argv[2])), sys.argv[3]
 if sys.argv[4] == "tty":
     with Terminal() as terminal:

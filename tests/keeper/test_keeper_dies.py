@@ -15,8 +15,8 @@ import pytest
 
 from tolv.errors import PlatformError
 from tolv.logs.reader import read
-from tolv.run.local import tree
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper import tree
+from tolv.run.keeper.client import KeeperClient
 
 WRITER = """
 import sys
@@ -196,7 +196,7 @@ def test_a_pid_that_belongs_to_someone_else_by_now_is_left_alone(bench: Any, cha
 CRASH = """
 import os, signal, sys
 sys.path.insert(0, {source!r})
-from tolv.run.local import keeper, records
+from tolv.run.keeper import main as keeper, records
 steps, last = [0], {step}
 def dying(act):
     def wrapped(*arguments, **more):
@@ -217,7 +217,7 @@ records.write_durably = dying(records.write_durably)
 os.posix_spawn = dying(os.posix_spawn)
 os.write = dying(os.write)
 os.mkdir = dying(os.mkdir)
-sys.argv = ["keeper.py", {home!r}]
+sys.argv = ["main.py", {home!r}]
 sys.exit(keeper.main())
 """
 # Before and after each of: the process's directory, spec.json, spawn, started.json, the word to go

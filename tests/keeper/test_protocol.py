@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tolv.home import socket_address
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper.client import KeeperClient
 
 
 async def _nothing(keeper: KeeperClient) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from typing import Any
 
 import pytest
 
 from tolv.errors import ConflictError, UsageError
-from tolv.run.local.keeper import home_name
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper.client import KeeperClient
+from tolv.run.keeper.main import home_name
 from tolv.run.model import Exit, Limits
 
 
@@ -98,6 +99,13 @@ def test_limits_hold(bench: Any) -> None:
     spec = bench.spec("a", "ulimit -n; ulimit -d", limits=Limits(open_files=77, memory=64 << 20))
     run(bench, spec)
     assert bench.out("a") == b"77\n65536\n"
+
+
+def test_the_keeper_takes_many_descriptors_for_itself_and_hands_the_usual_limit_on(bench: Any) -> None:
+    run(bench, bench.spec("a", "ulimit -Sn; ulimit -Hn"))
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert bench.out("a").split() == [str(usual).encode(), str(most).encode()]
+    assert resource.prlimit(bench.keeper_pid, resource.RLIMIT_NOFILE) == (most, most)
 
 
 def test_an_id_is_used_once_and_forgotten_on_request_only_when_dead(bench: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tolv.run.local import tree
-from tolv.run.local.keeper_client import KeeperClient
+from tolv.run.keeper import tree
+from tolv.run.keeper.client import KeeperClient
 from tolv.run.model import Exit
 
 pytestmark = pytest.mark.usefixtures("either")
@@ -203,8 +203,8 @@ def test_a_kill_from_outside_is_told_apart_from_want_of_memory(bench: Any) -> No
 
 def test_want_of_memory_is_named(bench: Any) -> None:
     group = "/sys/fs/cgroup/memory"
-    if os.getuid() or not os.path.exists(f"{group}/memory.limit_in_bytes"):
-        pytest.skip("needs root and a memory controller that is free to use")
+    if not os.access(group, os.W_OK) or not os.path.exists(f"{group}/memory.limit_in_bytes"):
+        pytest.skip("needs a memory controller (version 1) that one may use")
     path = f"{group}/tolv-test-{os.getpid()}"
     os.mkdir(path)
     try:

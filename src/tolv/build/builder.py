@@ -104,6 +104,8 @@ def _part(language: Language, root: Path, app: App, shop: Workshop, layout: Layo
     plan = language.plan(root / "app", app.build)
     if not plan.key:
         return _Part(language, plan, None)
+    if plan.prefix.startswith("app/"):
+        remove_tree(root / plan.prefix)  # committed packages: the lockfile says what they should be
     return _Part(language, plan, dependencies(language, plan, root / "app", shop, layout))
 
 
@@ -118,13 +120,12 @@ def _run_steps(app: App, parts: Sequence[_Part], root: Path, shop: Workshop) -> 
                 furnish(shop.home, part.installed.layer, root)
     if not steps:
         return
-    for part in parts:
-        part.language.enter(part.plan, tree, root / part.plan.prefix, shop)
+    lent = [path for part in parts for path in part.language.enter(part.plan, tree, shop)]
     ready = runnable("", root, [part.plan.runtime for part in parts])
     defaults = {one.name: one.default for one in app.variables if one.default is not None}
     ready = replace(ready, environment={**defaults, **ready.environment})
     for step in steps:
-        run_step(step, root, ready, [part.plan.key for part in parts], shop)
+        run_step(step, root, ready, [part.plan.key for part in parts], lent, shop)
     for part in parts:
         part.language.leave(part.plan, tree)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Set
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tolv.build.locks import alone, placing
 from tolv.build.oci import Layout
 from tolv.build.workshop import remove_tree
 from tolv.home import Home
+
+#: Seconds after which an unused entry of a cache goes.
+_UNUSED = 30 * 86400.0
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -22,7 +26,7 @@ def remove(home: Home, keep: Set[str]) -> list[str]:
     While a build is in flight nothing is removed: what it is about to rely on cannot be told from garbage.
     """
     layout = Layout(home.images)
-    if not layout.manifests():
+    if not (layout.root / "index.json").exists():
         return []
     with alone(home) as free:
         if not free:
@@ -32,6 +36,7 @@ def remove(home: Home, keep: Set[str]) -> list[str]:
         _remove_blobs(layout)
         with placing(home):
             _remove_trees(home, layout)
+        _trim_caches(home)
     return gone
 
 
@@ -64,3 +69,13 @@ def _remove_all_but(directory: Path, digests: Set[str]) -> None:
         if _HEX.fullmatch(path.name) and f"sha256:{path.name}" not in digests:
             os.chmod(path, 0o700)
             remove_tree(path)
+
+
+def _trim_caches(home: Home) -> None:
+    """Remove what no build has used for a month; each use leaves its time (a new hard link does so by itself)."""
+    oldest = time.time() - _UNUSED
+    for pattern in ("bytecode/*/*", "steps/*", "node_modules/*", "dependencies/*"):
+        for path in home.cache.glob(pattern):
+            status = path.lstat()
+            if max(status.st_mtime, status.st_ctime) < oldest:
+                remove_tree(path) if path.is_dir() else path.unlink()

@@ -33,6 +33,7 @@ def dependencies(language: Language, plan: DependencyPlan, tree: Path, shop: Wor
     """The layer for a plan: the known one, or a new one, which is also unpacked on this machine."""
     entry = shop.cache / "dependencies" / f"{hashlib.sha256(canonical(dict(plan.key))).hexdigest()}.json"
     if (known := _known(entry)) and layout.has(known.layer.digest):
+        os.utime(entry)
         return known
     stage = shop.scratch / f"layer-{language.name}"
     prefix = stage / plan.prefix

@@ -101,29 +101,25 @@ def pack(found: Iterator[Entry], time: int, out: HashingWriter) -> None:
         if kind == stat.S_IFREG:
             _pack_file(entry, time, out)
         else:
-            directory = kind == stat.S_IFDIR
-            info = _header(entry, time)
-            info.type = tarfile.DIRTYPE if directory else tarfile.SYMTYPE
-            info.linkname = entry.link or ""
-            out.write(info.tobuf(tarfile.PAX_FORMAT))
+            out.write(_header(entry, b"5" if kind == stat.S_IFDIR else b"2", 0, time))
     out.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
 def _pack_file(entry: Entry, time: int, out: HashingWriter) -> None:
-    info = _header(entry, time)
     with io.BytesIO(entry.content) if entry.content is not None else open(entry.path, "rb", buffering=0) as file:
-        info.size = len(entry.content) if entry.content is not None else os.fstat(file.fileno()).st_size
-        header = info.tobuf(tarfile.PAX_FORMAT)
-        if info.size <= _CHUNK:
-            out.write(header + _read(file, info.size, entry.path) + bytes(-info.size % tarfile.BLOCKSIZE))
+        size = len(entry.content) if entry.content is not None else os.fstat(file.fileno()).st_size
+        header = _header(entry, b"0", size, time)
+        padding = bytes(-size % tarfile.BLOCKSIZE)
+        if size <= _CHUNK:
+            out.write(header + _read(file, size, entry.path) + padding)
             return
         out.write(header)
-        left = info.size
+        left = size
         while left:
             data = _read(file, min(left, _CHUNK), entry.path)
             out.write(data)
             left -= len(data)
-        out.write(bytes(-info.size % tarfile.BLOCKSIZE))
+        out.write(padding)
 
 
 def _read(file: io.BytesIO | io.FileIO, size: int, path: str) -> bytes:
@@ -133,11 +129,29 @@ def _read(file: io.BytesIO | io.FileIO, size: int, path: str) -> bytes:
     return data
 
 
-def _header(entry: Entry, time: int) -> tarfile.TarInfo:
+def _header(entry: Entry, kind: bytes, size: int, time: int) -> bytes:
+    """The header of an entry: POSIX ustar, written here because `tarfile` takes five times as long.
+
+    What does not fit it (a name too long to split, a link above 100 bytes, 8 GiB) gets `tarfile`'s pax headers.
+    """
+    name, link = os.fsencode(entry.name), os.fsencode(entry.link or "")
+    prefix = b""
+    if len(name) > 100:
+        cut = name.find(b"/", len(name) - 101)
+        prefix, name = (name[:cut], name[cut + 1 :]) if 0 < cut <= 155 else (b"", name)
+    if len(name) > 100 or len(link) > 100 or size >= 8**11 or not 0 <= time < 8**11:
+        return _pax_header(entry, kind, size, time)
+    start = name.ljust(100, b"\0") + b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (entry.mode & 0o7777, 0, 0, size, time)
+    end = kind + link.ljust(100, b"\0") + b"ustar\000".ljust(88, b"\0") + prefix.ljust(155, b"\0")
+    checksum = sum(start) + 8 * 32 + sum(end)
+    return (start + b"%06o\0 " % checksum + end).ljust(tarfile.BLOCKSIZE, b"\0")
+
+
+def _pax_header(entry: Entry, kind: bytes, size: int, time: int) -> bytes:
     info = tarfile.TarInfo(entry.name)
-    info.mode = stat.S_IMODE(entry.mode)
-    info.mtime = time
-    return info
+    info.type, info.size, info.mtime = kind, size, time
+    info.mode, info.linkname = stat.S_IMODE(entry.mode), entry.link or ""
+    return info.tobuf(tarfile.PAX_FORMAT)
 
 
 def extract(tar: Path, digest: str, into: Path) -> None:

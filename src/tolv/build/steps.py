@@ -24,15 +24,23 @@ from tolv.dependencies.model import Step
 _TRACE = Path(__file__).with_name("trace")
 
 
-def run_step(step: Step, root: Path, ready: Runnable, keys: Sequence[Mapping[str, str]], shop: Workshop) -> None:
+def run_step(
+    step: Step,
+    root: Path,
+    ready: Runnable,
+    keys: Sequence[Mapping[str, str]],
+    lent: Sequence[str],
+    shop: Workshop,
+) -> None:
     """Run a step in `root/app`, or put there what it made the last time that it read the same.
 
-    `keys` are those of the dependencies. Raises `AppError` with the step's last lines when it fails.
+    `keys` are those of the dependencies, `lent` the paths of the tree that hold some. Raises `AppError` with the
+    step's last lines when it fails.
     """
     if not step.traced:
         _run(step, root, ready, shop, {})
         return
-    before = _snapshot(root / "app")
+    before = _snapshot(root / "app", lent)
     kept = shop.cache / "steps" / _material(step, before, keys)
     if _replay(kept, root / "app", before):
         shop.report(f"{step.name}: nothing that it reads has changed")
@@ -42,7 +50,7 @@ def run_step(step: Step, root: Path, ready: Runnable, keys: Sequence[Mapping[str
     path = os.pathsep.join([str(_TRACE), ready.environment.get("PYTHONPATH", "")])
     _run(step, root, ready, shop, {"PYTHONPATH": path, "TOLV_TRACE": str(trace)})
     with contextlib.suppress(OSError):  # a cache: what cannot be kept is made again
-        _keep(kept, root / "app", before, trace, shop)
+        _keep(kept, root / "app", before, _snapshot(root / "app", lent), trace, shop.scratch)
 
 
 def _run(step: Step, root: Path, ready: Runnable, shop: Workshop, variables: Mapping[str, str]) -> None:
@@ -56,10 +64,11 @@ def _run(step: Step, root: Path, ready: Runnable, shop: Workshop, variables: Map
     )
 
 
-def _snapshot(tree: Path) -> dict[str, str]:
-    """Every file and link of a tree, with its mode and a digest of its content."""
+def _snapshot(tree: Path, lent: Sequence[str]) -> dict[str, str]:
+    """Every file and link of a tree but what is lent to it, with its mode and a digest of its content."""
     found = {}
-    for directory, _, names in os.walk(tree):
+    for directory, directories, names in os.walk(tree):
+        directories[:] = [one for one in directories if os.path.relpath(f"{directory}/{one}", tree) not in lent]
         for name in names:
             path = f"{directory}/{name}"
             mode = os.lstat(path).st_mode
@@ -89,13 +98,14 @@ def _replay(kept: Path, tree: Path, before: Mapping[str, str]) -> bool:
     return False
 
 
-def _keep(kept: Path, tree: Path, before: Mapping[str, str], trace: Path, shop: Workshop) -> None:
-    after = _snapshot(tree)
+def _keep(
+    kept: Path, tree: Path, before: Mapping[str, str], after: Mapping[str, str], trace: Path, scratch: Path
+) -> None:
     if before.keys() - after.keys():
         return  # it removed files: not a step that a copy of its results can stand for
     opened = [os.fsdecode(one) for one in trace.read_bytes().split(b"\0") if one]
     inside = [os.path.relpath(one, tree) for one in opened if one.startswith(f"{tree}/")]
-    stage = shop.scratch / f"step-{uuid.uuid4().hex}"
+    stage = scratch / f"step-{uuid.uuid4().hex}"
     (stage / "made").mkdir(parents=True)
     for path, digest in after.items():
         if before.get(path) != digest:

@@ -48,11 +48,11 @@ def run(ctx: click.Context, call: Call, command: tuple[str, ...], detach: bool, 
 
 
 def _attach(call: Call, process: str, tty: bool) -> Exit:
-    from tolv.run.local.attach import attach_sync
+    from tolv.run.keeper.attach import attach_sync
 
     if not tty:
         return attach_sync(call.api.home, process, (0, 1, 2), _pass_signals_on)
-    from tolv.run.local.terminal import Terminal
+    from tolv.run.keeper.terminal import Terminal
 
     with Terminal() as terminal:
         return attach_sync(call.api.home, process, terminal.descriptors, _pass_signals_on)

@@ -130,8 +130,8 @@ class Language(Protocol):
     def build_steps(self, tree: Path, plan: DependencyPlan) -> tuple[Step, ...]:
         """What Heroku would run after the installation."""
 
-    def enter(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> None:
-        """Put into `tree` what the build steps need and the image does not (`leave` takes it out again)."""
+    def enter(self, plan: DependencyPlan, tree: Path, context: Context) -> tuple[str, ...]:
+        """Put into `tree` what build steps need and the image does not; returns its paths (`leave` takes it out)."""
 
     def leave(self, plan: DependencyPlan, tree: Path) -> None:
         """Undo `enter`."""

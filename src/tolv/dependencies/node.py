@@ -89,11 +89,10 @@ class NodeJs:
             ),
         )
 
-    def enter(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> None:
+    def enter(self, plan: DependencyPlan, tree: Path, context: Context) -> tuple[str, ...]:
         """`node_modules` with the development dependencies, which the image does not get."""
-        manifest = package_json(tree)
-        if node_install.build_script(manifest) is None or not (plan.key or manifest.get("devDependencies")):
-            return
+        if not (plan.key or package_json(tree).get("devDependencies")):
+            return ()
         material = f"{node_install.content(tree)} {plan.runtime.version}"
         key = hashlib.sha256(material.encode()).hexdigest()
         kept = context.cache / "node_modules" / key
@@ -106,7 +105,9 @@ class NodeJs:
                 os.rename(stage, kept)
             except OSError:  # another build was faster
                 shutil.rmtree(stage)
+        os.utime(kept)
         link_tree(kept, tree / "node_modules")
+        return ("node_modules",)
 
     def leave(self, plan: DependencyPlan, tree: Path) -> None:
         shutil.rmtree(tree / "node_modules", ignore_errors=True)

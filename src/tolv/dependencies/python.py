@@ -82,8 +82,9 @@ class Python:
             ),
         )
 
-    def enter(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> None:
+    def enter(self, plan: DependencyPlan, tree: Path, context: Context) -> tuple[str, ...]:
         """Nothing: the virtual environment lies outside the tree."""
+        return ()
 
     def leave(self, plan: DependencyPlan, tree: Path) -> None:
         """Nothing."""

@@ -7,16 +7,15 @@ direct URLs and git references are carried over as they stand, and hashes are de
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tolv.dependencies.markers import holds, marker_environment
-from tolv.dependencies.python_requirements import normalise, requirement_name
+from tolv.dependencies.markers import marker_environment
+from tolv.dependencies.python_graph import check_against, pdm_edges, poetry_edges, poetry_wishes, walk, wish_of
+from tolv.dependencies.python_requirements import normalise
 from tolv.dependencies.python_runtime import read_toml
-from tolv.dependencies.versions import parse_version, satisfies
 from tolv.errors import AppError, UsageError
 
 Json = Mapping[str, Any]
@@ -53,7 +52,7 @@ def read_uv(path: Path) -> Lock:
     """`uv.lock`: uv installs from it, we only look at it."""
     packages = _parsed(path).get("package", [])
     project = read_toml(path.with_name("pyproject.toml")).get("project", {})
-    wishes = [_wish(one) for one in project.get("dependencies", ())]
+    wishes = [wish_of(one) for one in project.get("dependencies", ())]
     roots = [one.get("metadata", {}).get("requires-dist", []) for one in packages if _is_root(one)]
     locked = [(normalise(one["name"]), _clauses(one.get("specifier", ""))) for one in (roots[0] if roots else [])]
     for wish in wishes:
@@ -81,7 +80,7 @@ def read_pipfile(path: Path) -> Lock:
     packages: Json = _parsed(path).get("default", {})
     manifest = read_toml(path.with_name("Pipfile")).get("packages", {})
     locked = {normalise(name): str(one.get("version", "")).lstrip("=") for name, one in packages.items()}
-    _check_against(locked, [(name, _version_of(wish)) for name, wish in manifest.items()], path.name, "pipenv lock")
+    check_against(locked, [(name, _version_of(wish)) for name, wish in manifest.items()], path.name, "pipenv lock")
 
     def requirements(version: str) -> list[str]:
         return [
@@ -106,9 +105,9 @@ def read_poetry(path: Path) -> Lock:
     packages: list[Json] = data.get("package", [])
     old_files = data.get("metadata", {}).get("files", {})
     files = {id(one): one.get("files") or old_files.get(one["name"], []) for one in packages}
-    wishes = _poetry_wishes(read_toml(path.with_name("pyproject.toml")))
+    wishes = poetry_wishes(read_toml(path.with_name("pyproject.toml")))
     locked = {normalise(one["name"]): one["version"] for one in packages}
-    _check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "poetry lock")
+    check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "poetry lock")
 
     def requirements(version: str) -> list[str]:
         environment = marker_environment(version)
@@ -116,7 +115,7 @@ def read_poetry(path: Path) -> Lock:
             chosen = [(one, _poetry_marker(one)) for one in packages if "main" in one["groups"]]
             chosen = [(one, marker) for one, marker in chosen if not one.get("optional")]
         else:
-            chosen = [(one, None) for one in _walk(packages, wishes, environment, _poetry_edges)]
+            chosen = [(one, None) for one in walk(packages, wishes, environment, poetry_edges)]
         return [
             _line(one["name"], one["version"], [f["hash"] for f in files[id(one)]], marker=marker, url=_poetry_url(one))
             for one, marker in chosen
@@ -135,16 +134,16 @@ def read_pdm(path: Path) -> Lock:
     old_files = data.get("metadata", {}).get("files", {})
     files = {id(one): one.get("files") or old_files.get(f"{one['name']} {one['version']}", []) for one in packages}
     project = read_toml(path.with_name("pyproject.toml")).get("project", {})
-    wishes = [_wish(one) for one in project.get("dependencies", ())]
+    wishes = [wish_of(one) for one in project.get("dependencies", ())]
     locked = {normalise(one["name"]): str(one.get("version", "")) for one in packages}
-    _check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "pdm lock")
+    check_against(locked, [(one.name, one.ranges) for one in wishes], path.name, "pdm lock")
 
     def requirements(version: str) -> list[str]:
         plain = [one for one in packages if not one.get("extras")]
         if plain and all("groups" in one for one in plain):
             chosen = [one for one in plain if "default" in one["groups"]]
         else:
-            chosen = _walk(plain, wishes, marker_environment(version), _pdm_edges)
+            chosen = walk(plain, wishes, marker_environment(version), pdm_edges)
         return [
             _line(
                 one["name"],
@@ -159,108 +158,6 @@ def read_pdm(path: Path) -> Lock:
     main = [one for one in packages if "default" in one.get("groups", ["default"])]
     wheels = [[str(f["file"]) for f in files[id(one)] if str(f.get("file", "")).endswith(".whl")] for one in main]
     return Lock(_names(main), requirements, any("path" in one for one in main), _some(wheels))
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """A dependency as a manifest or a locked package names it."""
-
-    name: str
-    ranges: str = ""
-    marker: str | None = None
-    extras: tuple[str, ...] = ()
-
-
-def _walk(
-    packages: Sequence[Json],
-    wishes: Iterable[_Wish],
-    environment: Mapping[str, str],
-    edges: Callable[[Json, tuple[str, ...]], Iterable[_Wish]],
-) -> list[Json]:
-    """The locked packages that `wishes` lead to where `environment` holds, each once, by name."""
-    by_name: dict[str, list[Json]] = {}
-    for one in packages:
-        by_name.setdefault(normalise(one["name"]), []).append(one)
-    found: dict[str, Json] = {}
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    queue = list(wishes)
-    while queue:
-        wish = queue.pop()
-        name = normalise(wish.name)
-        if (name, wish.extras) in seen or not holds(wish.marker, environment) or name not in by_name:
-            continue
-        seen.add((name, wish.extras))
-        chosen = found.setdefault(name, _for_python(by_name[name], environment["python_full_version"]))
-        queue += edges(chosen, wish.extras)
-    return [found[name] for name in sorted(found)]
-
-
-def _for_python(candidates: Sequence[Json], version: str) -> Json:
-    """The one of several locked versions that is for this Python."""
-    fitting = [
-        one
-        for one in candidates
-        if satisfies(parse_version(version), str(one.get("python-versions") or one.get("requires_python") or "*"))
-    ]
-    return (fitting or candidates)[0]
-
-
-def _poetry_edges(package: Json, extras: tuple[str, ...]) -> Iterable[_Wish]:
-    optional = {
-        normalise(requirement_name(one.split(" ")[0]))
-        for extra in extras
-        for one in package.get("extras", {}).get(extra, ())
-    }
-    for name, several in package.get("dependencies", {}).items():
-        for one in several if isinstance(several, list) else [several]:
-            table: Json = one if isinstance(one, dict) else {"version": one}
-            if table.get("optional"):
-                if normalise(name) in optional:
-                    yield _Wish(name, extras=tuple(table.get("extras", ())))
-            else:
-                yield _Wish(name, marker=table.get("markers"), extras=tuple(table.get("extras", ())))
-
-
-def _pdm_edges(package: Json, extras: tuple[str, ...]) -> Iterable[_Wish]:
-    return [_wish(one) for one in package.get("dependencies", ())]
-
-
-def _poetry_wishes(manifest: Json) -> list[_Wish]:
-    """The main dependencies, as PEP 621 and as Poetry's own table have them."""
-    wishes = [_wish(one) for one in manifest.get("project", {}).get("dependencies", ())]
-    for name, several in manifest.get("tool", {}).get("poetry", {}).get("dependencies", {}).items():
-        if name.lower() == "python":
-            continue
-        for one in several if isinstance(several, list) else [several]:
-            table: Json = one if isinstance(one, dict) else {"version": one}
-            if not table.get("optional"):
-                ranges = table.get("version", "") if len(several) == 1 or not isinstance(several, list) else ""
-                wishes.append(_Wish(name, str(ranges), table.get("markers"), tuple(table.get("extras", ()))))
-    return wishes
-
-
-def _wish(requirement: str) -> _Wish:
-    """A PEP 508 requirement."""
-    head, _, marker = requirement.partition(";")
-    extras = re.search(r"\[([^\]]*)\]", head)
-    name = requirement_name(head)
-    rest = "" if "@" in head else re.sub(r"\[[^\]]*\]", "", head.strip())[len(name) :].strip(" ()")
-    names = tuple(one.strip() for one in extras.group(1).split(",")) if extras else ()
-    return _Wish(name, rest, marker.strip() or None, names)
-
-
-def _check_against(locked: Mapping[str, str], wishes: Iterable[tuple[str, str]], lockfile: str, command: str) -> None:
-    """Raises `AppError` when the lock lacks a package of the manifest, or has a version that it does not allow."""
-    for name, ranges in wishes:
-        version = locked.get(normalise(name))
-        problem = None if version is not None else f"{lockfile} does not have {name}"
-        try:
-            if version and ranges and not satisfies(parse_version(version), ranges):
-                problem = f"{lockfile} has {name} {version}, but the manifest asks for {ranges}"
-        except ValueError:
-            continue  # a range in a dialect of its own: the package is there, and that is all we can say
-        if problem:
-            raise AppError(problem, where=lockfile, remedy=f"run `{command}` and commit the result")
 
 
 def _line(

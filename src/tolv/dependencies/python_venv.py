@@ -7,6 +7,7 @@ import email.parser
 import io
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -110,7 +111,9 @@ def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path
         path.write_text(json.dumps(task))
         with path.open() as stdin:
             command = [str(interpreter.executable), "-S", "-s", script]
-            running.append(subprocess.Popen(command, stdin=stdin, env={"PYTHONHASHSEED": "0"}))
+            running.append(
+                subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
+            )
     statuses = [process.wait() for process in running]
     if any(statuses):
         raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
@@ -138,7 +141,32 @@ def install(
         if lockfile == "uv.lock"
         else f"correct {lockfile}, or see whether the package index can be reached",
     )
-    packages = clean(prefix / "lib" / f"python{interpreter.minor}" / "site-packages")
+    site_packages = prefix / "lib" / f"python{interpreter.minor}" / "site-packages"
+    _add_setuptools(context, prefix, interpreter, site_packages)
+    packages = clean(site_packages)
     (prefix / ".lock").unlink(missing_ok=True)
     compile_bytecode(interpreter, python_files(prefix / "lib"), prefix, "/opt/venv", context)
     return packages
+
+
+_PKG_RESOURCES = re.compile(rb"^(?:import|from) pkg_resources\b", re.MULTILINE)
+
+
+def _add_setuptools(context: Context, prefix: Path, interpreter: Interpreter, site_packages: Path) -> None:
+    """Install setuptools where a package imports `pkg_resources` and the lock leaves it out.
+
+    Before Python 3.12 every virtual environment had setuptools, and lockfiles of that time rely on it. It comes from
+    the wheel that the interpreter carries for that purpose.
+    """
+    if interpreter.parsed >= (3, 12) or (site_packages / "pkg_resources").is_dir():
+        return
+    library = interpreter.executable.parent.parent / "lib" / f"python{interpreter.minor}" / "ensurepip" / "_bundled"
+    wheels = [*library.glob("setuptools-*.whl"), *Path("/usr/share/python-wheels").glob("setuptools-*.whl")]
+    if wheels and any(_PKG_RESOURCES.search(path.read_bytes()) for path in python_files(site_packages)):
+        context.report("adding setuptools, which a package imports and the lock leaves out")
+        python = str(prefix / "bin" / "python")
+        context.run(
+            [uv(), "pip", "install", "--python", python, "--no-deps", "--no-index", "--quiet", str(wheels[0])],
+            cwd=prefix,
+            failure="setuptools cannot be installed",
+        )

@@ -10,7 +10,6 @@ Light to import (the keeper does): the standard library only, and little of it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import struct
@@ -23,8 +22,6 @@ CHUNK = 1 << 20
 #: Seconds between two tries to write again after the disk was full.
 RETRY = 0.5
 RECORD = struct.Struct("<QQ")
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 class Capture:
@@ -61,9 +58,7 @@ class Capture:
             self.moved = os.splice(self._pipe, self._file, CHUNK, offset_dst=self._size, flags=os.SPLICE_F_NONBLOCK)
         except BlockingIOError:
             return True
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
+        except OSError as error:  # full, most often; whatever it is, the process must not feel it
             self._lost.begin(error.errno or 0)
             return self._discard()
         self._size += self.moved

@@ -15,6 +15,7 @@ from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
 from tolv.errors import PlatformError, TolvError
 from tolv.home import Home
+from tolv.logs.retention import trim
 from tolv.release.model import Release
 from tolv.release.releases import Releases
 from tolv.release.retention import builds_to_keep
@@ -70,7 +71,12 @@ class Platform:
         self.operating = Operating()
         self.owner: Owner = this_process()
         self.engine = LocalEngine(
-            home, port=listen.port, bind=listen.bind, routers=listen.routers, promoted=self._promoted
+            home,
+            port=listen.port,
+            bind=listen.bind,
+            routers=listen.routers,
+            promoted=self._promoted,
+            ended=lambda id_, end: self.operating.note(in_thread(self.one_offs.finish, id_, end)),
         )
         self._by: dict[tuple[str, str, int], str] = {}
         self._building = _Shared()
@@ -156,12 +162,13 @@ class Platform:
             await in_thread(self.builds.mark_removed, removed)
         return removed
 
-    async def collect_garbage_quietly(self) -> None:
-        """As `collect_garbage`, for when nobody waits for it: a failure is logged."""
+    async def tidy(self, app: str) -> None:
+        """Keep builds and the app's logs within their bounds. Nobody waits for it: a failure is logged."""
         try:
             await self.collect_garbage()
+            await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
         except (TolvError, OSError) as error:
-            log.warning("removing old builds failed: %s", error)
+            log.warning("tidying up after %s failed: %s", app, error)
 
 
 class _Shared:

@@ -6,13 +6,15 @@ The store says what should be, the keeper what is. Nothing that runs is touched 
 from __future__ import annotations
 
 import logging
-import shutil
+import time
 from collections.abc import Coroutine
 from typing import Any
 
+from tolv.build.workshop import remove_tree
 from tolv.errors import TolvError
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
+from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
@@ -31,6 +33,7 @@ async def recover(platform: Platform) -> None:
     for deploy in deploys:
         await _restore(platform, deploy)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
+    await _settle_one_offs(platform, {one.id for one in kept})
     await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
     for deployment in platform.engine.deployments():
         platform.engine.run(deployment)
@@ -42,10 +45,7 @@ async def recover(platform: Platform) -> None:
 def _empty(platform: Platform) -> None:
     """Remove the scratch of builds that nobody finishes any more."""
     for path in platform.home.work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove_tree(path)
 
 
 async def _restore(platform: Platform, deploy: Deploy) -> None:
@@ -85,6 +85,13 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
         await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
     await in_thread(platform.operations.finish, operation.id, "abandoned")
     return None
+
+
+async def _settle_one_offs(platform: Platform, kept: set[str]) -> None:
+    """Write down the end of one-offs that are no more."""
+    for one in await in_thread(platform.one_offs.unfinished):
+        if one.process not in kept:
+            await in_thread(platform.one_offs.finish, one.process, Exit(at=time.time()))
 
 
 async def _finish_rollout(

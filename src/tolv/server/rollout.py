@@ -11,6 +11,7 @@ from typing import Any
 
 from tolv.build.model import Build
 from tolv.config.assemble import assemble
+from tolv.config.redact import Redactor
 from tolv.errors import AppError, TolvError
 from tolv.logs.reader import read
 from tolv.release.model import Release
@@ -66,6 +67,7 @@ async def roll_out(
             proposal.by,
         )
         raise Failed(outcome(platform, release, proposal.build, "failed", notes), error) from error
+    platform.operating.note(platform.tidy(release.app))
     value = outcome(platform, release, proposal.build, "live", notes)
     progress.done("live", value["url"] or f"{release.app} runs; it has no web process")
     return value
@@ -171,7 +173,7 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
 
 
 async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
-    """The last that a process wrote, for an error message."""
+    """The last that a process wrote, for an error message that may travel far: without the config's values."""
 
     def tail() -> list[str]:
         lines = read(
@@ -182,7 +184,8 @@ async def _last_lines(platform: Platform, launch: Launch, process: str | None) -
             release=f"v{launch.release}",
             last=_LAST_LINES,
         )
-        return [f"{line.process} | {line.message}" for line in lines]
+        hide = Redactor(launch.config.values())
+        return [f"{line.process} | {hide(line.message)}" for line in lines]
 
     return "\n".join(["its last lines:", *await in_thread(tail)])
 

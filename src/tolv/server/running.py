@@ -12,7 +12,7 @@ from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
 from tolv.run.local.deployment import Deployment, state_of
 from tolv.run.local.launch import Identity
-from tolv.run.local.one_offs import OneOff
+from tolv.run.local.one_offs import Numbered, OneOff
 from tolv.run.local.process import Process
 from tolv.run.planner import Phase
 from tolv.server.platform import Platform, in_thread
@@ -190,18 +190,11 @@ async def one_off(
     record = await in_thread(
         platform.one_offs.begin, app, environment, live.number, command, by=by, detached=detach, time_limit=limit
     )
-    one_offs = platform.engine.one_offs
+    numbered = Numbered(record.process, record.number, limit)
     if detach:
-        one = await one_offs.start(launch, command, record.number, limit or _TIME_LIMIT)
+        one = await platform.engine.one_offs.start(launch, command, numbered)
     else:
-        one = await one_offs.prepare(launch, command, record.number, tty=tty, time_limit=limit)
-    one.exited.add_done_callback(
-        lambda done: (
-            None
-            if done.cancelled()
-            else platform.operating.note(in_thread(platform.one_offs.finish, record.process, done.result()))
-        )
-    )
+        one = await platform.engine.one_offs.prepare(launch, command, numbered, tty=tty)
     return {"process": one.identity.name, "id": one.identity.id, "release": live.name}
 
 

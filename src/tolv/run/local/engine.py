@@ -15,10 +15,10 @@ from contextlib import suppress
 from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.route.client import RouterClient
+from tolv.run.keeper.client import KeeperClient, KeeperEvent
 from tolv.run.local.deployment import Deployment
-from tolv.run.local.keeper_client import KeeperClient, KeeperEvent
-from tolv.run.local.launch import Identity
-from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, OneOff, OneOffs
+from tolv.run.local.launch import Identity, log_files
+from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOffs
 from tolv.run.local.ports import Ports
 from tolv.run.local.process import Ground, Process
 from tolv.run.local.routing import Routing
@@ -33,15 +33,15 @@ class LocalEngine:
     """Runs formations on this machine.
 
     `promoted(app, environment, release)` is awaited when a candidate has become the live release, before requests
-    go to it: what it writes must be on disk when it returns.
+    go to it: what it writes must be on disk when it returns. `ended(process id, exit)` is called at a one-off's end.
     """
 
-    def __init__(self, home: Home, *, port: int, bind: str, routers: int, promoted: Promoted) -> None:
+    def __init__(self, home: Home, *, port: int, bind: str, routers: int, promoted: Promoted, ended: Ended) -> None:
         self.home = home
         self.keeper = KeeperClient(home)
         self.router = RouterClient(home)
         self.ground = Ground(home, self.keeper, Routing(self.router), Ports())
-        self.one_offs = OneOffs(self.ground)
+        self.one_offs = OneOffs(self.ground, ended)
         self._listen = (port, bind, routers)
         self._promoted = promoted
         self._deployments: dict[tuple[str, str], Deployment] = {}
@@ -124,6 +124,14 @@ class LocalEngine:
             if loop is not None:
                 await loop
         await self.ground.routing.remove(app, environment)
+
+    def log_stems(self, app: str) -> frozenset[str]:
+        """Names of the log files that living processes of an app write to, without their endings."""
+        identities = [
+            *(one.identity for each in self.deployments() if each.app == app for one in each.processes()),
+            *(one.identity for one in self.one_offs.all() if one.identity.app == app),
+        ]
+        return frozenset(log_files(self.home, one)[0].stem for one in identities)
 
     async def stop_all(self) -> None:
         """Stop every process of every deploy, gracefully and side by side."""

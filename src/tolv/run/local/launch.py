@@ -79,10 +79,17 @@ class Identity:
 
 
 def identify(
-    launch: Launch, type_: ProcessType, index: int, *, port: int | None = None, time_limit: float | None = None
+    launch: Launch,
+    type_: ProcessType,
+    index: int,
+    *,
+    id_: str | None = None,
+    port: int | None = None,
+    time_limit: float | None = None,
 ) -> Identity:
-    """A new process of a release; its id is never used again."""
-    id_ = f"{launch.app}-{launch.environment}-v{launch.release}-{type_.name}.{index}-{secrets.token_hex(4)}"
+    """A new process of a release, with the id that it was given or one that is never used again."""
+    if id_ is None:
+        id_ = f"{launch.app}-{launch.environment}-v{launch.release}-{type_.name}.{index}-{secrets.token_hex(4)}"
     now = time.time_ns()
     return Identity(id_, launch.app, launch.environment, launch.release, type_, index, port, now, time_limit)
 

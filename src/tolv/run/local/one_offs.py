@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tolv.codebase.model import ProcessType
 from tolv.errors import TolvError
@@ -17,9 +18,28 @@ from tolv.run.local.launch import Identity, Launch, environment_for, identify, s
 from tolv.run.local.process import Ground
 from tolv.run.model import Exit
 
+log = logging.getLogger("tolv.run")
+
 #: Type names of processes that no formation has.
 ONE_OFF, RELEASE_PHASE = "run", "release"
 _GRACE = 10.0
+#: Seconds after which a client that has not attached never will: the keeper's own limit, and some.
+_ATTACHED_WITHIN = 65.0
+
+Ended = Callable[[str, Exit], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """What the store has given a one-off: its id and number, and how long it may run (seconds)."""
+
+    id: str
+    number: int
+    time_limit: float | None
+
+    def identify(self, launch: Launch, command: Sequence[str]) -> Identity:
+        type_ = ProcessType(ONE_OFF, " ".join(command))
+        return identify(launch, type_, self.number, id_=self.id, time_limit=self.time_limit)
 
 
 class OneOff:
@@ -30,6 +50,8 @@ class OneOff:
         self.pid: int | None = None
         self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.empty = asyncio.Event()
+        self.expected_until: float | None = None
+        """Of an attached one: when its client must have come."""
         self._ground = ground
         self._log = StampedLog(deploy_logs(ground.home.logs, identity.app, identity.environment) / "platform.log")
 
@@ -45,6 +67,9 @@ class OneOff:
 
     async def see_through(self) -> Exit:
         """Wait for its end, or bring it about when its time is over; then forget it."""
+        if self.expected_until is not None and not await self._was_attached(self.expected_until):
+            self.say("nobody attached")
+            return Exit(at=time.time())
         limit = self.identity.time_limit
         left = None if limit is None else max(0.0, self.identity.started_ns / 1e9 + limit - time.time())
         try:
@@ -57,6 +82,15 @@ class OneOff:
         self.say(f"ended: {_outcome(end)}")
         await self._ground.keeper.forget(self.identity.id)
         return end
+
+    async def _was_attached(self, until: float) -> bool:
+        """Whether the client came; without one the keeper has nothing to report, ever."""
+        try:
+            async with asyncio.timeout(max(0.0, until - time.time())):
+                await asyncio.shield(self.exited)
+        except TimeoutError:
+            return any(kept.id == self.identity.id for kept in await self._ground.keeper.list())
+        return True
 
     async def end_tree(self) -> None:
         """SIGTERM, ten seconds, SIGKILL, until nothing of it is left."""
@@ -76,15 +110,19 @@ class OneOff:
 
 
 class OneOffs:
-    """The one-offs of this machine that run now."""
+    """The one-offs of this machine that run now. `ended(id, exit)` is called when one is over."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, ended: Ended) -> None:
         self._ground = ground
+        self._ended = ended
         self._running: dict[str, OneOff] = {}
         self._tasks: set[asyncio.Task[Exit]] = set()
 
     def get(self, id_: str) -> OneOff | None:
         return self._running.get(id_)
+
+    def all(self) -> list[OneOff]:
+        return list(self._running.values())
 
     def of(self, app: str, environment: str) -> list[OneOff]:
         """Those of one deploy, oldest first."""
@@ -98,24 +136,21 @@ class OneOffs:
         one = await self._start(launch, identify(launch, type_, 1, time_limit=timeout), shell(command))
         return await self._keep(one)
 
-    async def start(self, launch: Launch, command: Sequence[str], index: int, time_limit: float) -> OneOff:
+    async def start(self, launch: Launch, command: Sequence[str], numbered: Numbered) -> OneOff:
         """Start a detached one-off; its output goes to the log."""
-        type_ = ProcessType(ONE_OFF, " ".join(command))
-        one = await self._start(launch, identify(launch, type_, index, time_limit=time_limit), _argv(launch, command))
+        one = await self._start(launch, numbered.identify(launch, command), _argv(launch, command))
         self._keep(one)
         return one
 
-    async def prepare(
-        self, launch: Launch, command: Sequence[str], index: int, *, tty: bool, time_limit: float | None = None
-    ) -> OneOff:
+    async def prepare(self, launch: Launch, command: Sequence[str], numbered: Numbered, *, tty: bool) -> OneOff:
         """Make a one-off ready for a client to attach to: it starts when the client hands its descriptors to the
         keeper, and ends with that client."""
-        type_ = ProcessType(ONE_OFF, " ".join(command))
-        identity = identify(launch, type_, index, time_limit=time_limit)
+        identity = numbered.identify(launch, command)
         one = self._running[identity.id] = OneOff(identity, self._ground)
         spec = specify(self._ground.home, launch, identity, _argv(launch, command), logged=False, tty=tty)
         await self._ground.keeper.prepare(spec, environment_for(self._ground.home, launch, identity))
         one.say(f"attached: {' '.join(command)}")
+        one.expected_until = time.time() + _ATTACHED_WITHIN
         self._keep(one)
         return one
 
@@ -161,7 +196,13 @@ class OneOffs:
 
     def _let_go(self, one: OneOff, task: asyncio.Task[Exit]) -> None:
         self._tasks.discard(task)
+        if task.cancelled():
+            return
         self._running.pop(one.identity.id, None)
+        if task.exception() is not None:
+            log.error("%s", one.identity.id, exc_info=task.exception())
+        elif one.identity.type.name == ONE_OFF:
+            self._ended(one.identity.id, task.result())
 
 
 def _argv(launch: Launch, command: Sequence[str]) -> tuple[str, ...]:

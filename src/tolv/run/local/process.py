@@ -23,8 +23,8 @@ from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
+from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.backoff import crashes_in_a_row, delay
-from tolv.run.local.keeper_client import KeeperClient, Scope
 from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_http, probe_port

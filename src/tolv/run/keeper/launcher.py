@@ -1,6 +1,6 @@
 """Becomes the app: what a process may see and do is set up here, in one file, from top to bottom.
 
-The keeper runs `python -I -S launcher.py` with a JSON order on descriptor 3 and a pipe on descriptor 4. The launcher
+The keeper runs this file (`python -I -S -c …`) with a JSON order on descriptor 3 and a pipe on descriptor 4. It
 waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
 ends and nothing was started. Then the process leaves the keeper's session, takes its limits, descriptors and directory,
 and becomes the app by `execve`; its pid stays the same.
@@ -42,7 +42,7 @@ def main() -> None:
         join_cgroup(order["cgroup"])
         start_session()
         take_descriptors(order)
-        take_limits(order["limits"])
+        take_limits(order["limits"], order["descriptors"])
         reset_signals()
         enter(order["directory"])
         # What confines the app further (its own user, Landlock) belongs here, as the last step before it exists.
@@ -94,8 +94,12 @@ def max_descriptor() -> int:
     return max(int(name) for name in os.listdir("/proc/self/fd"))
 
 
-def take_limits(limits: dict) -> None:  # type: ignore[type-arg]
-    """Limits of each single process; where a cgroup holds the tree the keeper set those already."""
+def take_limits(limits: dict, descriptors: int) -> None:  # type: ignore[type-arg]
+    """Limits of each single process; where a cgroup holds the tree the keeper set those already.
+
+    `descriptors` is the usual soft limit, which the keeper has raised for itself alone.
+    """
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     for name, limit in (
         # Data, not address space: runtimes such as V8 reserve far more addresses than they use.

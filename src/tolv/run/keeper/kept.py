@@ -14,21 +14,26 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import sys
 import time
 
 from tolv.logs.capture import Capture
-from tolv.run.local import cgroups, records
-from tolv.run.local.tree import COOKIE, Tracked, read_process
+from tolv.run.keeper import cgroups, records
+from tolv.run.keeper.tree import COOKIE, Tracked, read_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tolv.run.local.anchor import Anchor
-    from tolv.run.local.keeper_connection import Connection
+    from tolv.run.keeper.anchor import Anchor
+    from tolv.run.keeper.connection import Connection
 
-_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+# Read once: an upgrade may put a launcher there that does not understand the orders of a keeper that runs on.
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py"), encoding="utf-8") as _file:
+    _LAUNCHER = _file.read()
+#: The soft limit of descriptors that apps start with: what the keeper itself was given, before it raised its own.
+_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 #: Descriptors below this one are the launcher's: its three, its order, the keeper's word.
 _LOWEST = 10
 
@@ -125,7 +130,7 @@ class KeptProcess:
             actions += [(os.POSIX_SPAWN_DUP2, one, number) for number, one in enumerate(descriptors or ())]
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", _LAUNCHER],
+                [sys.executable, "-I", "-S", "-c", _LAUNCHER],
                 # The cookie from the first moment on: a launcher whose keeper has died is found, too.
                 {COOKIE: self.cookie},
                 file_actions=actions,
@@ -153,9 +158,11 @@ class KeptProcess:
     def _order(self, env: dict[str, str], attached: bool) -> dict[str, Any]:
         spec = self.spec
         return {
-            **{name: spec[name] for name in ("id", "argv", "directory", "limits", "tty")},
+            **{name: spec[name] for name in ("id", "argv", "directory", "tty")},
+            "limits": cgroups.unlimited(self.cgroup, spec["limits"]),
             **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
             "attached": attached,
+            "descriptors": _DESCRIPTORS,
             "cgroup": self.cgroup,
             "env": {**env, COOKIE: self.cookie},
         }

@@ -10,7 +10,13 @@ import contextlib
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _CONTROLLERS = ("memory", "pids")
+#: Seconds between a kill by the kernel and our looking for it, at the most.
+_JUST = 10.0
 
 
 def own_directory() -> str | None:
@@ -58,6 +64,15 @@ class Groups:
         return path
 
 
+def unlimited(path: str | None, limits: dict[str, int | None]) -> dict[str, int | None]:
+    """The limits that a group does not hold: each process has to be given those itself."""
+    held = {"memory": "memory.max", "processes": "pids.max"}
+    return {
+        name: None if path and name in held and os.path.exists(f"{path}/{held[name]}") else limit
+        for name, limit in limits.items()
+    }
+
+
 def _is_usable(own: str) -> bool:
     """Whether groups can be made below `own` and processes moved there: one must be able to write both."""
     return os.access(own, os.W_OK | os.X_OK) and os.access(f"{own}/cgroup.procs", os.W_OK)
@@ -98,6 +113,36 @@ def group_kills(path: str | None) -> int | None:
 def machine_kills() -> int:
     """How often the kernel killed anything on this machine for want of memory."""
     return _counter("/proc/vmstat") or 0
+
+
+def kernel_named(pid: int) -> bool | None:
+    """Whether the kernel's log says that it just killed this process for want of memory; None where we may not read it.
+
+    The count of the whole machine cannot tell whose kill it was; this can.
+    """
+    try:
+        log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # A record is `level,sequence,microseconds since boot,flags;text`. Older ones may be of another process.
+        recent = (time.monotonic() - _JUST) * 1e6
+        text = b"Killed process %d (" % pid
+        return any(text in record and int(record.split(b",", 3)[2]) > recent for record in _records(log))
+    except PermissionError:
+        return None
+    finally:
+        os.close(log)
+
+
+def _records(log: int) -> Iterator[bytes]:
+    while True:
+        try:
+            yield os.read(log, 8192)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # this record was overwritten while we read: the next one follows
+            continue
 
 
 def _counter(path: str) -> int | None:

@@ -1,6 +1,6 @@
 """The keeper: starts and reaps the apps' processes, records how each ended, moves their output to disk. No policy.
 
-`python -m tolv.run.local.keeper [HOME]` serves in the foreground; with `--detach` it returns once a keeper answers.
+`python -m tolv.run.keeper.main [HOME]` serves in the foreground; with `--detach` it returns once a keeper answers.
 What survives what, and the protocol: docs/keeper.md. Light on purpose: it imports no more of Tolv than it needs.
 """
 
@@ -11,23 +11,24 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import signal
 import socket
 import sys
 
 if not __package__:  # run by its path, without the site: the package's root is not on the path
-    sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/local/keeper.py"))
+    sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/keeper/main.py"))
 
 from tolv import __version__
-from tolv.run.local import records
-from tolv.run.local.anchor import Anchor
-from tolv.run.local.cgroups import Groups
-from tolv.run.local.keeper_connection import Connection
-from tolv.run.local.keeper_process import KeptProcess, adopt
-from tolv.run.local.keeper_request import Refused, check_spec, take
-from tolv.run.local.lifecycle import Lifecycle
-from tolv.run.local.loop import Loop
-from tolv.run.local.tree import read_process
+from tolv.run.keeper import records
+from tolv.run.keeper.anchor import Anchor
+from tolv.run.keeper.cgroups import Groups
+from tolv.run.keeper.connection import Connection
+from tolv.run.keeper.kept import KeptProcess, adopt
+from tolv.run.keeper.lifecycle import Lifecycle
+from tolv.run.keeper.loop import Loop
+from tolv.run.keeper.request import Refused, check_spec, take
+from tolv.run.keeper.tree import read_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,12 @@ class Keeper:
         adopted = []
         for name in sorted(os.listdir(f"{self._root}/processes")):
             directory = f"{self._root}/processes/{name}"
-            process = adopt(directory, self._home)
+            try:
+                process = adopt(directory, self._home)
+            except (OSError, LookupError, TypeError) as error:
+                # One record that makes no sense, or one pipe too many, must not cost the others their keeper.
+                report(f"{name} cannot be adopted: {error!r}")
+                continue
             if process is None:
                 records.remove_directory(directory)
                 continue
@@ -253,11 +259,13 @@ def serve(home: str, ready: int | None = None) -> int:
     except BlockingIOError:
         return TAKEN
     me = read_process(os.getpid())
-    records.write_durably(
-        f"{root}/keeper.json",
-        {"pid": os.getpid(), "start_time": me.started if me else 0, "boot_id": records.boot_id()},
-    )
+    identity = {"pid": os.getpid(), "start_time": me.started if me else 0, "boot_id": records.boot_id()}
+    try:
+        records.write_durably(f"{root}/keeper.json", identity)
+    except OSError as error:  # a full disk, on which what runs needs its keeper all the more
+        report(f"keeper.json cannot be written: {error}")
     _become_subreaper()
+    _allow_many_descriptors()
     loop = Loop()
     anchor = Anchor(loop, "anchor.sock")
     keeper = Keeper(loop, root, anchor)
@@ -268,6 +276,17 @@ def serve(home: str, ready: int | None = None) -> int:
         os.close(ready)
     loop.run()
     return 0
+
+
+def _allow_many_descriptors() -> None:
+    """Seven descriptors a process: as many as this user may have. The launcher gives the apps the usual limit again."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def report(text: str) -> None:
+    """A line in the keeper's own log."""
+    print(f"tolv-keeper: {text}", file=sys.stderr, flush=True)
 
 
 def _become_subreaper() -> None:
@@ -287,7 +306,7 @@ def detach(home: str) -> int:
             try:
                 status = serve(home, writer)
             except OSError as error:
-                print(f"tolv-keeper: {error}", file=sys.stderr, flush=True)
+                report(str(error))
                 status = 3
             with contextlib.suppress(OSError):  # closed already when it had been ready
                 os.write(writer, bytes([status]))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 
 from tolv.logs.capture import Capture
-from tolv.run.local import cgroups, records, tree
-from tolv.run.local.anchor import Anchor
-from tolv.run.local.keeper_process import KeptProcess
-from tolv.run.local.loop import Loop
+from tolv.run.keeper import cgroups, records, tree
+from tolv.run.keeper.anchor import Anchor
+from tolv.run.keeper.kept import KeptProcess
+from tolv.run.keeper.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ class Lifecycle:
     def _killed_for_memory(self, process: KeptProcess) -> bool:
         before, self._machine_kills = self._machine_kills, cgroups.machine_kills()
         in_group = cgroups.group_kills(process.cgroup)
-        return self._machine_kills > before if in_group is None else in_group > 0
+        if in_group is not None:
+            return in_group > 0
+        return self._machine_kills > before and cgroups.kernel_named(process.pid or 0) is not False
 
     def _adopted_ended(self, process: KeptProcess, tries: int = 20) -> None:
         """It was an earlier keeper's child: its status goes to init. Newer kernels tell it to all once init has it."""
@@ -160,9 +163,12 @@ class Lifecycle:
         process.checks += 1
         if process.empty or (process.exit is None and not process.killing):
             return
-        if self._is_dead(process):
-            self._remove_tmp(process, lambda: self._emptied(process))
-            return
+        try:
+            if self._is_dead(process):
+                self._remove_tmp(process, lambda: self._emptied(process))
+                return
+        except OSError as error:  # no descriptor or no process to be had just now: look again
+            print(f"tolv-keeper: {process.id}: {error}", file=sys.stderr, flush=True)
         last = LAST_KILL if process.killing else LAST_LOOK
         process.pause = min(process.pause * 2 or FIRST_LOOK, last)
         check = process.checks

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home, socket_address
-from tolv.run.local.attach import attach_sync
+from tolv.run.keeper.attach import attach_sync
 from tolv.run.model import Exit, Kept, ProcessSpec
 
 __all__ = ["KeeperClient", "KeeperEvent", "attach_sync", "ensure_keeper"]
@@ -27,7 +27,7 @@ Scope = Literal["leader", "group", "tree"]
 #: Seconds in which a keeper must be up, and in which it must answer.
 START_DEADLINE = 15.0
 ANSWER_DEADLINE = 60.0
-_KEEPER = Path(__file__).with_name("keeper.py")
+_KEEPER = Path(__file__).with_name("main.py")
 _TAKEN = 4
 #: All that the keeper gets of the environment of whoever starts it.
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TOLV_PROCESS_ID", "TOLV_CGROUPS")

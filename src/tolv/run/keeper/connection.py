@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from tolv.run.local.loop import IN, OUT, Loop
+from tolv.run.keeper.loop import IN, OUT, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

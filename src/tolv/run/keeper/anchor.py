@@ -17,7 +17,7 @@ import struct
 import termios
 import time
 
-from tolv.run.local.loop import Loop
+from tolv.run.keeper.loop import Loop
 
 #: Seconds after which, without a keeper and without a living writer, what is left is given up.
 GIVE_UP = 600.0
