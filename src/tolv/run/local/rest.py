@@ -42,7 +42,7 @@ def _used(leader: int) -> dict[str, str] | None:
             continue
         try:
             state, _parent, _group, session = _read(f"/proc/{name}/stat").rpartition(")")[2].split()[:4]
-            if int(session) != leader:
+            if int(session) != leader and int(name) != leader:  # the leader may not have made its session yet
                 continue
             if state in "RD":
                 return None
@@ -50,7 +50,7 @@ def _used(leader: int) -> dict[str, str] | None:
                 used[thread] = _read(f"/proc/{name}/task/{thread}/schedstat").split()[0]
         except OSError:
             return None
-    return used
+    return used or None
 
 
 def _read(path: str) -> str:
