@@ -217,10 +217,8 @@ class Deployment:
         type_: ProcessType = launch.types[step.type]
         port = self._ground.ports.take() if needs_port(type_) else None
         identity = identify(launch, type_, step.index, port=port)
-        crashes = restarts = 0
-        if step.after is not None:
-            crashes, restarts = self._processes.pop(step.after).successor_counts()
-        process = Process(identity, self._ground, crashes=crashes, restarts=restarts)
+        crashed = self._processes.pop(step.after) if step.after is not None else None
+        process = Process(identity, self._ground, after=crashed)
         self._processes[identity.id] = process
         self._spawn(lives, process, process.start(launch, self.wake))
 

@@ -63,18 +63,20 @@ class End(Enum):
 class Process:
     """A running process, or one that crashed and waits for its successor."""
 
-    def __init__(self, identity: Identity, ground: Ground, *, crashes: int = 0, restarts: int = 0) -> None:
+    def __init__(self, identity: Identity, ground: Ground, *, after: Process | None = None) -> None:
+        """`after`: the crashed process whose place it takes."""
         self.identity = identity
         self.phase = Phase.STARTING
         self.outdated = False
         self.draining = False
         self.pid: int | None = None
         self.host = "127.0.0.1"
-        self.restarts = restarts
+        self.restarts = after.restarts + 1 if after else 0
         self.retry_at: float | None = None
-        self.reason: str | None = None
+        self.reason = after.reason if after else None
+        """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
-        self._crashes = crashes
+        self._crashes = after._crashes if after else 0
         self._ground = ground
         self._detail = "it has not started"
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -102,10 +104,6 @@ class Process:
         """This process as the planner sees it."""
         one = self.identity
         return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at)
-
-    def successor_counts(self) -> tuple[int, int]:
-        """Crashes in a row and restarts in all, for the process that takes this one's place."""
-        return self._crashes, self.restarts + 1
 
     # Its life.
 
