@@ -68,6 +68,7 @@ def test_a_killed_process_is_started_again_and_ps_says_why(machine: Machine, nam
         lambda: next((row for row in machine.ps(name) if row["state"] == "ready" and row["pid"] != pid), None)
     )
     assert row["restarts"] == 1
+    assert row["reason"] == "killed by SIGKILL"
     assert "killed by SIGKILL" in machine.tolv("logs", "-a", name, "-e", "prod").out
     assert machine.get(f"{name}-prod").status == 200
 
@@ -179,6 +180,16 @@ def test_down_keeps_the_deploy_and_the_next_start_brings_it_back(machine: Machin
     machine.tolv("restart", "-a", name, "-e", "prod")
     assert machine.get(f"{name}-prod").status == 200
     assert machine.ps(name)[0]["release"] == "v1"
+
+
+def test_config_set_while_stopped_is_there_at_the_next_start(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    machine.tolv("down", "-a", name, "-e", "prod")
+    machine.tolv("config", "set", "COLOUR=blue", "-a", name, "-e", "prod")
+    assert machine.ps(name) == []
+    machine.tolv("restart", "-a", name, "-e", "prod")
+    env = machine.get(f"{name}-prod").json["env"]
+    assert (env["COLOUR"], env["TOLV_RELEASE"]) == ("blue", "v2")
 
 
 def _with_app(name: str) -> list[int]:

@@ -104,6 +104,20 @@ def test_the_same_releases_come_back_in_the_same_formation_after_a_stop(fresh: F
     assert machine.get("shop-prod").status == 200
 
 
+def test_after_a_power_cut_the_same_releases_come_back_in_the_same_formation(fresh: Fresh) -> None:
+    machine = fresh()
+    path = machine.app("shop", {"Procfile": f"web: {PYTHON} app.py\nworker: sleep 1000\n"})
+    machine.deploy(path)
+    machine.tolv("scale", "web=2", "-a", "shop", "-e", "prod")
+    for pid in machine.survivors():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: machine.survivors() == [])
+    rows = eventually(lambda: (rows := machine.ps("shop")) and {row["state"] for row in rows} == {"ready"} and rows)
+    assert [row["process"] for row in rows] == ["web.1", "web.2", "worker.1"]
+    assert {row["restarts"] for row in rows} == {0}
+    assert machine.get("shop-prod").status == 200
+
+
 def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
     machine = fresh()
     machine.deploy(machine.app("shop"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tolv.route.chunked import ChunkedBody
-from tolv.route.heads import BadMessage
+from tolv.route.fields import BadMessage
 
 
 def passed_on(data: bytes, cuts: list[int] | None = None, *, unframed: bool = False) -> tuple[bytes, bytes, bool]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.route.heads import BadMessage, read_request, read_response
+from tolv.route.fields import BadMessage
+from tolv.route.heads import read_request, read_response
 
 HOST = b"Host: app.localhost\r\n"
 LIMIT = 16 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -297,6 +298,7 @@ async def test_a_head_beyond_64_kib_is_431(stage) -> None:
     "data",
     [
         b"GET / HTTP/1.1\nHost: app.localhost\n\n",
+        b"GET /\r\n",
         b"GET / HTTP/1.1\r\nHost: app.localhost\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: app.localhost\r\n\r\n" + GET,
@@ -312,6 +314,38 @@ async def test_a_refused_message_is_400_and_nothing_behind_it_is_read(stage, dat
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert app.heads == []
+
+
+PARTS = [
+    GET, LAST, b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\n", b"Host: app.localhost\r\n", b"X-A: b\r\n",
+    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n",
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n", b"3\r\nabc\r\n", b"0\r\n\r\n", b"abc",
+    b"\r\n", b"\r", b"\n", b"\x00", b" ", b":",
+]  # fmt: skip
+
+
+async def test_no_bytes_whatever_break_the_router_or_reach_the_upstream_unread(stage) -> None:
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    app = await stage.app(echo)
+    stage.route(app)
+    dice = random.Random(12)
+    for _ in range(400):
+        side = await stage.client()
+        for _ in range(dice.randint(1, 3)):
+            side.writer.write(b"".join(dice.choices(PARTS, k=dice.randint(1, 8))))
+            await asyncio.sleep(0)
+        side.end()
+        try:
+            answer = await side.rest()
+        except ConnectionResetError:
+            continue
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+        await side.close()
+    await stage.until(lambda: stage.switchboard.stats()["connections"] == 0)
+    assert stage.in_flight(app) == 0
+    assert failures == []
+    assert (await stage.get())[0] == 200
 
 
 @pytest.mark.parametrize("limits", [Limits(connections=3)])

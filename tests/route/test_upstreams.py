@@ -126,6 +126,32 @@ async def test_a_request_is_sent_twice_only_if_that_is_harmless(stage, request_b
     assert app.connections == (2 if request_bytes == GET else 1)
 
 
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+async def test_a_request_whose_response_has_begun_is_not_sent_again(stage, beginning: bytes) -> None:
+    async def dies_when_asked_again(side) -> None:
+        await side.head()
+        await side.send(OK)
+        await side.head()
+        await side.send(beginning)
+
+    app = await stage.app(dies_when_asked_again)
+    stage.route(app)
+    assert (await stage.get())[0] == 200
+    side = await stage.client()
+    await side.send(GET)
+    status = (await side.response())[0]
+    assert (await side.response())[0] == 502 if status == 103 else status == 502
+    assert app.connections == 1
+
+
+async def test_upstreams_that_stay_keep_their_turn_when_the_table_changes(stage) -> None:
+    apps = [await stage.app() for _ in range(2)]
+    for _ in range(6):
+        stage.route(*apps)
+        await stage.get()
+    assert [len(app.heads) for app in apps] == [3, 3]
+
+
 @pytest.mark.parametrize("limits", [Limits(stale_after=-1.0)])
 async def test_a_request_that_must_not_be_sent_twice_takes_no_connection_that_may_be_stale(stage) -> None:
     async def once_a_connection(side) -> None:

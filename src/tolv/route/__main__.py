@@ -104,11 +104,11 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
     hello = {"pid": os.getpid(), "version": tolv.__version__, "port": arguments.port, "bind": arguments.bind}
     control = Control(switchboard, hello, stop, hand_over)
     await control.serve(state.control_socket(home, arguments.index))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(stop(_TERM_SECONDS))))
     if arguments.ready_fd is not None:
         os.write(arguments.ready_fd, b"{}")
         os.close(arguments.ready_fd)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(stop(_TERM_SECONDS))))
     await stopped.wait()
     await control.close()
 

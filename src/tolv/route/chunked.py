@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tolv.route.heads import BadMessage
+from tolv.route.fields import BadMessage
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t \x21-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t \x21-\x7e\x80-\xff]*")

@@ -13,33 +13,28 @@ from dataclasses import replace
 from typing import Any
 
 from tolv.errors import PlatformError, error_from_dict
-from tolv.home import Home, socket_address
+from tolv.home import Home
+from tolv.route.link import CALL_SECONDS, Link, RouterGone
 from tolv.route.model import Table
-from tolv.route.state import control_socket, load_table, save_table
+from tolv.route.state import load_table, save_table
 
 _START_SECONDS = 15.0
-_CALL_SECONDS = 10.0
-_LINE_LIMIT = 64 * 1024 * 1024
-
-
-class RouterGone(Exception):
-    """The router process on the other side of a link has died."""
 
 
 class RouterClient:
     """All router processes of a home as one.
 
-    Router processes are sessions of their own: they live on when the server ends (`close`), and are found again by
-    `ensure`. One that dies is started again at once, with the same table.
+    Router processes are detached: they live on when the server ends (`close`), and are found again by `ensure`.
+    One that dies is started again at once, with the same table.
     """
 
     def __init__(self, home: Home, *, trusted_proxy: bool = False) -> None:
         self._home = home
         self._trusted_proxy = trusted_proxy
-        self._links: dict[int, _Link] = {}
+        self._links: dict[int, Link] = {}
         self._keepers: dict[int, asyncio.Task[None]] = {}
         self._started: dict[int, subprocess.Popen[bytes]] = {}
-        self._leaving: dict[_Link, asyncio.Task[None]] = {}
+        self._leaving: dict[Link, asyncio.Task[None]] = {}
         self._table = load_table(home)
 
     @property
@@ -83,7 +78,7 @@ class RouterClient:
         """
         left = dict.fromkeys(upstreams, 0)
         orders = {"op": "drain", "upstreams": list(left), "deadline": deadline}
-        for reply in await self._ask_all(orders, deadline + _CALL_SECONDS):
+        for reply in await self._ask_all(orders, deadline + CALL_SECONDS):
             for upstream, count in reply["left"].items():
                 left[upstream] += count
         return left
@@ -118,7 +113,7 @@ class RouterClient:
         """End all router processes, each after what it has in flight, at most after `drain` seconds."""
         for leaving in list(self._leaving):
             with contextlib.suppress(RouterGone):
-                await leaving.ask({"op": "stop", "drain_s": drain}, drain + _CALL_SECONDS)
+                await leaving.ask({"op": "stop", "drain_s": drain}, drain + CALL_SECONDS)
         for index in self._present(0):
             link = self._links.get(index) or await self._connect(index)
             if link is not None:
@@ -141,9 +136,9 @@ class RouterClient:
         names = [path.stem.removeprefix("router-") for path in self._home.router.glob("router-*.sock")]
         return sorted({*range(count), *self._links, *(int(name) for name in names if name.isdigit())})
 
-    async def _connect(self, index: int) -> _Link | None:
+    async def _connect(self, index: int) -> Link | None:
         """A link to a running router process, with our table in force; None if none answers."""
-        link = await _Link.open(self._home, index)
+        link = await Link.open(self._home, index)
         if link is not None:
             self._links[index] = link
             try:
@@ -152,7 +147,7 @@ class RouterClient:
                 return None
         return link
 
-    async def _start(self, index: int, port: int, bind: str, *, inherit: bool = False) -> _Link:
+    async def _start(self, index: int, port: int, bind: str, *, inherit: bool = False) -> Link:
         arguments = ["--home", str(self._home.root), "--port", str(port), "--bind", bind, "--index", str(index)]
         if self._trusted_proxy:
             arguments.append("--trusted-proxy")
@@ -205,11 +200,11 @@ class RouterClient:
             remedy="the last lines of that file say why",
         )
 
-    def _keep(self, index: int, link: _Link) -> None:
+    def _keep(self, index: int, link: Link) -> None:
         if index not in self._keepers:
             self._keepers[index] = asyncio.create_task(self._keep_alive(index, link))
 
-    async def _keep_alive(self, index: int, link: _Link) -> None:
+    async def _keep_alive(self, index: int, link: Link) -> None:
         """Start the process again whenever it dies: at once, then with growing pauses while it does not come up."""
         while True:
             await link.gone.wait()
@@ -228,24 +223,24 @@ class RouterClient:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _see_off(self, link: _Link, process: subprocess.Popen[bytes] | None) -> None:
+    async def _see_off(self, link: Link, process: subprocess.Popen[bytes] | None) -> None:
         """Stay in touch with a process that was replaced, until it ends."""
         await link.gone.wait()
         self._leaving.pop(link, None)
         if process is not None:
             await asyncio.to_thread(_end, process)
 
-    async def _dismiss(self, index: int, link: _Link, drain: float = 0.0) -> None:
+    async def _dismiss(self, index: int, link: Link, drain: float = 0.0) -> None:
         await self._stop_keeping(index)
         with contextlib.suppress(RouterGone):
-            await link.ask({"op": "stop", "drain_s": drain}, drain + _CALL_SECONDS)
-            await asyncio.wait_for(link.gone.wait(), _CALL_SECONDS)
+            await link.ask({"op": "stop", "drain_s": drain}, drain + CALL_SECONDS)
+            await asyncio.wait_for(link.gone.wait(), CALL_SECONDS)
         self._links.pop(index, None)
         await link.close()
         if (process := self._started.pop(index, None)) is not None:
             await asyncio.to_thread(_end, process)
 
-    async def _ask_all(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> list[dict[str, Any]]:
+    async def _ask_all(self, request: dict[str, Any], seconds: float = CALL_SECONDS) -> list[dict[str, Any]]:
         """Ask each router process. One that dies meanwhile has nothing in flight any more, and finds its table on
         disk when it comes back: its answer is left out."""
         links = [link for link in (*self._links.values(), *self._leaving) if not link.gone.is_set()]
@@ -256,87 +251,11 @@ class RouterClient:
         return [reply for reply in replies if isinstance(reply, dict)]
 
 
-class _Link:
-    """A connection to one router process's control socket."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.gone = asyncio.Event()
-        """Set when the process has died or closed the link."""
-        self.pid = 0
-        self.port = 0
-        self.bind = ""
-        self._writer = writer
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._last_id = 0
-        self._listener = asyncio.create_task(self._listen(reader))
-
-    @classmethod
-    async def open(cls, home: Home, index: int) -> _Link | None:
-        """A link to router process `index`, or None if none answers."""
-        try:
-            reader, writer = await asyncio.open_unix_connection(
-                socket_address(control_socket(home, index)), limit=_LINE_LIMIT
-            )
-        except OSError:
-            return None
-        link = cls(reader, writer)
-        try:
-            hello = await link.ask({"op": "hello"})
-        except RouterGone:
-            await link.close()
-            return None
-        link.pid, link.port, link.bind = hello["pid"], hello["port"], hello["bind"]
-        return link
-
-    async def ask(self, request: dict[str, Any], seconds: float = _CALL_SECONDS) -> dict[str, Any]:
-        """Send a request and await its reply. Raises `RouterGone`, and `PlatformError` if no reply comes or it is
-        an error."""
-        if self.gone.is_set():
-            raise RouterGone
-        self._last_id = identity = self._last_id + 1
-        future = self._waiting[identity] = asyncio.get_running_loop().create_future()
-        try:
-            self._writer.write(json.dumps({**request, "id": identity}).encode() + b"\n")
-            async with asyncio.timeout(seconds):
-                reply: dict[str, Any] = await future
-        except TimeoutError:
-            raise PlatformError(
-                f"the router (pid {self.pid}) does not answer",
-                remedy=f"end it with `kill {self.pid}`: it is started again with the same table",
-            ) from None
-        finally:
-            self._waiting.pop(identity, None)
-        if "error" in reply:
-            raise PlatformError(f"the router refused an order: {reply['error']}", remedy="restart the Tolv server")
-        return reply
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while line := await reader.readline():
-                reply = json.loads(line)
-                future = self._waiting.get(reply.get("id"))
-                if future is not None and not future.done():
-                    future.set_result(reply)
-        except (ConnectionError, ValueError):
-            pass
-        finally:
-            self.gone.set()
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_exception(RouterGone())
-            self._writer.close()
-
-    async def close(self) -> None:
-        """Let go of the process."""
-        self._listener.cancel()
-        await asyncio.gather(self._listener, return_exceptions=True)
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Reap a process that has ended, or does not answer any more and must end."""
     process.terminate()
     try:
-        process.wait(_CALL_SECONDS)
+        process.wait(CALL_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
 from tolv.route.exchange import Exchange
-from tolv.route.heads import BadMessage, RequestFields, has_bare_newline, read_request
+from tolv.route.fields import BadMessage
+from tolv.route.heads import RequestFields, has_bare_newline, read_request, read_request_line
 from tolv.route.pages import error_page
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ClientConnection(asyncio.Protocol):
         "_forwarded_for",
         "_left",
         "_lingering",
+        "_new",
         "_paused",
         "_peer",
         "_port",
@@ -64,6 +66,7 @@ class ClientConnection(asyncio.Protocol):
         self._advancing = False
         self._ended = False
         self._lingering = 0
+        self._new = True
         self._paused = False
         self._upstream_full = False
         self._deadline = _NEVER
@@ -81,6 +84,8 @@ class ClientConnection(asyncio.Protocol):
         self._port = b"%d" % transport.get_extra_info("sockname")[1]
         if self.switchboard.admit(self):
             self._rest()
+            if self.switchboard.stopping:
+                self.stop()
         else:
             self._refuse(503, "too many connections")
 
@@ -240,8 +245,13 @@ class ClientConnection(asyncio.Protocol):
             self.transport.close()
 
     def stop(self) -> None:
-        """The router ends: an idle connection is closed, another after its response."""
-        if self._exchange is None and not self._lingering and not self._buffer:
+        """The router ends: an idle connection is closed, another after its response. One that has just been accepted
+        gets a moment for its first request, since its client cannot know that it should try again."""
+        if self._exchange is not None or self._lingering or self._buffer:
+            return
+        if self._new:
+            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+        else:
             self._close()
 
     # Reading requests
@@ -275,10 +285,7 @@ class ClientConnection(asyncio.Protocol):
             self._buffer = buffer[2:]
             return True
         if end < 4:
-            if has_bare_newline(buffer, seen):
-                raise BadMessage(400, "a line of the head ends without CR LF")
-            if len(buffer) > limits.head_bytes:
-                raise BadMessage(431, "the request's head is too long")
+            self._check_beginning(buffer, seen)
             if len(buffer) == fresh:
                 self._deadline = self.switchboard.loop.time() + limits.head_timeout
             return False
@@ -290,6 +297,7 @@ class ClientConnection(asyncio.Protocol):
         self._left = fields.length
         self._chunks = ChunkedBody(400) if fields.chunked else None
         self._deadline = _NEVER
+        self._new = False
         self._exchange = exchange = Exchange(self, request, not fields.length and not fields.chunked)
         if not exchange.request_complete:
             self._deadline = self.switchboard.loop.time() + limits.body_timeout
@@ -299,6 +307,17 @@ class ClientConnection(asyncio.Protocol):
         if not exchange.over:
             exchange.dispatch()
         return True
+
+    def _check_beginning(self, buffer: bytes, seen: int) -> None:
+        """Refuse a head as soon as it cannot become a good one; up to `seen` its lines were checked before."""
+        limits = self.switchboard.limits
+        if has_bare_newline(buffer, seen):
+            raise BadMessage(400, "a line of the head ends without CR LF")
+        if len(buffer) > limits.head_bytes:
+            raise BadMessage(431, "the request's head is too long")
+        line_end = buffer.find(b"\r\n")
+        if line_end >= seen:
+            read_request_line(buffer, line_end, limits.target_bytes)
 
     def _take_body(self, data: bytes) -> None:
         exchange = self._exchange

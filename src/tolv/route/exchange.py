@@ -210,16 +210,16 @@ class Exchange:
 
     # When things go wrong
 
-    def upstream_lost(self) -> None:
-        """The connection that carried this exchange is gone."""
+    def upstream_lost(self, *, silent: bool) -> None:
+        """The connection that carried this exchange is gone. `silent`: it answered nothing at all."""
         reused = not self._fresh
         self.connection = None
         if self.tunnel is not None:
             self.tunnel.upstream_lost()
         elif self.status:
             self.cut()
-        elif reused and self._replayable:
-            # The upstream closed an idle connection just as we took it: it never saw the request.
+        elif silent and reused and self._replayable:
+            # Most likely the upstream closed an idle connection just as we took it, and never saw the request.
             self._fresh = True
             self._leave_pool()
             self.dispatch()

@@ -1,8 +1,4 @@
-"""The heads of HTTP/1 messages: a strict reading of them, and what of them is passed on.
-
-Every block of header fields passes two gates: the grammar of RFC 9112 as one regular expression, without any of the
-leniencies that make two servers read one message differently (bare LF, folded lines, white space before the colon,
-control characters), and llhttp, the parser that Node runs on. What either refuses is refused.
+"""The heads of HTTP/1 messages: start line and header fields, and what of them is passed on.
 
 Clients and upstreams repeat their fields, so a block that was read once is remembered by its exact bytes.
 """
@@ -14,7 +10,19 @@ from typing import Final, TypeVar
 
 import httptools
 
-MAX_FIELDS: Final = 100
+from tolv.route.fields import (
+    FORWARDED,
+    FRAMING,
+    HOP_BY_HOP,
+    NEEDED,
+    OURS,
+    BadMessage,
+    by_name,
+    framing_of,
+    lines_without,
+    parse_fields,
+    tokens_of,
+)
 
 #: What httptools knows, without CONNECT (this is no forward proxy) and TRACE (it would echo cookies).
 METHODS: Final = frozenset(
@@ -26,44 +34,10 @@ IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x22\x24-\x7e\x80-\xff]+) HTTP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: ([\t \x21-\x7e\x80-\xff]*))?")
-_BLOCK = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*\r\n)*\r\n")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(/[^?]*)?(\?.*)?", re.IGNORECASE | re.DOTALL)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9\-._~+/=:@]{1,128}")
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
-_DIGITS = re.compile(rb"\d{1,18}")
-
-#: Fields that end at the router (RFC 9110, 7.6.1), and those it sets itself.
-_HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"upgrade",
-    )
-)
-_FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"))
-_OURS = _FORWARDED | {b"forwarded", b"x-request-id"}
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-#: A field that CGI-like servers would take for one of these (`_` and `-` are one to them) is an attack.
-_GUARDED = _OURS | _HOP_BY_HOP | _FRAMING | {b"host"}
-#: Fields that `Connection` may not name: without them the message would mean another.
-_NEEDED = _FRAMING | {b"host", b"expect"}
-
-_REMEMBERED_BYTES = 4096
-_REMEMBERED = 512
-
-
-class BadMessage(Exception):
-    """A head that is refused: the status to answer with, and why in a few words."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class RequestFields:
@@ -151,16 +125,7 @@ class Response:
 def read_request(head: bytes, target_limit: int) -> Request:
     """Read a whole head, up to and with its empty line. Raises `BadMessage`."""
     end = head.find(b"\r\n")
-    line = _REQUEST_LINE.fullmatch(head, 0, end)
-    if line is None:
-        raise BadMessage(400, "the request line is malformed")
-    method, target, major, minor = line.groups()
-    if major != b"1":
-        raise BadMessage(505, "this is an HTTP/1.1 server")
-    if method not in METHODS:
-        raise BadMessage(405 if method in (b"CONNECT", b"TRACE") else 501, "this method is not served")
-    if len(target) > target_limit:
-        raise BadMessage(414, "the request target is too long")
+    method, target, minor = read_request_line(head, end, target_limit)
     block = head[end + 2 :]
     fields = _request_blocks.get(block)
     if fields is None:
@@ -171,6 +136,21 @@ def read_request(head: bytes, target_limit: int) -> Request:
     if target[0] != 47:  # "/"
         target = _origin_form(method, target, fields)
     return Request(method, target, 0 if minor == b"0" else 1, fields)
+
+
+def read_request_line(head: bytes, end: int, target_limit: int) -> tuple[bytes, bytes, bytes]:
+    """Method, target and minor version of the line `head[:end]`. Raises `BadMessage`."""
+    line = _REQUEST_LINE.fullmatch(head, 0, end)
+    if line is None:
+        raise BadMessage(400, "the request line is malformed")
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise BadMessage(505, "this is an HTTP/1.1 server")
+    if method not in METHODS:
+        raise BadMessage(405 if method in (b"CONNECT", b"TRACE") else 501, "this method is not served")
+    if len(target) > target_limit:
+        raise BadMessage(414, "the request target is too long")
+    return method, target, minor
 
 
 def read_response(head: bytes) -> Response:
@@ -191,63 +171,19 @@ _request_blocks: dict[bytes, RequestFields] = {}
 _response_heads: dict[bytes, Response] = {}
 
 
-_Read = TypeVar("_Read", RequestFields, Response)
-
-
-def _remember(memory: dict[bytes, _Read], key: bytes, value: _Read) -> None:
-    if len(key) <= _REMEMBERED_BYTES:
-        if len(memory) >= _REMEMBERED:
-            memory.clear()
-        memory[key] = value
-
-
-class _Collector:
-    """What llhttp found."""
-
-    __slots__ = ("complete", "fields")
-
-    def __init__(self) -> None:
-        self.fields: list[tuple[bytes, bytes]] = []
-        self.complete = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.complete = True
-
-
-def _parse(kind: type, head: bytes, block: bytes, status: int) -> list[tuple[bytes, bytes]]:
-    """The fields of `block` through both gates; `head` is the start line and the block."""
-    if block.count(b"\r\n") > MAX_FIELDS + 1:
-        raise BadMessage(431 if status == 400 else status, f"more than {MAX_FIELDS} header fields")
-    if _BLOCK.fullmatch(block) is None:
-        raise BadMessage(status, "the header fields are malformed")
-    found = _Collector()
-    try:
-        kind(found).feed_data(head)
-    except httptools.HttpParserUpgrade:
-        pass
-    except httptools.HttpParserError as error:
-        raise BadMessage(status, f"the header fields are malformed: {error}") from None
-    if not found.complete:
-        raise BadMessage(status, "the header fields are malformed")
-    return found.fields
-
-
 def _read_request_fields(block: bytes) -> RequestFields:
-    pairs = _parse(httptools.HttpRequestParser, b"POST / HTTP/1.1\r\n" + block, block, 400)
-    values = _by_name(pairs, 400)
+    pairs = parse_fields(httptools.HttpRequestParser, b"POST / HTTP/1.1\r\n" + block, block, 400)
+    values = by_name(pairs, 400)
     fields = RequestFields()
     hosts = values.get(b"host", [])
     if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
         raise BadMessage(400, "a request needs exactly one valid Host")
     fields.host = hosts[0]
     fields.name = host_name(hosts[0])
-    length, fields.chunked = _framing(values, 400)
+    length, fields.chunked = framing_of(values, 400)
     fields.length = max(length, 0)
-    tokens = _tokens(values.get(b"connection", []))
-    if not _NEEDED.isdisjoint(tokens):
+    tokens = tokens_of(values.get(b"connection", []))
+    if not NEEDED.isdisjoint(tokens):
         raise BadMessage(400, "Connection names a field that the message needs")
     fields.close = b"close" in tokens
     fields.keep_alive = b"keep-alive" in tokens
@@ -255,8 +191,8 @@ def _read_request_fields(block: bytes) -> RequestFields:
     fields.upgrade = _offered_upgrade(values, tokens)
     ids = values.get(b"x-request-id", [])
     fields.request_id = ids[0] if len(ids) == 1 and _REQUEST_ID.fullmatch(ids[0]) else b""
-    fields.forwarded = {name: b", ".join(values[name]) for name in _FORWARDED if name in values}
-    fields.sent = _lines(pairs, _HOP_BY_HOP | _OURS | set(tokens))
+    fields.forwarded = {name: b", ".join(values[name]) for name in FORWARDED if name in values}
+    fields.sent = lines_without(pairs, HOP_BY_HOP | OURS | set(tokens))
     return fields
 
 
@@ -267,20 +203,20 @@ def _read_response(head: bytes) -> Response:
         raise BadMessage(502, "the upstream's status line is malformed")
     minor, status, reason = line.groups()
     block = head[end + 2 :]
-    pairs = _parse(httptools.HttpResponseParser, head, block, 502)
-    values = _by_name(pairs, 502)
+    pairs = parse_fields(httptools.HttpResponseParser, head, block, 502)
+    values = by_name(pairs, 502)
     response = Response()
     response.status = int(status)
     response.line = b"HTTP/1.1 %b %b\r\n" % (status, reason or b"")
-    response.length, response.chunked = _framing(values, 502)
+    response.length, response.chunked = framing_of(values, 502)
     if response.status == 204:
         response.chunked = False  # it has no content, whatever it says of it (RFC 9112, 6.3)
     if response.chunked and minor == b"0":
         raise BadMessage(502, "the upstream sent a Transfer-Encoding in HTTP/1.0")
-    tokens = _tokens(values.get(b"connection", []))
+    tokens = tokens_of(values.get(b"connection", []))
     response.close = b"close" in tokens or (minor == b"0" and b"keep-alive" not in tokens)
     response.upgrade = b", ".join(values.get(b"upgrade", []))
-    response.sent = _lines(pairs, _HOP_BY_HOP | {b"transfer-encoding"} | (set(tokens) - _FRAMING))
+    response.sent = lines_without(pairs, HOP_BY_HOP | {b"transfer-encoding"} | (set(tokens) - FRAMING))
     framing = b"Transfer-Encoding: chunked\r\n" if response.chunked else b""
     response.whole = b"%b%b%b\r\n" % (response.line, response.sent, framing)
     return response
@@ -291,37 +227,6 @@ def host_name(host: bytes) -> str:
     text = host.decode("latin-1").lower()
     name = text[: text.index("]") + 1] if text.startswith("[") else text.partition(":")[0]
     return name.removesuffix(".")
-
-
-def _by_name(pairs: list[tuple[bytes, bytes]], status: int) -> dict[bytes, list[bytes]]:
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in pairs:
-        lower = name.lower()
-        if b"_" in lower and lower.replace(b"_", b"-") in _GUARDED:
-            raise BadMessage(status, "a header field pretends to be another")
-        values.setdefault(lower, []).append(value.strip(b" \t"))
-    return values
-
-
-def _framing(values: dict[bytes, list[bytes]], status: int) -> tuple[int, bool]:
-    """Content-Length (-1: none) and whether the body is chunked; anything ambiguous is refused."""
-    lengths = values.get(b"content-length", [])
-    codings = values.get(b"transfer-encoding", [])
-    if codings:
-        if lengths:
-            raise BadMessage(status, "both Content-Length and Transfer-Encoding")
-        if len(codings) != 1 or codings[0].lower() != b"chunked":
-            raise BadMessage(status, "the only transfer coding served is chunked")
-        return -1, True
-    if not lengths:
-        return -1, False
-    if len(lengths) != 1 or _DIGITS.fullmatch(lengths[0]) is None:
-        raise BadMessage(status, "Content-Length is not one number")
-    return int(lengths[0]), False
-
-
-def _tokens(values: list[bytes]) -> list[bytes]:
-    return [token for value in values for token in (part.strip(b" \t").lower() for part in value.split(b",")) if token]
 
 
 def _expect(values: list[bytes]) -> bool:
@@ -337,7 +242,7 @@ def _offered_upgrade(values: dict[bytes, list[bytes]], tokens: list[bytes]) -> b
     offers = values.get(b"upgrade", [])
     if b"upgrade" not in tokens or len(offers) != 1:
         return b""
-    protocols = _tokens(offers)
+    protocols = tokens_of(offers)
     return b"" if any(protocol.startswith((b"h2", b"http", b"tls")) for protocol in protocols) else offers[0]
 
 
@@ -353,5 +258,13 @@ def _origin_form(method: bytes, target: bytes, fields: RequestFields) -> bytes:
     return (path or b"/") + (query or b"")
 
 
-def _lines(pairs: list[tuple[bytes, bytes]], dropped: set[bytes] | frozenset[bytes]) -> bytes:
-    return b"".join(b"%b: %b\r\n" % (name, value.strip(b" \t")) for name, value in pairs if name.lower() not in dropped)
+_Read = TypeVar("_Read", RequestFields, Response)
+_REMEMBERED_BYTES = 4096
+_REMEMBERED = 512
+
+
+def _remember(memory: dict[bytes, _Read], key: bytes, value: _Read) -> None:
+    if len(key) <= _REMEMBERED_BYTES:
+        if len(memory) >= _REMEMBERED:
+            memory.clear()
+        memory[key] = value

@@ -29,6 +29,10 @@ class Host:
         self.errors_5xx = 0
         self._turn = 0
 
+    def succeed(self, other: Host) -> None:
+        """Go on counting where the same host's former route ended."""
+        self.requests, self.errors_5xx, self._turn = other.requests, other.errors_5xx, other._turn
+
     def choose(self, tried: tuple[str, ...]) -> UpstreamPool | None:
         """The upstream with the fewest exchanges in flight, the one that waited longest among equals; None if all
         were tried."""
@@ -81,7 +85,7 @@ class Switchboard:
                 pools[upstream.id] = old if old and old.upstream == upstream else UpstreamPool(upstream, self.limits)
             host = Host(route, [pools[upstream.id] for upstream in route.upstreams], self._log(route))
             if (same := self._hosts.get(route.host)) is not None:
-                host.requests, host.errors_5xx = same.requests, same.errors_5xx
+                host.succeed(same)
             hosts[route.host] = host
         self.version = table.version
         self._hosts = hosts
@@ -142,7 +146,7 @@ class Switchboard:
     def admit(self, client: ClientConnection) -> bool:
         """A client has come. Gives whether there is room for it."""
         self._clients.add(client)
-        return len(self._clients) <= self.limits.connections and not self.stopping
+        return len(self._clients) <= self.limits.connections
 
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
-from tolv.route.heads import BadMessage, Response, has_bare_newline, read_response
+from tolv.route.fields import BadMessage
+from tolv.route.heads import Response, has_bare_newline, read_response
 from tolv.route.limits import Limits
 from tolv.route.model import Upstream
 
@@ -125,6 +126,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_limits",
         "_pool",
         "_response",
+        "_silent",
         "_state",
         "exchange",
         "idle_since",
@@ -138,6 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._limits = limits
         self._state = _IDLE
         self._buffer = b""
+        self._silent = True
         self._left = 0
         self._chunks: ChunkedBody | None = None
         self._response: Response | None = None
@@ -149,6 +152,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = exchange
         self._state = _HEAD
         self._buffer = b""
+        self._silent = True
         self.transport.write(data)
 
     def abandon(self) -> None:
@@ -195,7 +199,7 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None:
             self._pool.forget(self)
         else:
-            exchange.upstream_lost()
+            exchange.upstream_lost(silent=self._silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -206,6 +210,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.exchange.client.hold_back(False)
 
     def _read_head(self, exchange: Exchange, data: bytes) -> None:
+        self._silent = False
         if self._buffer:
             data, self._buffer = self._buffer + data, b""
         while self._state == _HEAD:

@@ -80,13 +80,12 @@ async def rollback(
             f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
             for one in phases_undone(releases, target)
         )
-        snapshot = await in_thread(platform.configs.get, target.config)
         proposal = Proposal(
             app,
             environment,
             # What was migrated forward is not migrated again by going back.
             replace(await platform.build_of(target), release_command=None),
-            platform.cipher.open(snapshot.sealed),
+            await platform.config_in(target),
             f"Rollback to {target.name}",
             by,
             formation=target.last_formation or target.formation,
@@ -244,7 +243,7 @@ async def _bring_back(
     """When the live release is this very build and config, it is what runs: nothing to release."""
     app, environment = made.app, request.environment
     live = await in_thread(platform.releases.live, app, environment)
-    if live is None or live.build != made.digest or config != await platform.config_of(app, environment):
+    if live is None or live.build != made.digest or config != await platform.config_in(live):
         return None
     refuse_incomplete(Proposal(app, environment, made, config, "", request.by))
     progress.done("release", f"{live.name}, unchanged")

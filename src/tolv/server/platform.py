@@ -111,6 +111,11 @@ class Platform:
         head = await in_thread(self.configs.head, app, environment)
         return {} if head is None else self.cipher.open(head.sealed)
 
+    async def config_in(self, release: Release) -> dict[str, str]:
+        """What was set when the release was made."""
+        snapshot = await in_thread(self.configs.get, release.config)
+        return self.cipher.open(snapshot.sealed)
+
     async def build_of(self, release: Release) -> Build:
         """The build that a release names."""
         build = await in_thread(self.builds.find, release.build)
@@ -126,8 +131,7 @@ class Platform:
         build = await self.build_of(release)
         async with self.building():
             runnable = await in_thread(unpack, self.home, release.build)
-        snapshot = await in_thread(self.configs.get, release.config)
-        values, _missing = assemble(self.cipher.open(snapshot.sealed), build.variables, {}, release.environment)
+        values, _missing = assemble(await self.config_in(release), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,

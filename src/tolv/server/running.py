@@ -17,6 +17,7 @@ from tolv.run.local.process import Process
 from tolv.run.planner import Phase
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress
+from tolv.server.rollout import Proposal, roll_out
 from tolv.store.destroy import Removed, destroy
 
 #: Seconds that a detached one-off may run, unless the caller says otherwise.
@@ -45,9 +46,16 @@ async def scale(
 async def restart(
     platform: Platform, app: str, environment: str, target: str | None, by: str, progress: Progress
 ) -> dict[str, Any]:
-    """Replace all processes, those of a type, or one, by fresh ones; no request is lost."""
-    async with platform.lease(app, environment, "restart", by):
+    """Replace all processes, those of a type, or one, by fresh ones; no request is lost. A stopped deploy starts, in a
+    new release if its config was changed meanwhile."""
+    async with platform.lease(app, environment, "restart", by) as operation:
         deployment = await _live_deployment(platform, app, environment)
+        live = await _live_release(platform, app, environment)
+        config = await platform.config_of(app, environment)
+        if not deployment.running and config != await platform.config_in(live):
+            build = await platform.build_of(live)
+            proposal = Proposal(app, environment, build, config, "Start with the config set while stopped", by)
+            return await roll_out(platform, operation, proposal, progress)
         if not deployment.running:
             await in_thread(platform.deploys.set_running, app, environment, True)
             deployment.set_running(True)

@@ -27,6 +27,8 @@ log = logging.getLogger("tolv.run")
 
 #: How often a process may find its port taken by another program before that counts as a crash.
 _PORT_ATTEMPTS = 5
+#: Seconds until a step that Tolv itself failed in is tried again.
+_AGAIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ class Deployment:
         return sorted({one.identity.name for one in chosen})
 
     def set_running(self, running: bool) -> None:
-        """Start or stop all processes; the releases stay."""
+        """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
         self.running = running
+        if not running and self.candidate is not None:
+            self.candidate = None
+            self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
 
     async def kill(self) -> list[str]:
@@ -175,10 +180,12 @@ class Deployment:
                         await self._take_live()
                     case Abandon(_, id):
                         self._give_up(id)
-        except (TolvError, OSError) as error:
-            log.error("%s in %s: %s; trying again in 1 s", self.app, self.environment, error)
+        except Exception as error:
+            # Whatever it is, this deploy must be looked after again: its loop is the only one who does.
+            known = isinstance(error, TolvError | OSError)
+            log.error("%s in %s: %s; trying again", self.app, self.environment, error, exc_info=not known)
             self._refuse(error)
-            return time.time() + 1.0
+            return time.time() + _AGAIN
         return current.wake_at
 
     async def _sleep_until(self, wake_at: float | None) -> None:
@@ -210,10 +217,8 @@ class Deployment:
         type_: ProcessType = launch.types[step.type]
         port = self._ground.ports.take() if needs_port(type_) else None
         identity = identify(launch, type_, step.index, port=port)
-        crashes = restarts = 0
-        if step.after is not None:
-            crashes, restarts = self._processes.pop(step.after).successor_counts()
-        process = Process(identity, self._ground, crashes=crashes, restarts=restarts)
+        crashed = self._processes.pop(step.after) if step.after is not None else None
+        process = Process(identity, self._ground, after=crashed)
         self._processes[identity.id] = process
         self._spawn(lives, process, process.start(launch, self.wake))
 
@@ -265,7 +270,7 @@ class Deployment:
         self._finish(Outcome(False, f"{process.identity.name} {process.reason}", process.identity))
         self.wake()
 
-    def _refuse(self, error: TolvError | OSError) -> None:
+    def _refuse(self, error: Exception) -> None:
         """What Tolv itself cannot do fails the rollout that needs it, not what runs."""
         if self.candidate is not None:
             self.candidate = None

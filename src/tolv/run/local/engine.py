@@ -20,7 +20,7 @@ from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Identity, log_files
 from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOffs
 from tolv.run.local.ports import Ports
-from tolv.run.local.process import Ground, Process
+from tolv.run.local.process import Ground, Process, ending
 from tolv.run.local.routing import Routing
 from tolv.run.model import Kept
 
@@ -97,6 +97,8 @@ class LocalEngine:
             elif identity.type.name in (ONE_OFF, RELEASE_PHASE):
                 self.one_offs.adopt(identity, one.pid)
                 self._on_kept(one)
+            elif one.empty:
+                await self._note_end(identity, one)
             else:
                 deployment = self.deployment(identity.app, identity.environment)
                 deployment.adopt(identity, one.pid, one.id in routed or identity.port is None)
@@ -104,6 +106,12 @@ class LocalEngine:
         for app, environment in self.ground.routing.deploys():
             if (app, environment) not in wanted:
                 await self.ground.routing.remove(app, environment)
+
+    async def _note_end(self, identity: Identity, kept: Kept) -> None:
+        """It ended while no server ran, with the machine perhaps: that is no crash, its place is simply free."""
+        process = Process(identity, self.ground)
+        process.say(f"{ending(kept.exit)} while no server ran" if kept.exit else "ended while no server ran")
+        await self.keeper.forget(kept.id)
 
     async def _end_stranger(self, kept: Kept) -> None:
         log.warning("%s belongs to no deploy: ending it", kept.id)

@@ -67,18 +67,20 @@ class End(Enum):
 class Process:
     """A running process, or one that crashed and waits for its successor."""
 
-    def __init__(self, identity: Identity, ground: Ground, *, crashes: int = 0, restarts: int = 0) -> None:
+    def __init__(self, identity: Identity, ground: Ground, *, after: Process | None = None) -> None:
+        """`after`: the crashed process whose place it takes."""
         self.identity = identity
         self.phase = Phase.STARTING
         self.outdated = False
         self.draining = False
         self.pid: int | None = None
         self.host = "127.0.0.1"
-        self.restarts = restarts
+        self.restarts = after.restarts + 1 if after else 0
         self.retry_at: float | None = None
-        self.reason: str | None = None
+        self.reason = after.reason if after else None
+        """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
-        self._crashes = crashes
+        self._crashes = after._crashes if after else 0
         self._ground = ground
         self._detail = "it has not started"
         self._answers = False
@@ -108,10 +110,6 @@ class Process:
         one = self.identity
         return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at)
 
-    def successor_counts(self) -> tuple[int, int]:
-        """Crashes in a row and restarts in all, for the process that takes this one's place."""
-        return self._crashes, self.restarts + 1
-
     # Its life.
 
     async def start(self, launch: Launch, changed: Callable[[], None]) -> End:
@@ -140,7 +138,7 @@ class Process:
             await _first(_future(self._exited), self._stop.wait())
             if not self._stop.is_set():
                 await self._clear(_STRAY_GRACE)
-                return self.give_up(_how(self._exited.result()))
+                return self.give_up(ending(self._exited.result()))
             await self._stop_gracefully()
             return End.STOPPED
         finally:
@@ -290,14 +288,15 @@ def _natural_scope(leader: int | None) -> Scope:
 _SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
-def _how(end: Exit) -> str:
+def ending(end: Exit) -> str:
+    """How a process ended, in words."""
     if end.out_of_memory:
         return "out of memory: the kernel killed it"
     if end.signal is not None:
         return f"killed by {signal.Signals(end.signal).name}"
     if end.code is not None:
         return f"exited with {end.code}"
-    return "ended while nobody watched: exit status unknown"
+    return "ended, exit status unknown"
 
 
 async def _future(future: asyncio.Future[Exit]) -> Exit:
