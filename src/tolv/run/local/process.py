@@ -75,12 +75,12 @@ class Process:
         self.draining = False
         self.pid: int | None = None
         self.host = "127.0.0.1"
-        self.restarts = after.restarts + 1 if after else 0
+        self.restarts: int = after.restarts + 1 if after else 0
         self.retry_at: float | None = None
-        self.reason = after.reason if after else None
+        self.reason: str | None = after.reason if after else None
         """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
-        self._crashes = after._crashes if after else 0
+        self._crashes: int = after._crashes if after else 0
         self._ground = ground
         self._detail = "it has not started"
         self._answers = False
