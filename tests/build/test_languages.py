@@ -56,6 +56,27 @@ def test_an_interpreter_that_is_not_there_is_a_clear_error(home, repository, fil
     assert "install Python" in caught.value.remedy
 
 
+def test_the_remedy_for_a_missing_interpreter_names_the_nearest_that_is_there(home, repository):
+    nearest = min(python_runtime.interpreters(), key=lambda one: one.parsed)
+    with pytest.raises(AppError) as caught:
+        repository({".python-version": "3.1\n", "requirements.txt": ""}).build(home)
+    assert caught.value.remedy.endswith(f"TOLV_PYTHON={nearest.minor} tolv up")
+
+
+def test_packages_that_need_another_python_than_the_default_one_say_which_to_ask_for(home, repository, index):
+    index.add_wheel("tiny_new", "1.0", python=">=3.99")
+    index.add_wheel("tiny_old", "1.0", python=f"!={_own()}.*")
+    with pytest.raises(AppError, match="tiny-new") as caught:
+        repository({"requirements.txt": "tiny-new==1.0\n"}).build(home)
+    print(caught.value.problem)
+    assert caught.value.remedy.startswith("install Python >=3.99")
+    if any(one.minor != _own() for one in python_runtime.interpreters()):
+        other = next(one for one in python_runtime.interpreters() if one.minor != _own())
+        with pytest.raises(AppError, match="tiny-old") as caught:
+            repository({"requirements.txt": "tiny-old==1.0\n"}).build(home)
+        assert f"TOLV_PYTHON={other.minor} tolv up" in caught.value.remedy
+
+
 def test_the_operator_may_override_the_interpreter_and_the_build_says_so(home, repository, monkeypatch):
     monkeypatch.setenv("TOLV_PYTHON", _own())
     build = repository({".python-version": "3.99\n", "requirements.txt": ""}).build(home)
@@ -175,6 +196,12 @@ def test_a_build_command_has_nodes_development_packages_and_committed_ones_do_no
     files["node_modules/stray/index.js"] = ""
     build = repository({**_node(index), **files}).build(home)
     assert run(home, build, "cat out.txt; ls node_modules") == "1.0.0\ntiny-base"
+
+
+@needs_npm
+def test_npm_does_not_advertise_a_newer_npm_in_the_logs(home, repository, run, index):
+    build = repository(_node(index)).build(home)
+    assert run(home, build, "npm config get update-notifier") == "false"
 
 
 @needs_npm

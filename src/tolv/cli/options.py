@@ -21,6 +21,9 @@ from tolv.home import current_home
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Where a person says which runtime to build with. It holds for one command, so no server is started with it.
+OVERRIDES = {"python": "TOLV_PYTHON", "node": "TOLV_NODE"}
+
 
 @dataclass(frozen=True)
 class Deploy:
@@ -58,6 +61,12 @@ class Call:
             return self.api.act(method, path, body, self.console.progress, start=start, **query)
         finally:
             self.console.settle()
+
+    @property
+    def runtimes(self) -> dict[str, str]:
+        """By language, the version that the operator takes whatever the app asks for: `TOLV_PYTHON=3.13 tolv up`."""
+        asked = {language: os.environ.get(name) for language, name in OVERRIDES.items()}
+        return {language: version for language, version in asked.items() if version}
 
     @property
     def by(self) -> str:

@@ -22,6 +22,9 @@ from tolv.errors import AppError, UsageError
 _ONE_OFF = "run"
 _RELEASE = "release"
 
+#: What the root of an app has, as a hint for who names the directory above it.
+_SIGNS = ("Procfile", "tolv.toml", "pyproject.toml", "requirements.txt", "Pipfile", "manage.py", "package.json")
+
 
 class Suggests(Protocol):
     """The part of a language (`tolv.dependencies.Language`) that reading needs."""
@@ -50,7 +53,7 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
     commands.pop(_RELEASE, None)
     _check_process_names(commands, manifest)
     if not commands:
-        raise _nothing_to_run(tree)
+        raise _nothing_to_run(tree, fallback_name)
     quantities = {key: one.quantity for key, one in manifest.processes.items() if one.quantity is not None}
     app = App(
         name=name or manifest.name or slug(fallback_name),
@@ -211,15 +214,17 @@ def _process(name: str, command: str, manifest: Manifest) -> ProcessType:
     return ProcessType(**{"name": name, **said, "command": command})
 
 
-def _nothing_to_run(tree: Path) -> AppError:
+def _nothing_to_run(tree: Path, name: str) -> AppError:
     misspelt = [path.name for path in tree.glob("[Pp][Rr][Oo][Cc][Ff][Ii][Ll][Ee]*") if path.name != "Procfile"]
     found = (
         f"; there is a {misspelt[0]}, but only `Procfile` counts"
         if misspelt and not (tree / "Procfile").exists()
         else ""
     )
+    below = sorted(one.name for one in tree.iterdir() if any((one / name).is_file() for name in _SIGNS))
+    instead = f", or name the directory of an app in it: {', '.join(below)}" if below else ""
     return AppError(
         f"the app has no process to run{found}",
-        where=str(tree),
-        remedy="add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`",
+        where=name,
+        remedy=f"add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`{instead}",
     )
