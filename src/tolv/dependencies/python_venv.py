@@ -155,7 +155,7 @@ def install(
     return packages
 
 
-_WRONG_PYTHON = re.compile(r"current Python version \([\d.]+\) does not satisfy Python *((?:[<>=!~]=?[\d.*]+,?)+)")
+_WRONG_PYTHON = re.compile(r"(?:does not satisfy|requires|depends on) Python *((?:[<>=!~]=?[\d.*]+,?)+)")
 
 
 def _other_python(complaint: str) -> str | None:
