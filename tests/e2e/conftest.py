@@ -46,8 +46,8 @@ def fresh(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
 
 @pytest.fixture
 def name() -> str:
-    """A name for an app that no other test uses, nor one of another worker on the same machine."""
-    return f"app{next(_numbers)}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    """A name for an app that no other test on this machine uses, in whichever process."""
+    return f"app{next(_numbers)}-{os.getpid()}"
 
 
 def _made(path: Path) -> Path:

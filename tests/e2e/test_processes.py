@@ -68,6 +68,7 @@ def test_a_killed_process_is_started_again_and_ps_says_why(machine: Machine, nam
         lambda: next((row for row in machine.ps(name) if row["state"] == "ready" and row["pid"] != pid), None)
     )
     assert row["restarts"] == 1
+    assert row["reason"] == "killed by SIGKILL"
     assert "killed by SIGKILL" in machine.tolv("logs", "-a", name, "-e", "prod").out
     assert machine.get(f"{name}-prod").status == 200
 

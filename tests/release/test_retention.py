@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from store_fixtures import a_build, a_deploy, a_live_release, a_release
 
 from tolv.release.releases import Releases
-from tolv.release.retention import builds_to_keep, restorable
+from tolv.release.retention import UNRELEASED_FOR, builds_to_keep, restorable
 from tolv.run.model import Exit
+from tolv.store import tables
 from tolv.store.builds import Builds
 from tolv.store.one_offs import OneOffs
 from tolv.store.operations import Operations
@@ -74,6 +77,15 @@ def test_a_release_whose_build_was_removed_is_not_restorable_until_it_is_built_a
     Builds(store).add(a_build(seed="old"))
     assert restorable(store, *SHOP) == {1, 3}
     assert builds_to_keep(store) == digests("old", "live")
+
+
+def test_a_build_without_a_release_is_kept_for_a_day(store: Store) -> None:
+    a_deploy(store)
+    Builds(store).add(a_build(seed="made by tolv build"))
+    assert builds_to_keep(store) == digests("made by tolv build")
+    with store.write() as connection:
+        connection.execute(tables.builds.update().values(created_at=time.time() - UNRELEASED_FOR - 1))
+    assert builds_to_keep(store) == set()
 
 
 def test_what_a_running_one_off_or_an_open_operation_uses_is_kept_until_it_ends(store: Store) -> None:

@@ -46,6 +46,8 @@ class Workshop:
     say: Callable[[str], None]
     cancelled: threading.Event
     cookie: str = field(default_factory=lambda: f"TOLV_BUILD={uuid.uuid4().hex}")
+    tools: list[str] = field(default_factory=list)
+    """What was started so far."""
 
     @property
     def cache(self) -> Path:
@@ -70,6 +72,7 @@ class Workshop:
     ) -> str:
         """Run a tool as `Context.run` says; what it leaves running dies with the build."""
         self.check()
+        self.tools.append(argv[0])
         name, _, value = self.cookie.partition("=")
         values = {**clean_environment(self.cache, self.scratch), **(environment or {}), name: value}
         out, err = self.scratch / "stdout", self.scratch / "stderr"
@@ -111,6 +114,8 @@ class Workshop:
 
     def end_tools(self) -> None:
         """Kill what this build started and what that started, found by a cookie in their environment."""
+        if not self.tools:
+            return  # a change to code alone starts none: it is spared the look at every process of the machine
         deadline = time.monotonic() + 10
         while (pids := _carriers(self.cookie.encode())) and time.monotonic() < deadline:
             for pid in pids:
@@ -159,9 +164,13 @@ def remove_tree(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
+#: How to call npm, which follows what it has to say and would push that out of sight.
+_NPM_USAGE = re.compile(r"^npm (error|ERR!) Clean install a project$.*", re.MULTILINE | re.DOTALL)
+
+
 def last_lines(text: str, count: int = LAST_LINES) -> str:
     """The last lines that say something, credentials in URLs left out."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in _NPM_USAGE.sub("", text).splitlines() if line.strip()]
     return _CREDENTIALS.sub("***@", "\n".join(lines[-count:]))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from sqlalchemy import Connection, select
 
 from tolv.release.model import Release, Status
@@ -12,6 +15,8 @@ from tolv.store.store import Store
 #: Restorable releases that are kept per deploy, besides the live one.
 KEPT = 10
 
+#: Seconds that a build without a release is kept: `tolv build` made it, or its release is about to be made.
+UNRELEASED_FOR = 24 * 3600.0
 #: How many releases are read at a time in the search for restorable ones: most are.
 _PAGE = 50
 
@@ -22,24 +27,29 @@ def builds_to_keep(store: Store, kept: int = KEPT) -> set[str]:
     """Digests that garbage collection must not touch, of all deploys.
 
     Those of the live release, the candidate, the newest release (it failed, perhaps, and is tried again) and the last
-    `kept` releases that can be restored, of each deploy; of one-offs that run; and those that an open operation wrote
-    down as `build`.
+    `kept` releases that can be restored, of each deploy; of one-offs that run; those that an open operation wrote down
+    as `build`; and those of the last day that have no release yet.
     """
     deploys = tables.deploys
     with store.read() as connection:
         gone = _removed(connection)
-        keep = _in_use(connection)
+        keep = _in_use(connection) | _unreleased(connection)
         for row in connection.execute(select(deploys.c.app, deploys.c.environment)).all():
             keep |= _restorable_builds(connection, row.app, row.environment, gone, kept)
     return keep
 
 
-def restorable(store: Store, app: str, environment: str) -> set[int]:
-    """Numbers of the deploy's releases that a rollback can restore: they were live, and their build is there."""
+def restorable(store: Store, app: str, environment: str, holds: Callable[[str], bool] = lambda _: True) -> set[int]:
+    """Numbers of the deploy's releases that a rollback can restore: they were live, and their build is there.
+
+    `holds` looks whether it is: somebody may have removed it by hand.
+    """
     with store.read() as connection:
         gone = _removed(connection)
         found = read_releases(connection, app, environment)
-    return {one.number for one in found if _can_be_restored(one, gone)}
+    candidates = [one for one in found if _can_be_restored(one, gone)]
+    there = {digest for digest in {one.build for one in candidates} if holds(digest)}
+    return {one.number for one in candidates if one.build in there}
 
 
 def _can_be_restored(release: Release, gone: set[str]) -> bool:
@@ -61,6 +71,15 @@ def _restorable_builds(connection: Connection, app: str, environment: str, gone:
 def _removed(connection: Connection) -> set[str]:
     builds = tables.builds
     return set(connection.execute(select(builds.c.digest).where(builds.c.removed.is_not(None))).scalars())
+
+
+def _unreleased(connection: Connection) -> set[str]:
+    """Young builds that no release names."""
+    builds, releases = tables.builds, tables.releases
+    young = select(builds.c.digest).where(
+        builds.c.created_at > time.time() - UNRELEASED_FOR, builds.c.digest.not_in(select(releases.c.build))
+    )
+    return set(connection.execute(young).scalars())
 
 
 def _in_use(connection: Connection) -> set[str]:

@@ -12,10 +12,12 @@ from typing import Any
 
 from tolv.build.workshop import remove_tree
 from tolv.errors import TolvError
+from tolv.release.model import Release, Status
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import unexpected
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
 
@@ -57,34 +59,48 @@ async def _restore(platform: Platform, deploy: Deploy) -> None:
 
 
 async def _launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
+    """The live release; one that cannot be made ready is stood in for: what runs of it is not ended for that."""
     if number is None:
         return None
+    release = await in_thread(platform.releases.get, app, environment, number)
     try:
-        return await platform.launch(await in_thread(platform.releases.get, app, environment, number))
+        return await platform.launch(release)
     except (TolvError, OSError) as error:
-        log.error("%s v%s in %s cannot be made ready: %s", app, number, environment, error)
-        return None
+        log.error("%s %s in %s cannot be made ready: %s", app, release.name, environment, error)
+        return await platform.stand_in(release, error if isinstance(error, TolvError) else unexpected(error))
 
 
 async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, Any, None] | None:
     """Go on with a rollout that was cut off, or undo what had begun."""
-    if operation.environment is None or operation.release is None:
-        await in_thread(platform.operations.finish, operation.id, "abandoned")
+    release = await _release_of(platform, operation)
+    if release is None or release.status != Status.PENDING:
+        done = release is not None and release.status == Status.LIVE
+        await in_thread(platform.operations.finish, operation.id, "done" if done else "abandoned")
         return None
-    app, environment, number = operation.app, operation.environment, operation.release
-    deployment = platform.engine.deployment(app, environment)
-    release = await in_thread(platform.releases.get, app, environment, number)
-    if release.status == "pending" and operation.phase == _ROLLING:
-        launch = await _launch(platform, app, environment, number)
-        if launch is not None:
-            await in_thread(platform.operations.take_over, operation.id, platform.owner)
-            platform.act_as(release, operation.by)
-            return _finish_rollout(platform, operation, deployment, launch, release.formation)
-    if release.status == "pending":
-        reason = f"the server ended during {operation.phase}"
-        await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
+    app, environment, number = release.app, release.environment, release.number
+    launch = await _launch(platform, app, environment, number) if operation.phase == _ROLLING else None
+    if launch is not None and not launch.unready:
+        await in_thread(platform.operations.take_over, operation.id, platform.owner)
+        platform.act_as(release, operation.by)
+        deployment = platform.engine.deployment(app, environment)
+        return _finish_rollout(platform, operation, deployment, launch, release.formation)
+    reason = f"the server ended during {operation.phase}"
+    await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
     await in_thread(platform.operations.finish, operation.id, "abandoned")
     return None
+
+
+async def _release_of(platform: Platform, operation: Operation) -> Release | None:
+    """The release that the operation is about: the one that it wrote down, else the one that it had just made."""
+    if operation.environment is None:
+        return None
+    number = operation.release
+    if number is None:
+        deploy = await in_thread(platform.deploys.find, operation.app, operation.environment)
+        number = deploy.candidate if deploy else None
+    if number is None:
+        return None
+    return await in_thread(platform.releases.get, operation.app, operation.environment, number)
 
 
 async def _settle_one_offs(platform: Platform, kept: set[str]) -> None:
@@ -100,7 +116,7 @@ async def _finish_rollout(
     log.info("going on with %s of %s v%s", operation.kind, launch.app, launch.release)
     rolled = await deployment.roll(launch, formation)
     if not rolled.live:
-        await in_thread(
+        await platform.insist(
             platform.releases.mark_failed,
             launch.app,
             launch.environment,
@@ -108,4 +124,4 @@ async def _finish_rollout(
             rolled.reason or "",
             operation.by,
         )
-    await in_thread(platform.operations.finish, operation.id, "done" if rolled.live else "failed")
+    await platform.insist(platform.operations.finish, operation.id, "done" if rolled.live else "failed")

@@ -86,8 +86,11 @@ class Deployment:
         return sorted({one.identity.name for one in chosen})
 
     def set_running(self, running: bool) -> None:
-        """Start or stop all processes; the releases stay."""
+        """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
         self.running = running
+        if not running and self.candidate is not None:
+            self.candidate = None
+            self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
 
     async def kill(self) -> list[str]:
@@ -214,10 +217,8 @@ class Deployment:
         type_: ProcessType = launch.types[step.type]
         port = self._ground.ports.take() if needs_port(type_) else None
         identity = identify(launch, type_, step.index, port=port)
-        crashes = restarts = 0
-        if step.after is not None:
-            crashes, restarts = self._processes.pop(step.after).successor_counts()
-        process = Process(identity, self._ground, crashes=crashes, restarts=restarts)
+        crashed = self._processes.pop(step.after) if step.after is not None else None
+        process = Process(identity, self._ground, after=crashed)
         self._processes[identity.id] = process
         self._spawn(lives, process, process.start(launch, self.wake))
 
