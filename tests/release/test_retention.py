@@ -48,7 +48,14 @@ def test_failed_releases_do_not_push_out_those_that_a_rollback_needs(store: Stor
     for turn in range(60):
         failed = a_release(store, config, seed=f"failed {turn}")
         Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
-    assert builds_to_keep(store, kept=1) == digests("good", "live")
+    assert builds_to_keep(store, kept=1) == digests("good", "live", "failed 59")
+
+
+def test_a_failed_newest_release_is_kept_as_its_build_is_tried_again_with_other_config(store: Store) -> None:
+    config = a_deploy(store)
+    failed = a_release(store, config, seed="failed")
+    Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
+    assert builds_to_keep(store) == digests("failed")
 
 
 def test_each_deploy_keeps_its_own(store: Store) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Where a person says which runtime to build with. It holds for one command, so no server is started with it.
+OVERRIDES = {"python": "TOLV_PYTHON", "node": "TOLV_NODE"}
+
 
 @dataclass(frozen=True)
 class Deploy:
@@ -67,6 +70,12 @@ class Call:
             raise
         finally:
             self.console.settle()
+
+    @property
+    def runtimes(self) -> dict[str, str]:
+        """By language, the version that the operator takes whatever the app asks for: `TOLV_PYTHON=3.13 tolv up`."""
+        asked = {language: os.environ.get(name) for language, name in OVERRIDES.items()}
+        return {language: version for language, version in asked.items() if version}
 
     @property
     def by(self) -> str:

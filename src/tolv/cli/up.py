@@ -75,6 +75,7 @@ def bring_up(call: Call, path: str) -> Outcome:
         "ref": None,
         "dirty": False,
         "mode": "up",
+        "runtimes": call.runtimes,
         "by": call.by,
     }
     return call.act("POST", "/v1/deploys", body)

@@ -48,6 +48,8 @@ class BuildRequest(Asked):
     app: str | None = None
     ref: str | None = None
     dirty: bool = False
+    runtimes: dict[str, str] = {}
+    """By language, the version to take whatever the app asks for."""
 
 
 class DeployRequest(BuildRequest):
@@ -391,6 +393,7 @@ def _deploy_request(asked: BuildRequest) -> deploys.Request:
         ref=asked.ref,
         dirty=asked.dirty,
         mode=getattr(asked, "mode", "deploy"),
+        runtimes=asked.runtimes,
         by=asked.by,
     )
 

@@ -150,7 +150,7 @@ async def _release_phase(
         raise AppError(
             f"the release phase failed: {build.release_command!r} {_how(end)}",
             where=await _last_lines(platform, launch, "release.1"),
-            remedy="mend it and deploy again; the release before it, if any, goes on serving",
+            remedy=await _remedy(platform, launch),
         )
     progress.done("release", f"{build.release_command}: done")
 
@@ -169,8 +169,13 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
     raise AppError(
         f"{release.name} did not become ready: {rolled.reason}",
         where=await _last_lines(platform, launch, process),
-        remedy="mend it and deploy again; the release before it, if any, goes on serving",
+        remedy=await _remedy(platform, launch),
     )
+
+
+async def _remedy(platform: Platform, launch: Launch) -> str:
+    live = await in_thread(platform.releases.live, launch.app, launch.environment)
+    return "mend it and deploy again" + (f"; {live.name} goes on serving" if live else "")
 
 
 async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
@@ -183,10 +188,11 @@ async def _last_lines(platform: Platform, launch: Launch, process: str | None) -
             launch.environment,
             process=process,
             release=f"v{launch.release}",
-            last=_LAST_LINES,
+            last=_LAST_LINES * 2,
         )
         hide = Redactor(launch.config.values())
-        return [f"{line.process} | {hide(line.message)}" for line in lines]
+        own = [line for line in lines if line.stream != "platform"][-_LAST_LINES:]
+        return [f"{line.process} | {hide(line.message)}" for line in own] or ["it wrote nothing"]
 
     return "\n".join(["its last lines:", *await in_thread(tail)])
 
