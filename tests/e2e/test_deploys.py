@@ -97,6 +97,36 @@ def test_a_release_that_does_not_become_ready_leaves_the_old_one_serving(
     eventually(lambda: [row["release"] for row in machine.ps(name)] == ["v1"])
 
 
+def test_a_server_that_listens_before_it_fails_to_load_the_app_is_not_ready(machine: Machine, name: str) -> None:
+    """As gunicorn does."""
+    path = machine.app(name)
+    machine.deploy(path)
+    early = (
+        "import os, socket, sys, time\n"
+        "listener = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\n"
+        "time.sleep(1)\n"
+        "sys.exit('no module named shop')\n"
+    )
+    machine.commit(path, {"early.py": early, "Procfile": f"web: {PYTHON} early.py\n"})
+    result = machine.tolv("deploy", str(path), "-e", "prod", "--json", ok=False)
+    assert (result.code, result.json["status"]) == (1, "failed")
+    assert "no module named shop" in result.err
+    assert machine.get(f"{name}-prod").json["greeting"] == "hello"
+
+
+@pytest.mark.parametrize("command", ["exec {python} boot.py", "{python} boot.py; exit 1"])
+def test_a_worker_that_fails_while_it_boots_fails_the_deploy(machine: Machine, name: str, command: str) -> None:
+    path = machine.app(name)
+    machine.deploy(path)
+    boot = "import time\nwhile time.process_time() < 0.1: pass\nraise SystemExit(1)\n"
+    worker = command.format(python=PYTHON)
+    machine.commit(path, {"boot.py": boot, "Procfile": f"web: {PYTHON} app.py\nworker: {worker}\n"})
+    result = machine.tolv("deploy", str(path), "-e", "prod", "--json", ok=False)
+    assert (result.code, result.json["status"]) == (1, "failed")
+    assert "worker.1 exited with 1" in result.err
+    assert machine.get(f"{name}-prod").status == 200
+
+
 def test_a_health_path_must_answer_before_requests_come(machine: Machine, name: str) -> None:
     path = machine.app(name, {"tolv.toml": '[processes.web]\nhealth = "/missing"\nstart_deadline = 1\n'})
     result = machine.tolv("deploy", str(path), "-e", "prod", ok=False)

@@ -46,6 +46,8 @@ class Workshop:
     say: Callable[[str], None]
     cancelled: threading.Event
     cookie: str = field(default_factory=lambda: f"TOLV_BUILD={uuid.uuid4().hex}")
+    tools: list[str] = field(default_factory=list)
+    """What was started so far."""
 
     @property
     def cache(self) -> Path:
@@ -70,6 +72,7 @@ class Workshop:
     ) -> str:
         """Run a tool as `Context.run` says; what it leaves running dies with the build."""
         self.check()
+        self.tools.append(argv[0])
         name, _, value = self.cookie.partition("=")
         values = {**clean_environment(self.cache, self.scratch), **(environment or {}), name: value}
         out, err = self.scratch / "stdout", self.scratch / "stderr"
@@ -111,6 +114,8 @@ class Workshop:
 
     def end_tools(self) -> None:
         """Kill what this build started and what that started, found by a cookie in their environment."""
+        if not self.tools:
+            return  # a change to code alone starts none: it is spared the look at every process of the machine
         deadline = time.monotonic() + 10
         while (pids := _carriers(self.cookie.encode())) and time.monotonic() < deadline:
             for pid in pids:

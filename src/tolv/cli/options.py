@@ -10,15 +10,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tolv.cli.client import Api, Outcome
 from tolv.cli.output import Console
 from tolv.errors import UsageError
-from tolv.home import current_home
 from tolv.names import check_name
+
+if TYPE_CHECKING:
+    from tolv.cli.client import Api, Outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +52,9 @@ class Call:
 
     @cached_property
     def api(self) -> Api:
+        from tolv.cli.client import Api
+        from tolv.home import current_home
+
         return Api(current_home(), announce=self.console.note)
 
     def act(self, method: str, path: str, body: Any, *, start: bool = True, **query: Any) -> Outcome:

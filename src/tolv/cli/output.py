@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterable, Sequence
 from threading import Event as Flag
 from threading import Lock, Thread
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from tolv.cli.client import Event, Outcome
 from tolv.errors import TolvError
+
+if TYPE_CHECKING:
+    from tolv.cli.client import Event, Outcome
 
 #: Back to the beginning of the line, and nothing on it.
 _CLEAR = "\r\x1b[K"

@@ -1,13 +1,13 @@
 """Compile Python files so that the same source gives the same bytes. Run by the app's interpreter, not by Tolv's.
 
-Standard library of Python 3.6 and later only. Reads JSON from standard input: `root` (what is cut from each path),
-`shown` (what stands there instead, in tracebacks of code that lost its source) and `files`. Unlike `compileall` it
-writes no path of this machine, checks nothing by time (`unchecked-hash`), and does not depend on what was compiled
-before: version 2 of `marshal` writes no references, whose presence follows reference counts.
+Standard library of Python 3.6 and later only, and little of it: a change to one file waits for the start of this. Reads
+from standard input, each ended by a NUL: what is cut from each path, what stands there instead (in tracebacks of code
+that lost its source), and the files. Unlike `compileall` it writes no path of this machine, checks nothing by time
+(`unchecked-hash`), and does not depend on what was compiled before: version 2 of `marshal` writes no references, whose
+presence follows reference counts.
 """
 
 import importlib.util
-import json
 import marshal
 import os
 import sys
@@ -35,9 +35,9 @@ def main() -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    task = json.load(sys.stdin)
-    for path in task["files"]:
-        compile_file(path, task["shown"] + path[len(task["root"]) :])
+    root, shown, *files = os.fsdecode(sys.stdin.buffer.read()).split("\0")[:-1]
+    for path in files:
+        compile_file(path, shown + path[len(root) :])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import email.parser
 import io
-import json
 import os
 import re
 import subprocess
@@ -106,9 +105,10 @@ def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path
     script = str(Path(__file__).with_name("bytecode.py"))
     running: list[subprocess.Popen[bytes]] = []
     for index in range(workers):
-        task = {"root": str(root), "shown": shown, "files": [str(one) for one in files[index::workers]]}
-        path = context.scratch / f"bytecode-{index}.json"
-        path.write_text(json.dumps(task))
+        path = context.scratch / f"bytecode-{index}"
+        path.write_bytes(
+            b"".join(os.fsencode(one) + b"\0" for one in (str(root), shown, *map(str, files[index::workers])))
+        )
         with path.open() as stdin:
             command = [str(interpreter.executable), "-S", "-s", script]
             running.append(

@@ -27,16 +27,20 @@ from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.backoff import crashes_in_a_row, delay
 from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
 from tolv.run.local.ports import Ports, held_by_stranger
-from tolv.run.local.probe import Answer, probe_http, probe_port
+from tolv.run.local.probe import Answer, probe_any, probe_http, probe_open
+from tolv.run.local.rest import until_rest
 from tolv.run.local.routing import Routing, host_of
 from tolv.run.model import Exit
 from tolv.run.planner import Instance, Phase
 
-#: Seconds that a process without a port must stay alive to count as ready.
-_SETTLED_AFTER = 0.5
-#: Readiness is asked for again after pauses that grow from the first to the second (seconds).
-_PROBE_PAUSE = (0.02, 0.25)
+#: Seconds after which a process without a port counts as ready even if it has not come to rest.
+_SETTLED_AFTER = 1.0
+#: Readiness is asked for again after a part of the time waited so far, within these bounds (seconds): soon enough for
+#: a quick start, and seldom enough not to slow down the other.
+_PROBE_PART, _PROBE_PAUSE = 0.05, (0.01, 0.25)
 _PROBE_TIMEOUT = 5.0
+#: Where only an answer of any kind is wanted, an app that takes long for its first page is given the time.
+_PATIENT_TIMEOUT = 30.0
 #: What is left of a tree once its leader has ended gets this long between SIGTERM and SIGKILL.
 _STRAY_GRACE = 5.0
 
@@ -79,6 +83,7 @@ class Process:
         self._crashes: int = after._crashes if after else 0
         self._ground = ground
         self._detail = "it has not started"
+        self._answers = False
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._empty = asyncio.Event()
         self._stop = asyncio.Event()
@@ -149,36 +154,49 @@ class Process:
                 await _first(self._until_ready(), _future(self._exited), self._stop.wait())
         except TimeoutError:
             return f"not ready within {deadline:g} s: {self._detail}"
-        if self._port_lost():
+        if not self._answers and await self._port_lost():
             return ""
         if self.phase is Phase.STARTING and not self._exited.done() and not self._stop.is_set():
             self._become(Phase.READY)
         return None
 
-    def _port_lost(self) -> bool:
+    async def _port_lost(self) -> bool:
         port, pid = self.identity.port, self.pid
-        return bool(port and pid and not self._stop.is_set() and held_by_stranger(port, pid))
+        if port is None or pid is None or self._stop.is_set():
+            return False
+        return await asyncio.to_thread(held_by_stranger, port, pid)
 
     async def _until_ready(self) -> None:
+        """Returns, `_answers` unset, when it never will be: another program has the port."""
         if self.identity.port is None:
-            await asyncio.sleep(_SETTLED_AFTER)
-            return
-        pause, longest = _PROBE_PAUSE
-        while True:
-            answer = await self._probe()
-            self._detail = answer.detail
-            if answer.ready:
-                self.host = answer.host or self.host
+            assert self.pid is not None
+            await until_rest(self.pid, _SETTLED_AFTER)
+        else:
+            await self._until(self._probe_open)
+            if await self._port_lost():
                 return
-            await asyncio.sleep(pause)
-            pause = min(longest, pause * 1.5)
+            await self._until(self._probe)
+        self._answers = True
+
+    async def _until(self, probe: Callable[[], Awaitable[Answer]]) -> None:
+        began = time.monotonic()
+        shortest, longest = _PROBE_PAUSE
+        while not (answer := await probe()).ready:
+            self._detail = answer.detail
+            await asyncio.sleep(min(longest, max(shortest, _PROBE_PART * (time.monotonic() - began))))
+        self._detail, self.host = answer.detail, answer.host or self.host
+
+    async def _probe_open(self) -> Answer:
+        assert self.identity.port is not None
+        return await probe_open(self.identity.port, _PROBE_TIMEOUT)
 
     async def _probe(self) -> Answer:
         one = self.identity
         assert one.port is not None
+        host = host_of(one.app, one.environment)
         if one.type.health is None:
-            return await probe_port(one.port, _PROBE_TIMEOUT)
-        return await probe_http(one.port, one.type.health, host_of(one.app, one.environment), _PROBE_TIMEOUT)
+            return await probe_any(one.port, host, _PATIENT_TIMEOUT)
+        return await probe_http(one.port, one.type.health, host, _PROBE_TIMEOUT)
 
     async def _fail(self, reason: str) -> End:
         """It lives but is of no use: end it at once."""
