@@ -10,6 +10,7 @@ do (`remedy`), in that order, and carries the exit status of the command that me
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 
@@ -65,6 +66,16 @@ class PlatformError(TolvError):
     """Tolv or its surroundings failed: disk, ports, tools, permissions, a store that is away."""
 
     exit_code = 3
+
+
+def error_from_text(text: str, exit_code: int) -> TolvError:
+    """The error that `str` described, read back from another process's log."""
+    problem, *rest = _PART.split(text.rstrip())
+    parts = dict(zip(rest[::2], rest[1::2], strict=True))
+    return error_from_dict({"problem": problem.strip(), "exit_code": exit_code, **parts})
+
+
+_PART = re.compile(r"\n  (where|remedy): ")
 
 
 def error_from_dict(data: dict[str, Any]) -> TolvError:

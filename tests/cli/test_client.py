@@ -72,12 +72,16 @@ def test_a_server_that_goes_away_in_the_middle_is_said_and_ends_with_3(tolv: Any
     assert "server.log" in done.stderr
 
 
-def test_a_server_that_does_not_come_up_shows_the_last_lines_of_its_log(tolv: Any) -> None:
+def test_a_server_that_does_not_come_up_says_why_in_the_commands_own_error(tolv: Any) -> None:
     done = tolv("apps", TOLV_STORE_URL="nonsense://nowhere")
     assert done.returncode == 3
-    assert "the Tolv server ended with status" in done.stderr
-    assert "server.log" in done.stderr
-    assert "Traceback (most recent call last)" not in done.stderr.split("\n")[0]
+    assert done.stderr.startswith("error: the store's URL names no database that Tolv can use\n  where: nonsense://")
+    assert "remedy: set TOLV_STORE_URL to" in done.stderr
+    as_json = tolv("apps", "--json", TOLV_PORT="nonsense")
+    assert as_json.returncode == 2
+    error = json.loads(as_json.stderr)["error"]
+    assert error["problem"] == "TOLV_PORT=nonsense is not a port"
+    assert error["remedy"] == "set it to a number from 1 to 65535"
 
 
 def test_a_home_that_cannot_be_made_is_one_clear_error(tolv: Any, tmp_path: Path) -> None:
@@ -107,7 +111,7 @@ def test_an_interrupt_ends_with_130_and_no_traceback(
     command.send_signal(signal.SIGINT)
     _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
-    assert errors.strip() == ""
+    assert errors.strip() == "tolv: interrupted; the server goes on with it: `tolv ps` shows where things stand"
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(

@@ -9,8 +9,9 @@ import pytest
 
 from tolv.codebase.git import locate
 from tolv.codebase.model import App, ProcessType, Variable
-from tolv.codebase.reader import list_apps, name_source, read_app, slug
+from tolv.codebase.reader import list_apps, name_source, read_app
 from tolv.errors import AppError, UsageError
+from tolv.names import slug
 
 
 class Snake:

@@ -74,6 +74,11 @@ def build(
         return _publish(app, commit, parts, root, notes, shop, layout)
 
 
+def holds(home: Home, digest: str) -> bool:
+    """Whether the image of this digest is in the home."""
+    return Layout(home.images).has(digest)
+
+
 def read_build(home: Home, digest: str) -> Build:
     """A build, from its image alone.
 

@@ -164,9 +164,13 @@ def remove_tree(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
+#: How to call npm, which follows what it has to say and would push that out of sight.
+_NPM_USAGE = re.compile(r"^npm (error|ERR!) Clean install a project$.*", re.MULTILINE | re.DOTALL)
+
+
 def last_lines(text: str, count: int = LAST_LINES) -> str:
     """The last lines that say something, credentials in URLs left out."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in _NPM_USAGE.sub("", text).splitlines() if line.strip()]
     return _CREDENTIALS.sub("***@", "\n".join(lines[-count:]))
 
 

@@ -40,11 +40,11 @@ class Api:
     def get(self, path: str, /, **query: Any) -> Any:
         """The JSON at `path`. Raises the `TolvError` that the server answers with."""
         response = self._send("GET", path, query, deadline=_ANSWER_DEADLINE)
-        return json.loads(self._body(response))
+        return _parsed(self._body(response))
 
     def post(self, path: str, body: Any) -> Any:
         """Send `body` to `path` and return the JSON that answers it. Raises as `get` does."""
-        return json.loads(self._body(self._send("POST", path, {}, body=body, deadline=_ANSWER_DEADLINE)))
+        return _parsed(self._body(self._send("POST", path, {}, body=body, deadline=_ANSWER_DEADLINE)))
 
     def act(
         self,
@@ -79,7 +79,7 @@ class Api:
             raise self._refused(error) from None
         connection.settimeout(_ANSWER_DEADLINE)
         try:
-            answer: dict[str, Any] = json.loads(self._body(request(connection, "GET", "/v1/server")))
+            answer: dict[str, Any] = _parsed(self._body(request(connection, "GET", "/v1/server")))
         except OSError as error:
             raise self._lost() from error
         return answer
@@ -132,7 +132,7 @@ class Api:
         try:
             for line in response.lines():
                 if line:
-                    yield json.loads(line)
+                    yield _parsed(line)
         except OSError as error:
             if raw:
                 raise CutShort(str(error)) from error
@@ -155,6 +155,16 @@ class Api:
 
 def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        text = content.decode("utf-8", "backslashreplace").strip()[:100]
+        raise PlatformError(
+            f"what answers is no Tolv server: it said {text!r}", remedy="see what has the socket: `tolv server status`"
+        ) from None
 
 
 def _error(status: int, body: bytes) -> TolvError:

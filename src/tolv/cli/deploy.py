@@ -27,6 +27,7 @@ def deploy(call: Call, path: str, ref: str | None, dirty: bool) -> None:
       tolv deploy . -e prod
       tolv deploy . -e staging --ref v1.4
     """
+    call.warn_of_port()
     outcome = call.act(
         "POST",
         "/v1/deploys",

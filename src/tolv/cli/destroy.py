@@ -8,6 +8,7 @@ import click
 
 from tolv.cli.options import Call, common_options, deploy_options, is_interactive, pass_call
 from tolv.errors import UsageError
+from tolv.names import check_name
 
 
 @click.command()
@@ -28,6 +29,7 @@ def destroy(call: Call, name: str, yes: bool, dry_run: bool) -> None:
       tolv destroy guestbook -e staging
       tolv destroy guestbook --yes
     """
+    check_name("app", name)
     path, where = f"/v1/apps/{name}", call.environment
     if dry_run or not yes:
         preview = call.act("DELETE", path, None, environment=where, dry_run=True, by=call.by)

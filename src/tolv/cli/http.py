@@ -59,12 +59,12 @@ class Response:
 
     def _chunks(self) -> Iterator[bytes]:
         if self._headers.get(b"transfer-encoding", b"").lower() == b"chunked":
-            while size := int(self._line().split(b";")[0], 16):
+            while size := _number(self._line().split(b";")[0], 16):
                 yield self._exactly(size)
                 self._line()
             self._line()
         elif b"content-length" in self._headers:
-            yield self._exactly(int(self._headers[b"content-length"]))
+            yield self._exactly(_number(self._headers[b"content-length"], 10))
         else:
             while data := self._file.read(65536):
                 yield data
@@ -80,6 +80,13 @@ class Response:
         if len(data) < size:
             raise CutShort("the answer ended early")
         return data
+
+
+def _number(text: bytes, base: int) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        raise CutShort("the answer is not HTTP") from None
 
 
 def connect(address: str) -> socket.socket:

@@ -159,4 +159,6 @@ def _report_usage(error: click.ClickException, as_json: bool) -> None:
     if not as_json:
         error.show()
         return
-    print_error(UsageError(error.format_message()), as_json=True)
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tolv"
+    print_error(UsageError(error.format_message(), remedy=f"see `{command} --help`"), as_json=True)

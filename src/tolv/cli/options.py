@@ -16,6 +16,7 @@ import click
 
 from tolv.cli.output import Console
 from tolv.errors import UsageError
+from tolv.names import check_name
 
 if TYPE_CHECKING:
     from tolv.cli.client import Api, Outcome
@@ -60,6 +61,10 @@ class Call:
         """Have the server do something, and show how it gets on."""
         try:
             return self.api.act(method, path, body, self.console.progress, start=start, **query)
+        except KeyboardInterrupt:
+            self.console.settle()
+            self.console.note("interrupted; the server goes on with it: `tolv ps` shows where things stand")
+            raise
         finally:
             self.console.settle()
 
@@ -94,6 +99,18 @@ class Call:
             environments = self.api.get("/v1/resolve", path=os.path.abspath(path))["environments"]
         return _only(self.app or "this app", environments) if environments else "dev"
 
+    def warn_of_port(self) -> None:
+        """Say so when TOLV_PORT is not where the running server routes: it counts when the server is started."""
+        import json
+
+        wanted = os.environ.get("TOLV_PORT")
+        try:
+            port = json.loads(self.api.home.server_state.read_bytes())["port"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if wanted and wanted != str(port):
+            self.console.note(f"the server routes on port {port}; TOLV_PORT={wanted} counts after `tolv server stop`")
+
     def app_name(self) -> str:
         """`-a`, or the app of the current directory."""
         return self.app or self._at(".")[0]
@@ -109,8 +126,12 @@ class Call:
         assert self.app is not None
         apps = self._apps()
         if self.app not in apps:
+            from difflib import get_close_matches
+
+            close = get_close_matches(self.app, apps, n=1)
+            hint = f", did you mean {close[0]}?" if close else ""
             remedy = f"one of: {', '.join(sorted(apps))}" if apps else "deploy one first: tolv up PATH"
-            raise UsageError(f"there is no app named {self.app}", remedy=remedy)
+            raise UsageError(f"there is no app named {self.app}{hint}", remedy=remedy)
         return self.app, apps[self.app]
 
     def _apps(self) -> dict[str, list[str]]:
@@ -130,10 +151,11 @@ def _only(app: str, environments: list[str]) -> str:
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        call = ctx.ensure_object(Call)
+        if name in ("app", "environment") and value is not None:
+            check_name(name, value)
         if value:
-            setattr(ctx.ensure_object(Call), name, value)
-        else:
-            ctx.ensure_object(Call)
+            setattr(call, name, value)
 
     return callback
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tolv.errors import PlatformError
+from tolv.errors import PlatformError, error_from_text
 from tolv.home import Home
 
 #: Seconds that a server has to answer its first request.
@@ -80,6 +80,8 @@ def _await_answer(
         if status():
             return
         time.sleep(0.02)
+    if child.returncode and (said := _last_words(home.server_log, written_before)):
+        raise error_from_text(said, child.returncode)
     if child.returncode is None:
         child.terminate()
         how = f"did not answer within {_START_DEADLINE:.0f} s"
@@ -92,8 +94,18 @@ def _await_answer(
     )
 
 
+def _last_words(log: Path, offset: int) -> str:
+    """The error that the server ended with, if it ended with one."""
+    _, marker, said = ("\n" + _written(log, offset)).rpartition("\ntolv-server: ")
+    return said if marker else ""
+
+
 def _tail(log: Path, offset: int) -> str:
+    lines = _written(log, offset).splitlines()[-_LAST_LINES:]
+    return "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
+
+
+def _written(log: Path, offset: int) -> str:
     with open(log, "rb") as file:
         file.seek(max(offset, os.fstat(file.fileno()).st_size - 65536))
-        lines = file.read().decode("utf-8", "backslashreplace").splitlines()[-_LAST_LINES:]
-    return "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
+        return file.read().decode("utf-8", "backslashreplace")

@@ -45,7 +45,13 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     began = datetime.fromtimestamp(time.time(), UTC).isoformat()
-    outcome = bring_up(call, path)
+    call.warn_of_port()
+    try:
+        outcome = bring_up(call, path)
+    except KeyboardInterrupt:
+        if not detach:
+            _call_off(call, path)
+        raise
     value = outcome.value or {}
     if detach or not value or (outcome.error and not watch):
         call.console.finish(outcome)
@@ -74,6 +80,16 @@ def bring_up(call: Call, path: str) -> Outcome:
     return call.act("POST", "/v1/deploys", body)
 
 
+def _call_off(call: Call, path: str) -> None:
+    """Stop what is not up yet: once the server has done with it. A second ^C leaves it to run."""
+    app = call.app or call.api.get("/v1/resolve", path=os.path.abspath(path))["app"]
+    if app:
+        outcome = _down(call, Deploy(app, call.environment or "dev"), force=False, wait=True)
+        if outcome.error and not isinstance(outcome.error, UsageError):  # one of usage: nothing has come of it
+            raise outcome.error
+        call.console.note(f"{app} is stopped")
+
+
 def _watch(call: Call, path: str, first: TolvError | None) -> Watch:
     from tolv.cli.watch import Watch
 
@@ -100,8 +116,8 @@ def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
         call.console.line("done")
 
 
-def _down(call: Call, deploy: Deploy, *, force: bool) -> Outcome:
-    body = {"force": force, "by": call.by}
+def _down(call: Call, deploy: Deploy, *, force: bool, wait: bool = False) -> Outcome:
+    body = {"force": force, "wait": wait, "by": call.by}
     return call.api.act("POST", f"{deploy.path}/down", body, lambda _: None)
 
 

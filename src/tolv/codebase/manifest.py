@@ -18,9 +18,8 @@ from typing import Any
 from tolv.codebase.model import Rollout, SignalScope
 from tolv.codebase.text import read_text
 from tolv.errors import UsageError
+from tolv.names import NAME, NAME_RULE
 
-#: What an app may be called: it becomes part of a host name, a path and a log line.
-APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 PROCESS_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -222,13 +221,12 @@ _BUILD: dict[str, _Reader] = {
 }
 _APP: dict[str, _Reader] = {"root": _value('a directory below this file, such as "services/api"', _as_text)}
 
-APP_NAME_RULE = "use small letters, digits and -, 40 characters at most, the first no -"
 PROCESS_NAME_RULE = "use letters, digits, - and _, 63 characters at most"
 _ANY = re.compile(r".+", re.DOTALL)
 
 _FILE: dict[str, _Reader] = {
-    "name": _value(f"an app's name ({APP_NAME_RULE})", _matching(APP_NAME.pattern)),
-    "apps": _named(APP_NAME, APP_NAME_RULE, _table_of(_APP, dict, required="root")),
+    "name": _value(f"an app's name ({NAME_RULE})", _matching(NAME.pattern)),
+    "apps": _named(NAME, NAME_RULE, _table_of(_APP, dict, required="root")),
     "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
     "release": _table_of(_RELEASE, ReleaseSettings),
     "build": _table_of(_BUILD, dict),

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from tolv.codebase.git import locate
-from tolv.codebase.manifest import APP_NAME, APP_NAME_RULE, Manifest, ProcessSettings, ReleaseSettings, read_manifest
+from tolv.codebase.manifest import Manifest, ProcessSettings, ReleaseSettings, read_manifest
 from tolv.codebase.model import App, ProcessType, Source
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.schema import read_schema
 from tolv.codebase.text import read_text
 from tolv.errors import AppError, UsageError
+from tolv.names import check_name, slug
 
 #: The name of one-offs (`run.7`), which no process type can have.
 _ONE_OFF = "run"
@@ -41,7 +40,7 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
     cannot be understood, `AppError` if there is nothing to run.
     """
     if name is not None:
-        check_app_name(name)
+        check_name("app", name)
     manifest = read_manifest(tree / "tolv.toml")
     if manifest.apps:
         name, tree, manifest = _one_of_several(tree, name, manifest)
@@ -73,7 +72,7 @@ def name_source(source: Source, name: str | None) -> tuple[Source, str]:
     the name that the top of the repository gives it. Raises `UsageError` as `read_app` does.
     """
     if name is not None:
-        check_app_name(name)
+        check_name("app", name)
     manifest = read_manifest(source.path / "tolv.toml")
     if not manifest.apps:
         return source, name or manifest.name or _name_from_the_top(source) or slug(source.path.name)
@@ -97,18 +96,6 @@ def list_apps(tree: Path) -> dict[str, Path]:
             )
         roots[name] = place
     return roots
-
-
-def check_app_name(name: str) -> None:
-    """Raise `UsageError` if no app may have this name."""
-    if not APP_NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of an app", remedy=f"{APP_NAME_RULE}: {slug(name)}")
-
-
-def slug(text: str) -> str:
-    """The nearest name that an app may have: `My Café_2` gives `my-cafe-2`."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "app"
 
 
 def _name_from_the_top(source: Source) -> str | None:
@@ -220,6 +207,6 @@ def _nothing_to_run(tree: Path) -> AppError:
     )
     return AppError(
         f"the app has no process to run{found}",
-        where=str(tree),
+        where="Procfile",
         remedy="add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`",
     )

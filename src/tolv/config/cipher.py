@@ -19,14 +19,17 @@ from tolv.errors import PlatformError
 class Cipher:
     """Seals and opens config with the keys of one file: one Fernet key a line, the newest first."""
 
-    def __init__(self, key_file: Path) -> None:
+    def __init__(self, key_file: Path, *, create: bool = True) -> None:
         """Read the keys, after making the first if there is no such file (mode 0600, on disk before it is used).
 
-        Raises `PlatformError` if the file cannot be read or made, holds no key, or can be read by others.
+        Not `create`: something was sealed already, and a new key would not open it. Raises `PlatformError` if the file
+        cannot be read or made, holds no key, can be read by others, or is gone.
         """
         self._key_file = key_file
         try:
             if not key_file.exists():
+                if not create:
+                    raise _lost(key_file)
                 _create(key_file, Fernet.generate_key() + b"\n")
             self._keys = _read(key_file)
         except OSError as error:
@@ -127,6 +130,14 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lost(path: Path) -> PlatformError:
+    return PlatformError(
+        "the keys of the config are gone: without them nobody can read it",
+        where=str(path),
+        remedy="put the file back from a copy; if there is none, move the store away too, and deploy everything anew",
+    )
 
 
 def _unusable(path: Path, why: str, remedy: str = "restore it from a copy, or check that you own it") -> PlatformError:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tolv.dependencies import node_install, node_runtime
 from tolv.dependencies.model import Context, DependencyPlan, Package, Runtime, Step
+from tolv.dependencies.node_locks import check_npm_lock
 from tolv.dependencies.node_modules import clean, link_tree, packages
 from tolv.dependencies.node_runtime import package_json
 
@@ -52,6 +53,8 @@ class NodeJs:
             notes.append(
                 "nothing is locked: package.json alone decides, and the next build may differ; commit a lockfile"
             )
+        if depends and node_install.manager(tree) == "npm":
+            check_npm_lock(tree, manifest)
         key = {
             "language": self.name,
             "format": _FORMAT,

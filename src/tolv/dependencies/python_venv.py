@@ -27,11 +27,11 @@ def uv() -> str:
 
     Raises `PlatformError` when it is gone.
     """
-    import uv as package
-
     try:
+        import uv as package
+
         return os.fsdecode(package.find_uv_bin())
-    except FileNotFoundError:
+    except (ImportError, FileNotFoundError):
         raise PlatformError("uv is missing, which installs Python packages", remedy="pip install uv") from None
 
 

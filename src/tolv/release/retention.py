@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sqlalchemy import Connection, select
 
@@ -38,12 +39,17 @@ def builds_to_keep(store: Store, kept: int = KEPT) -> set[str]:
     return keep
 
 
-def restorable(store: Store, app: str, environment: str) -> set[int]:
-    """Numbers of the deploy's releases that a rollback can restore: they were live, and their build is there."""
+def restorable(store: Store, app: str, environment: str, holds: Callable[[str], bool] = lambda _: True) -> set[int]:
+    """Numbers of the deploy's releases that a rollback can restore: they were live, and their build is there.
+
+    `holds` looks whether it is: somebody may have removed it by hand.
+    """
     with store.read() as connection:
         gone = _removed(connection)
         found = read_releases(connection, app, environment)
-    return {one.number for one in found if _can_be_restored(one, gone)}
+    candidates = [one for one in found if _can_be_restored(one, gone)]
+    there = {digest for digest in {one.build for one in candidates} if holds(digest)}
+    return {one.number for one in candidates if one.build in there}
 
 
 def _can_be_restored(release: Release, gone: set[str]) -> bool:

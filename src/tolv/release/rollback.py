@@ -31,7 +31,7 @@ def rollback_target(releases: Sequence[Release], wanted: int | None, restorable:
     if target.number not in restorable:
         commit = f" --ref {target.commit[:7]}" if target.commit else ""
         raise AppError(
-            f"{target.name} cannot be restored: its build was removed to keep the disk within bounds",
+            f"{target.name} cannot be restored: its build is not there any more",
             remedy=f"deploy its commit again: tolv deploy PATH{commit}",
         )
     return target

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,10 +65,14 @@ def announce(descriptor: int, state: RouterState) -> None:
 
 
 def load_table(home: Home) -> Table:
-    """The table that was in force; an empty one before the first."""
+    """The table that was in force; an empty one before the first, and when it cannot be read: the server knows it."""
+    path = home.router / "table.json"
     try:
-        return Table.from_json(json.loads((home.router / "table.json").read_bytes()))
+        return Table.from_json(json.loads(path.read_bytes()))
     except FileNotFoundError:
+        return Table(0, ())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        print(f"tolv-router: {path} cannot be read, it is made anew: {error!r}", file=sys.stderr, flush=True)
         return Table(0, ())
 
 

@@ -19,6 +19,7 @@ from tolv.errors import PlatformError, TolvError, UsageError
 from tolv.home import Home, current_home, socket_address
 from tolv.server.api import create_api
 from tolv.server.platform import Listen, Platform
+from tolv.server.progress import explain
 from tolv.server.recovery import recover
 
 log = logging.getLogger("tolv.server")
@@ -37,18 +38,24 @@ def main() -> int:
         home.make()
         with _only_server(home):
             asyncio.run(_serve(home, _listen()))
-    except TolvError as error:
+    except (TolvError, OSError) as failure:
+        error = explain(failure)
         print(f"tolv-server: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
 def _listen() -> Listen:
-    text = os.environ.get("TOLV_PORT") or "8080"
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise UsageError(f"TOLV_PORT={text} is not a port", remedy="set it to a number from 1 to 65535")
-    routers = os.environ.get("TOLV_ROUTERS") or ("2" if (os.cpu_count() or 1) >= 4 else "1")
-    return Listen(int(text), os.environ.get("TOLV_BIND") or "127.0.0.1", max(1, int(routers)))
+    port = _number("TOLV_PORT", "8080", "a port", 65535)
+    routers = _number("TOLV_ROUTERS", "2" if (os.cpu_count() or 1) >= 4 else "1", "a number of routers", 64)
+    return Listen(port, os.environ.get("TOLV_BIND") or "127.0.0.1", routers)
+
+
+def _number(name: str, default: str, what: str, largest: int) -> int:
+    text = os.environ.get(name) or default
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= largest):
+        raise UsageError(f"{name}={text} is not {what}", remedy=f"set it to a number from 1 to {largest}")
+    return int(text)
 
 
 def _only_server(home: Home) -> IO[str]:
@@ -112,8 +119,12 @@ def _write_state(home: Home, port: int) -> None:
     me = this_process()
     state = {"pid": me.pid, "start_time": me.start_time, "boot_id": me.boot_id, "port": port}
     temporary = home.server_state.with_suffix(".new")
-    temporary.write_text(json.dumps(state))
-    temporary.rename(home.server_state)
+    try:
+        temporary.write_text(json.dumps(state))
+        temporary.rename(home.server_state)
+    except OSError as error:  # a full disk: who serves is told at /v1/server, too
+        log.warning("%s cannot be written: %s", home.server_state, error.strerror)
+        home.server_state.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

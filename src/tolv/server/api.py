@@ -17,18 +17,19 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from tolv import __version__
 from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
-from tolv.release.retention import restorable
 from tolv.server import deploys, queries, running
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
 
 NDJSON = "application/x-ndjson"
+_SEE_DOCUMENT = "see the API's document, /v1/openapi.json; a command says --help"
 _DESCRIPTION = "Runs twelve-factor apps on one machine. Served on a unix socket, mode 0600."
 Act = Callable[[Progress], Coroutine[Any, Any, Any]]
 
@@ -74,6 +75,8 @@ class RestartRequest(Asked):
 class DownRequest(Asked):
     force: bool = False
     """Do not wait for what is in flight."""
+    wait: bool = False
+    """Let another operation on this deploy come to its end first, instead of refusing."""
 
 
 class ConfigRequest(Asked):
@@ -87,7 +90,7 @@ class OneOffRequest(Asked):
     command: list[str]
     detach: bool = False
     tty: bool = False
-    time_limit: float | None = None
+    time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
 class StopRequest(BaseModel):
@@ -108,6 +111,7 @@ def create_api(platform: Platform) -> FastAPI:
     application.include_router(api)
     application.add_exception_handler(TolvError, _tell_error)
     application.add_exception_handler(RequestValidationError, _tell_invalid)
+    application.add_exception_handler(HTTPException, _tell_unknown)
     application.add_exception_handler(Exception, _tell_defect)
     return application
 
@@ -212,7 +216,7 @@ async def releases(request: Request, app: str, environment: str) -> list[dict[st
     """The releases, newest first."""
     platform = _platform(request)
     found = await in_thread(platform.releases.list, app, environment)
-    can_be = await in_thread(restorable, platform.store, app, environment)
+    can_be = await platform.restorable(app, environment)
     return [one.to_dict(restorable=one.number in can_be) for one in found]
 
 
@@ -263,7 +267,9 @@ async def down(request: Request, app: str, environment: str, asked: DownRequest)
     platform = _platform(request)
     return _operate(
         platform,
-        lambda progress: running.down(platform, app, environment, force=asked.force, by=asked.by, progress=progress),
+        lambda progress: running.down(
+            platform, app, environment, force=asked.force, wait=asked.wait, by=asked.by, progress=progress
+        ),
     )
 
 
@@ -299,6 +305,7 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
     async def act(progress: Progress) -> dict[str, Any]:
         if asked.path is not None:
             await in_thread(queries.introduce, platform, app, Path(asked.path))
+        await in_thread(platform.apps.get, app)
         return await deploys.configure(platform, app, environment, change, asked.by, progress)
 
     return _operate(platform, act)
@@ -398,7 +405,16 @@ async def _tell_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return JSONResponse({"error": UsageError(f"bad request: {first['msg']}", where=where).to_dict()}, 400)
+    told = UsageError(f"bad request: {first['msg']}", where=where, remedy=_SEE_DOCUMENT)
+    return JSONResponse({"error": told.to_dict()}, 400)
+
+
+async def _tell_unknown(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    told = UsageError(
+        f"the server has no answer to {request.method} {request.url.path}: {error.detail}", remedy=_SEE_DOCUMENT
+    )
+    return JSONResponse({"error": told.to_dict()}, error.status_code)
 
 
 async def _tell_defect(_request: Request, error: Exception) -> JSONResponse:

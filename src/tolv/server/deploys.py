@@ -15,7 +15,6 @@ from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
 from tolv.errors import UsageError
 from tolv.release.model import Release
-from tolv.release.retention import restorable
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
 from tolv.server.platform import Platform, in_thread
@@ -47,6 +46,7 @@ async def build(platform: Platform, request: Request, progress: Progress) -> dic
 async def deploy(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
     """Commit -> image -> release -> live."""
     source, app = await _find(request)
+    await in_thread(platform.check_deploy, app, request.environment)
     tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
         made = await _build(platform, source, app, tree, progress)
@@ -74,7 +74,7 @@ async def rollback(
     number = None if wanted is None else parse_number(wanted)
     async with platform.lease(app, environment, "rollback", by) as operation:
         releases = await in_thread(platform.releases.list, app, environment)
-        can_be = await in_thread(restorable, platform.store, app, environment)
+        can_be = await platform.restorable(app, environment)
         target = rollback_target(releases, number, can_be)
         notes = tuple(
             f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
@@ -100,6 +100,7 @@ async def promote(
     live = await _live(platform, app, origin)
     if origin == environment:
         raise UsageError(f"{origin} cannot be promoted to itself", remedy="name two environments: staging prod")
+    await in_thread(platform.check_deploy, app, environment)
     made = await platform.build_of(live)
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "promote", by) as operation:
@@ -122,6 +123,9 @@ async def configure(
     """Change the config: a new release of the same build, when there is one that runs."""
     for name, text in change.set.items():
         check_variable(name, text)
+    await in_thread(platform.check_deploy, app, environment)
+    if await in_thread(platform.deploys.find, app, environment) is None and change.set:
+        progress.warn("config", f"{environment} is a new environment of {app}: nothing is deployed there yet")
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "config", by) as operation:
         before = await platform.config_of(app, environment)

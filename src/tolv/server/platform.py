@@ -7,18 +7,20 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tolv.build.builder import remove, unpack
-from tolv.build.model import Build
+from tolv.build.builder import holds, remove, unpack
+from tolv.build.model import Build, Runnable
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
-from tolv.errors import PlatformError, TolvError
+from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import trim
+from tolv.names import check_names
 from tolv.release.model import Release
 from tolv.release.releases import Releases
-from tolv.release.retention import builds_to_keep
+from tolv.release.retention import builds_to_keep, restorable
 from tolv.run.formation import ROUTED
 from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
@@ -33,6 +35,11 @@ from tolv.store.owner import Owner, this_process
 from tolv.store.store import Store
 
 log = logging.getLogger("tolv.server")
+
+#: Seconds between two looks whether a lease is free.
+_TURN = 0.1
+#: Seconds until the store is asked again to write what it must.
+_AGAIN = 0.5
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,11 +67,11 @@ class Platform:
         self.listen = listen
         self.store = Store(home.store_url)
         self.store.migrate()
-        self.cipher = Cipher(home.key_file)
         self.apps = Apps(self.store)
         self.deploys = Deploys(self.store)
         self.builds = Builds(self.store)
         self.configs = Configs(self.store)
+        self.cipher = Cipher(home.key_file, create=not self.configs.any())
         self.releases = Releases(self.store)
         self.one_offs = OneOffs(self.store)
         self.operations = Operations(self.store)
@@ -82,12 +89,21 @@ class Platform:
         self._building = _Shared()
 
     @asynccontextmanager
-    async def lease(self, app: str, environment: str | None, kind: str, by: str) -> AsyncIterator[Operation]:
+    async def lease(
+        self, app: str, environment: str | None, kind: str, by: str, *, wait: bool = False
+    ) -> AsyncIterator[Operation]:
         """Hold a deploy (or all of an app's) against other operations, for as long as the block takes.
 
-        Raises `ConflictError` if another operation holds it.
+        Raises `ConflictError` if another operation holds it, unless told to `wait` for its end.
         """
-        operation = await in_thread(self.operations.begin, app, environment, kind, by, self.owner)
+        while True:
+            try:
+                operation = await in_thread(self.operations.begin, app, environment, kind, by, self.owner)
+                break
+            except ConflictError:
+                if not wait:
+                    raise
+            await asyncio.sleep(_TURN)
         outcome = "failed"
         try:
             yield operation
@@ -98,7 +114,26 @@ class Platform:
             raise
         finally:
             if outcome:
-                await in_thread(self.operations.finish, operation.id, outcome)
+                await self.insist(self.operations.finish, operation.id, outcome)
+
+    async def insist(self, write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have the store write this: now, or as soon as it can again. Nobody holds a lease because a disk was full."""
+        try:
+            await in_thread(write, *args, **kwargs)
+        except PlatformError as error:
+            log.error("%s; it is tried again", error.problem)
+            self.operating.note(_until_written(write, *args, **kwargs))
+
+    def check_deploy(self, app: str, environment: str) -> None:
+        """Raise `UsageError` if there can be no such deploy: a name that cannot be, or another's host."""
+        check_names(app, environment)
+        host = host_of(app, environment)
+        for other in self.deploys.list():
+            if host_of(other.app, other.environment) == host and (other.app, other.environment) != (app, environment):
+                raise UsageError(
+                    f"the host {host} is that of {other.app} in {other.environment}",
+                    remedy="give the app or the environment another name",
+                )
 
     @asynccontextmanager
     async def building(self) -> AsyncIterator[None]:
@@ -117,14 +152,20 @@ class Platform:
         return self.cipher.open(snapshot.sealed)
 
     async def build_of(self, release: Release) -> Build:
-        """The build that a release names."""
+        """The build that a release names. Raises `PlatformError` if it is gone."""
         build = await in_thread(self.builds.find, release.build)
-        if build is None:
+        if build is None or not await in_thread(holds, self.home, release.build):
+            ref = f" --ref {release.commit[:7]}" if release.commit else ""
             raise PlatformError(
-                f"build {release.build[:19]} of {release.app} {release.name} is gone from the store",
-                remedy="deploy its commit again",
+                f"the build of {release.app} {release.name} is gone: {release.build[:19]}…",
+                where=str(self.home.images),
+                remedy=f"make it again: tolv deploy PATH -e {release.environment}{ref}",
             )
         return build
+
+    async def restorable(self, app: str, environment: str) -> set[int]:
+        """Numbers of the releases that a rollback can restore."""
+        return await in_thread(restorable, self.store, app, environment, partial(holds, self.home))
 
     async def launch(self, release: Release) -> Launch:
         """A release made ready to run on this machine: unpacked, its config in the clear."""
@@ -140,6 +181,22 @@ class Platform:
             runnable,
             values,
             {one.name: one for one in build.processes},
+        )
+
+    async def stand_in(self, release: Release, error: TolvError) -> Launch | None:
+        """A release that cannot be made ready: its processes are known, and go on if they run; None is started."""
+        build = await in_thread(self.builds.find, release.build)
+        if build is None:
+            return None
+        return Launch(
+            release.app,
+            release.environment,
+            release.number,
+            release.commit,
+            Runnable(release.build, "", (), {}),
+            {},
+            {one.name: one for one in build.processes},
+            unready=error.problem,
         )
 
     def url_of(self, app: str, environment: str, build: Build) -> str | None:
@@ -173,6 +230,16 @@ class Platform:
             await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
         except (TolvError, OSError) as error:
             log.warning("tidying up after %s failed: %s", app, error)
+
+
+async def _until_written(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    while True:
+        await asyncio.sleep(_AGAIN)
+        try:
+            await in_thread(write, *args, **kwargs)
+            return
+        except PlatformError:
+            continue
 
 
 class _Shared:

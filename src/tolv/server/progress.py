@@ -7,8 +7,10 @@ events then go nowhere.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Literal
@@ -18,6 +20,15 @@ from tolv.errors import PlatformError, TolvError
 log = logging.getLogger("tolv.server")
 
 State = Literal["begin", "done", "info", "warn"]
+
+
+#: What the system says no to through no fault of Tolv's.
+_REFUSALS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ("Tolv cannot write", "free some space, then try again")),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), ("Tolv may not do that", "make it yours to write")),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), ("Tolv cannot open more files", "raise the limit: ulimit -n")),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), ("the machine is at its limit", "stop something, then try again")),
+}
 
 
 class Progress:
@@ -112,19 +123,32 @@ async def _conclude(act: Callable[[Progress], Awaitable[Any]], progress: Progres
         progress.finish(await act(progress), None)
     except Failed as failed:
         progress.finish(failed.value, failed.error)
-    except TolvError as error:
-        progress.finish(None, error)
     except asyncio.CancelledError:
         progress.finish(None, PlatformError("the server stopped before this was done", remedy="try again"))
         raise
     except Exception as error:
-        log.exception("operation failed")
-        progress.finish(None, unexpected(error))
+        progress.finish(None, explain(error))
+
+
+def explain(error: Exception) -> TolvError:
+    """Any failure as an error for a person; what Tolv did not raise on purpose is logged with its traceback."""
+    if isinstance(error, TolvError):
+        return error
+    log.error("an operation failed", exc_info=error)
+    return unexpected(error)
 
 
 def unexpected(error: Exception) -> PlatformError:
-    """A defect of Tolv's, as an error that can be reported."""
+    """What the system refuses, or a defect of Tolv's, as an error that can be reported."""
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        problem, remedy = _REFUSALS[error.errno]
+        return PlatformError(f"{problem}: {error.strerror}", where=_place(error), remedy=remedy)
     return PlatformError(
         f"Tolv failed in a way that it should not: {type(error).__name__}: {error}",
         remedy="the server's log has the details; please report it",
     )
+
+
+def _place(error: OSError) -> str | None:
+    name = error.filename
+    return None if name is None else os.fsdecode(name) if isinstance(name, str | bytes) else str(name)

@@ -17,6 +17,7 @@ from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
+from tolv.server.progress import unexpected
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
 
@@ -58,13 +59,15 @@ async def _restore(platform: Platform, deploy: Deploy) -> None:
 
 
 async def _launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
+    """The live release; one that cannot be made ready is stood in for: what runs of it is not ended for that."""
     if number is None:
         return None
+    release = await in_thread(platform.releases.get, app, environment, number)
     try:
-        return await platform.launch(await in_thread(platform.releases.get, app, environment, number))
+        return await platform.launch(release)
     except (TolvError, OSError) as error:
-        log.error("%s v%s in %s cannot be made ready: %s", app, number, environment, error)
-        return None
+        log.error("%s %s in %s cannot be made ready: %s", app, release.name, environment, error)
+        return await platform.stand_in(release, error if isinstance(error, TolvError) else unexpected(error))
 
 
 async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, Any, None] | None:
@@ -76,7 +79,7 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
         return None
     app, environment, number = release.app, release.environment, release.number
     launch = await _launch(platform, app, environment, number) if operation.phase == _ROLLING else None
-    if launch is not None:
+    if launch is not None and not launch.unready:
         await in_thread(platform.operations.take_over, operation.id, platform.owner)
         platform.act_as(release, operation.by)
         deployment = platform.engine.deployment(app, environment)
@@ -113,7 +116,7 @@ async def _finish_rollout(
     log.info("going on with %s of %s v%s", operation.kind, launch.app, launch.release)
     rolled = await deployment.roll(launch, formation)
     if not rolled.live:
-        await in_thread(
+        await platform.insist(
             platform.releases.mark_failed,
             launch.app,
             launch.environment,
@@ -121,4 +124,4 @@ async def _finish_rollout(
             rolled.reason or "",
             operation.by,
         )
-    await in_thread(platform.operations.finish, operation.id, "done" if rolled.live else "failed")
+    await platform.insist(platform.operations.finish, operation.id, "done" if rolled.live else "failed")

@@ -12,14 +12,14 @@ from typing import Any
 from tolv.build.model import Build
 from tolv.config.assemble import assemble
 from tolv.config.redact import Redactor
-from tolv.errors import AppError, TolvError
+from tolv.errors import AppError
 from tolv.logs.reader import read
 from tolv.release.model import Release
 from tolv.run.formation import describe, formation_for
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
 from tolv.server.platform import Platform, in_thread
-from tolv.server.progress import Failed, Progress
+from tolv.server.progress import Failed, Progress, explain
 from tolv.store.operations import Operation
 
 _LAST_LINES = 10
@@ -57,8 +57,9 @@ async def roll_out(
         launch = await platform.launch(release)
         await _release_phase(platform, operation, launch, proposal.build, progress)
         await _roll(platform, operation, release, launch, progress)
-    except TolvError as error:
-        await in_thread(
+    except Exception as failure:
+        error = explain(failure)
+        await platform.insist(
             platform.releases.mark_failed,
             release.app,
             release.environment,
@@ -66,7 +67,7 @@ async def roll_out(
             error.problem,
             proposal.by,
         )
-        raise Failed(outcome(platform, release, proposal.build, "failed", notes), error) from error
+        raise Failed(outcome(platform, release, proposal.build, "failed", notes), error) from failure
     platform.operating.note(platform.tidy(release.app))
     value = outcome(platform, release, proposal.build, "live", notes)
     progress.done("live", value["url"] or f"{release.app} runs; it has no web process")

@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import Any
 
-from tolv.errors import AppError, PlatformError, UsageError
+from tolv.errors import AppError, UsageError
 from tolv.logs.model import deploy_logs
 from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
@@ -74,13 +74,13 @@ async def restart(
 
 
 async def down(
-    platform: Platform, app: str, environment: str, *, force: bool, by: str, progress: Progress
+    platform: Platform, app: str, environment: str, *, force: bool, wait: bool, by: str, progress: Progress
 ) -> dict[str, Any]:
     """Stop all processes of a deploy; its releases, config and logs stay. `force`: at once, with SIGKILL, even while
-    another `down` waits for them to finish."""
+    another `down` waits for them to finish. `wait`: until no other operation holds the deploy."""
     if force:
         return await _kill(platform, app, environment)
-    async with platform.lease(app, environment, "down", by):
+    async with platform.lease(app, environment, "down", by, wait=wait):
         await in_thread(platform.deploys.get, app, environment)
         deployment = platform.engine.deployment(app, environment)
         names = sorted({one.identity.name for one in deployment.processes()})
@@ -214,14 +214,11 @@ async def _live_release(platform: Platform, app: str, environment: str) -> Relea
 
 
 async def _live_deployment(platform: Platform, app: str, environment: str) -> Deployment:
-    await _live_release(platform, app, environment)
+    release = await _live_release(platform, app, environment)
     deployment = platform.engine.deployment(app, environment)
-    if deployment.live is None:
-        raise PlatformError(
-            f"{app} in {environment} could not be made ready when the server started",
-            where=str(platform.home.server_log),
-            remedy="see the log, then deploy again",
-        )
+    if deployment.live is None or deployment.live.unready:
+        # It could not be made ready when the server started. Perhaps it can now; if not, the error says why.
+        deployment.live = await platform.launch(release)
     return deployment
 
 

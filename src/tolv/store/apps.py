@@ -70,10 +70,11 @@ class Apps:
 
     def get(self, name: str) -> AppRecord:
         """The app of that name. Raises `UsageError`, naming what comes close."""
-        known = {one.name: one for one in self.list()}
-        if name not in known:
-            raise _unknown("app", name, list(known), remedy="see `tolv apps`, or deploy it: tolv deploy PATH")
-        return known[name]
+        with self._store.read() as connection:
+            row = connection.execute(select(_apps).where(_apps.c.name == name)).one_or_none()
+            if row is None:
+                raise unknown_app(connection, name)
+            return AppRecord(**row._mapping)
 
     def list(self) -> list[AppRecord]:
         """All apps, by name."""
@@ -157,14 +158,19 @@ def read_deploy(connection: Connection, app: str, environment: str) -> Deploy:
         return found
     environments = list(connection.execute(select(_deploys.c.environment).where(_deploys.c.app == app)).scalars())
     if not environments:
-        apps = list(connection.execute(select(_apps.c.name)).scalars())
-        raise _unknown("app", app, apps, remedy="see `tolv apps`, or deploy it: tolv deploy PATH")
+        raise unknown_app(connection, app)
     raise _unknown(
         f"environment of {app}",
         environment,
         environments,
         remedy=f"name one of: {', '.join(sorted(environments))}; or deploy it: tolv deploy PATH -e {environment}",
     )
+
+
+def unknown_app(connection: Connection, app: str) -> UsageError:
+    """That there is no such app, and what comes close."""
+    known = list(connection.execute(select(_apps.c.name)).scalars())
+    return _unknown("app", app, known, remedy="see `tolv apps`, or deploy it: tolv deploy PATH")
 
 
 def change_deploy(connection: Connection, app: str, environment: str, **values: Any) -> None:

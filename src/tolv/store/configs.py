@@ -50,6 +50,11 @@ class Configs:
             row_id: int = connection.execute(insert(_configs).values(**values).returning(_configs.c.id)).scalar_one()
             return row_id
 
+    def any(self) -> bool:
+        """Whether something was ever sealed."""
+        with self._store.read() as connection:
+            return connection.execute(select(_configs.c.id).limit(1)).first() is not None
+
     def get(self, config: int) -> ConfigSnapshot:
         """The snapshot of that id. Raises `PlatformError` if it is gone: somebody removed it by hand."""
         with self._store.read() as connection:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from tolv.errors import UsageError
 from tolv.store import tables
-from tolv.store.apps import read_deploy
+from tolv.store.apps import read_deploy, unknown_app
 from tolv.store.store import Store
 
 
@@ -52,7 +51,7 @@ def _environments(connection: Connection, app: str, environment: str | None) -> 
     if environment is not None:
         return [read_deploy(connection, app, environment).environment]
     if connection.execute(select(func.count()).where(tables.apps.c.name == app)).scalar_one() == 0:
-        raise UsageError(f"there is no app named {app}", remedy="see `tolv apps`")
+        raise unknown_app(connection, app)
     return _all_environments(connection, app)
 
 

@@ -28,6 +28,8 @@ class Launch:
     runnable: Runnable
     config: Mapping[str, str] = field(repr=False)
     types: Mapping[str, ProcessType]
+    unready: str | None = None
+    """Why no new process of it can be started here. Those that run already are looked after all the same."""
 
 
 @dataclass(frozen=True, slots=True)

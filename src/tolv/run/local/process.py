@@ -116,6 +116,8 @@ class Process:
         """Start it and see it through to its end. `changed` is called at every change of phase."""
         self._changed = changed
         identity = self.identity
+        if launch.unready:
+            return self.give_up(f"cannot be started: {launch.unready}")
         self.say(f"starting: {identity.type.command}" + (f" (port {identity.port})" if identity.port else ""))
         spec = specify(self._ground.home, launch, identity, shell(identity.type.command))
         try:
