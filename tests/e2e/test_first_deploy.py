@@ -58,3 +58,9 @@ def test_a_deploy_names_the_variables_that_have_the_defaults_of_the_schema(machi
     machine.commit(path, {".gitignore": ".env\n"})
     said = machine.tolv("up", str(path), "--detach").out
     assert "defaults of .env.example for SECRET_KEY\n" in said
+
+
+def test_an_app_that_writes_into_its_release_is_told_where_to_write(machine: Machine, name: str) -> None:
+    path = machine.app(name, {"Procfile": "web: echo \"mkdir: Permission denied: 'logs'\"; exit 1\n"})
+    failed = machine.tolv("deploy", str(path), "-e", "prod", ok=False)
+    assert "a release is read-only" in failed.err
