@@ -90,6 +90,8 @@ class OneOffRequest(Asked):
     command: list[str]
     detach: bool = False
     tty: bool = False
+    terminal: str | None = None
+    """What TERM is for one with a terminal."""
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
@@ -354,6 +356,7 @@ async def one_off(request: Request, app: str, environment: str, asked: OneOffReq
         asked.command,
         detach=asked.detach,
         tty=asked.tty,
+        terminal=asked.terminal,
         time_limit=asked.time_limit,
         by=asked.by,
     )
