@@ -129,7 +129,7 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, problem:
         ("processes.web.memory = '512'", "must be a size"),
         ("processes.web.memory = '1K'", "must be a size"),
         ("processes.web.memory = '9999999999T'", "must be a size"),
-        ("processes.web.quantity = -1", "must be a whole number from 0 to 1000, not -1"),
+        ("processes.web.quantity = -1", "must be a whole number from 0 to 100, not -1"),
         ("processes.web.quantity = 1.5", "must be a whole number"),
         ("processes.web.quantity = true", "must be a whole number"),
         ("release.timeout = 0", "must be a number of seconds above 0"),

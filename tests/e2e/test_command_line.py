@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -83,6 +86,34 @@ def test_a_second_interrupt_does_not_wait_for_a_process_that_ignores_its_signal(
         running.process.send_signal(signal.SIGINT)
         eventually(lambda: any(row["state"] == "draining" for row in machine.ps(name, "dev")))
         assert running.interrupt() == 0
+    assert machine.ps(name, "dev") == []
+
+
+def test_a_closed_terminal_stops_the_app_gracefully(machine: Machine, name: str) -> None:
+    path = machine.app(name)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(machine.projects)
+        os.execvpe(sys.executable, machine.command("up", str(path)), machine.environment)
+    seen = b""
+    while b"listening" not in seen:
+        seen += os.read(terminal, 1000)
+    os.close(terminal)
+    os.kill(child, signal.SIGHUP)  # the shell's, after the kernel's
+    os.waitpid(child, 0)
+    assert machine.ps(name, "dev") == []
+    assert "finished" in machine.tolv("logs", "-a", name, "-e", "dev").out
+
+
+def test_up_whose_reader_has_left_stops_the_app(machine: Machine, name: str) -> None:
+    path = machine.app(name)
+    with machine.start("up", str(path)) as running:
+        assert running.stdout is not None
+        while "listening" not in running.stdout.readline():
+            pass
+        running.stdout.close()
+        machine.get(name, "/print?text=to-nobody")
+        assert running.wait(timeout=60) == 141
     assert machine.ps(name, "dev") == []
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from e2e.load import Load
-from e2e.machine import Machine, eventually
+from e2e.machine import Machine, eventually, git
 
 PYTHON = sys.executable
 
@@ -228,6 +228,18 @@ def test_up_works_outside_git_and_says_what_is_missed(machine: Machine, name: st
     assert "not under version control" in result.out + result.err
     assert machine.get(name).status == 200
     assert machine.tolv("deploy", str(path), "-e", "prod", ok=False).code == 2
+
+
+def test_a_repository_without_a_commit_is_told_to_commit_and_not_to_make_a_repository(
+    machine: Machine, name: str
+) -> None:
+    path = machine.projects / name
+    machine.write(path, {"Procfile": f"web: {PYTHON} -m http.server $PORT --bind 127.0.0.1\n"})
+    git(path, "init", "-q")
+    assert "no commit yet" in machine.tolv("up", str(path), "--detach").out
+    refused = machine.tolv("deploy", str(path), "-e", "prod", ok=False)
+    assert refused.code == 2
+    assert "(git add .; git commit)" in refused.err
 
 
 def test_a_type_declared_stop_first_never_overlaps_with_its_successor(machine: Machine, name: str) -> None:

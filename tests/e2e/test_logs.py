@@ -99,3 +99,19 @@ def test_follow_shows_lines_as_they_come_over_a_deploy(machine: Machine, name: s
     finally:
         following.terminate()
         following.communicate()
+
+
+def test_logs_stay_within_their_bounds_while_an_app_writes_without_a_deploy(machine: Machine, name: str) -> None:
+    flood = "sleep 2; yes 0123456789012345678901234567890123456789 | head -c 123000000; echo the end; sleep 1000"
+    machine.deploy(machine.app(name, {"Procfile": f"noise: {flood}\n"}))
+    directory = machine.home / "logs" / name / "prod"
+
+    def held() -> int:
+        return sum(path.stat().st_blocks * 512 for path in directory.iterdir())
+
+    def written() -> int:
+        return sum(path.stat().st_size for path in directory.glob("*-noise.1-*.out"))
+
+    eventually(lambda: written() > 120_000_000)
+    eventually(lambda: held() <= 51_000_000)
+    assert "the end" in {line["message"] for line in lines(machine, name, "-n", "5")}

@@ -80,6 +80,32 @@ def test_with_a_terminal_the_one_off_has_one(machine: Machine, name: str) -> Non
     os.close(leader)
 
 
+def test_the_time_limit_holds_for_an_attached_one_off_too(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    words = ("run", "-a", name, "-e", "prod", "--time-limit", "1", "--", "sleep", "99")
+    with machine.start(*words) as running:
+        assert running.wait(timeout=30) == 128 + signal.SIGTERM
+        running.communicate()
+    assert "limit of 1 s" in machine.tolv("logs", "-a", name, "-e", "prod", "--process", "run.1").out
+
+
+def test_with_a_terminal_the_one_off_knows_its_kind_and_without_one_nothing_of_it(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    command = machine.command("run", "-a", name, "-e", "prod", "--", "sh", "-c", "echo kind=$TERM.")
+    environment = {**machine.environment, "TERM": "xterm-256color"}
+    leader, follower = pty.openpty()
+    with subprocess.Popen(command, env=environment, stdin=follower, stdout=follower, stderr=follower) as running:
+        os.close(follower)
+        seen = b""
+        while b"." not in seen:
+            seen += os.read(leader, 1000)
+        assert running.wait(timeout=30) == 0
+    os.close(leader)
+    assert b"kind=xterm-256color." in seen
+    piped = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert b"kind=dumb." in piped.stdout or b"kind=." in piped.stdout
+
+
 def test_a_detached_one_off_is_listed_logged_and_limited_in_time(machine: Machine, name: str) -> None:
     machine.deploy(machine.app(name))
     started = machine.tolv(

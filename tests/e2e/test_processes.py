@@ -14,6 +14,14 @@ from e2e.machine import Machine, alive, eventually
 PYTHON = sys.executable
 
 
+def test_without_a_web_process_wanted_no_request_waits_for_one(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    machine.tolv("scale", "web=0", "-a", name, "-e", "prod")
+    assert machine.get(f"{name}-prod", timeout=15).status == 503
+    machine.tolv("scale", "web=1", "-a", name, "-e", "prod")
+    assert machine.get(f"{name}-prod").status == 200
+
+
 def test_a_process_sees_exactly_its_releases_environment(machine: Machine, name: str) -> None:
     path = machine.app(name)
     value = machine.deploy(path)

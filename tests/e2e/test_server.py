@@ -118,6 +118,14 @@ def test_after_a_power_cut_the_same_releases_come_back_in_the_same_formation(fre
     assert machine.get("shop-prod").status == 200
 
 
+def test_a_stop_ends_what_a_dead_server_left_running(fresh: Fresh) -> None:
+    machine = fresh()
+    machine.deploy(machine.app("shop"))
+    machine.kill_server()
+    assert machine.tolv("server", "stop").code == 0
+    assert machine.survivors() == []
+
+
 def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
     machine = fresh()
     machine.deploy(machine.app("shop"))
@@ -151,6 +159,7 @@ def test_a_taken_port_is_one_clear_error(fresh: Fresh) -> None:
     assert str(machine.port) in result.err
     assert "TOLV_PORT" in result.err
     assert "Traceback" not in result.err
+    eventually(lambda: machine.survivors() == [])
 
 
 def test_the_api_document_is_served_and_kept(fresh: Fresh) -> None:

@@ -26,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Where a person says which runtime to build with. It holds for one command, so no server is started with it.
 OVERRIDES = {"python": "TOLV_PYTHON", "node": "TOLV_NODE"}
 
+GOES_ON = "interrupted; the server goes on with it: `tolv ps` shows where things stand"
+
 
 @dataclass(frozen=True)
 class Deploy:
@@ -60,13 +62,15 @@ class Call:
 
         return Api(current_home(), announce=self.console.note)
 
-    def act(self, method: str, path: str, body: Any, *, start: bool = True, **query: Any) -> Outcome:
-        """Have the server do something, and show how it gets on."""
+    def act(
+        self, method: str, path: str, body: Any, *, start: bool = True, if_interrupted: str = GOES_ON, **query: Any
+    ) -> Outcome:
+        """Have the server do something, and show how it gets on. `if_interrupted` is what ^C is answered with."""
         try:
             return self.api.act(method, path, body, self.console.progress, start=start, **query)
         except KeyboardInterrupt:
             self.console.settle()
-            self.console.note("interrupted; the server goes on with it: `tolv ps` shows where things stand")
+            self.console.note(if_interrupted)
             raise
         finally:
             self.console.settle()

@@ -57,7 +57,8 @@ def _verify(call: Call, deploy: Deploy) -> None:
     if call.console.as_json:
         call.console.json(result)
     elif result["ok"]:
-        call.console.line(f"{result['checked']} releases of {deploy.app} in {deploy.environment}: unchanged")
+        number = "1 release" if result["checked"] == 1 else f"{result['checked']} releases"
+        call.console.line(f"{number} of {deploy.app} in {deploy.environment}: unchanged")
     if not result["ok"]:
         raise AppError(
             f"the releases of {deploy.app} in {deploy.environment} are not as they were made: {result['problem']}",

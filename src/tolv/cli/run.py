@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,8 @@ def run(ctx: click.Context, call: Call, command: tuple[str, ...], detach: bool, 
     """
     tty = not detach and is_interactive()
     body: dict[str, Any] = {"command": list(command), "detach": detach, "tty": tty, "by": call.by}
-    started = call.api.post(f"{call.deploy().path}/one-offs", {**body, "time_limit": time_limit})
+    body |= {"terminal": os.environ.get("TERM") if tty else None, "time_limit": time_limit}
+    started = call.api.post(f"{call.deploy().path}/one-offs", body)
     if detach:
         if call.console.as_json:
             call.console.json(started)

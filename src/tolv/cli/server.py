@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
 from tolv.cli.start import server_command, start_server
 from tolv.errors import PlatformError
-from tolv.home import Home, current_home
+from tolv.home import Home, current_home, socket_address
 
 #: Seconds that the server has to end once it said that it stops.
 _STOP_DEADLINE = 30.0
@@ -100,7 +101,7 @@ def stop(call: Call, leave_running: bool) -> None:
       tolv server stop
       tolv server stop --leave-running
     """
-    state = call.api.status()
+    state = call.api.status() or _state_of_the_rest(call)
     if state is None:
         call.console.note("no server runs")
         if call.console.as_json:
@@ -111,6 +112,17 @@ def stop(call: Call, leave_running: bool) -> None:
         outcome = call.act("POST", "/v1/server/stop", body, start=False)
         ended(_STOP_DEADLINE)
     call.console.finish(outcome)
+
+
+def _state_of_the_rest(call: Call) -> dict[str, Any] | None:
+    """When the server is dead but its keeper goes on: a server is needed to stop what runs."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(socket_address(current_home().keeper_socket))
+        except OSError:
+            return None
+    state: dict[str, Any] = call.api.get("/v1/server")
+    return state
 
 
 @contextmanager

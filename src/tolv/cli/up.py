@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,12 +14,14 @@ import click
 
 from tolv.cli.client import Outcome
 from tolv.cli.logs import follow_logs
-from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
+from tolv.cli.options import GOES_ON, Call, Deploy, common_options, deploy_options, pass_call
 from tolv.cli.output import print_error
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
     from tolv.cli.watch import Watch
+
+_STOPS = "interrupted; it is stopped once the server is through with this step (^C again lets it run)"
 
 
 @click.command()
@@ -47,8 +50,8 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
     began = datetime.fromtimestamp(time.time(), UTC).isoformat()
     call.warn_of_port()
     try:
-        outcome = bring_up(call, path)
-    except KeyboardInterrupt:
+        outcome = bring_up(call, path, GOES_ON if detach else _STOPS)
+    except (KeyboardInterrupt, OSError):
         if not detach:
             _call_off(call, path)
         raise
@@ -64,9 +67,12 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
         follow_logs(call, deploy, since=began)
     except KeyboardInterrupt:
         _stop(call, deploy, watching)
+    except OSError:  # nobody reads on: the terminal is closed, or `tolv up | head` has its lines
+        _stop(call, deploy, watching)
+        raise
 
 
-def bring_up(call: Call, path: str) -> Outcome:
+def bring_up(call: Call, path: str, if_interrupted: str = GOES_ON) -> Outcome:
     """Have the server deploy what lies at `path` now."""
     body: dict[str, Any] = {
         "path": os.path.abspath(path),
@@ -78,7 +84,7 @@ def bring_up(call: Call, path: str) -> Outcome:
         "runtimes": call.runtimes,
         "by": call.by,
     }
-    return call.act("POST", "/v1/deploys", body)
+    return call.act("POST", "/v1/deploys", body, if_interrupted=if_interrupted)
 
 
 def _call_off(call: Call, path: str) -> None:
@@ -104,7 +110,8 @@ def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
     if not call.console.as_json:
         processes = call.api.get(f"{deploy.path}/processes")
         names = [one["process"] for one in processes if one["state"] != "stopped" and one["type"] != "run"]
-        call.console.part(f"  stopping {' '.join(names)} … ")
+        with suppress(OSError):
+            call.console.part(f"  stopping {' '.join(names)} … ")
     try:
         if watching:
             watching.stop()
@@ -114,7 +121,8 @@ def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
     if outcome.error:
         raise outcome.error
     if not call.console.as_json:
-        call.console.line("done")
+        with suppress(OSError):
+            call.console.line("done")
 
 
 def _down(call: Call, deploy: Deploy, *, force: bool, wait: bool = False) -> Outcome:
@@ -123,5 +131,10 @@ def _down(call: Call, deploy: Deploy, *, force: bool, wait: bool = False) -> Out
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Let SIGTERM and a closed terminal end `up` as ^C does: with its processes stopped."""
+    """Let SIGTERM and a closed terminal end `up` as ^C does: with its processes stopped.
+
+    A closing terminal is told of by the kernel and by the shell: the second time is no second ^C.
+    """
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

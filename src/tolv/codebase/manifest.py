@@ -167,7 +167,7 @@ def _as_deadline(value: Any) -> float | None:
 
 
 def _as_quantity(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100 else None
 
 
 def _as_signal(value: Any) -> str | None:
@@ -210,7 +210,7 @@ _PROCESS: dict[str, _Reader] = {
     "stop_signal": _value('the name of a signal, such as "SIGTERM"', _as_signal),
     "stop_scope": _one_of("leader", "group"),
     "memory": _value('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),
-    "quantity": _value("a whole number from 0 to 1000", _as_quantity),
+    "quantity": _value("a whole number from 0 to 100", _as_quantity),
 }
 _RELEASE: dict[str, _Reader] = {"command": _text, "timeout": _deadline}
 _BUILD: dict[str, _Reader] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pathlib import Path
 BUDGET = 50_000_000
 #: Processes of which logs are kept, however little they wrote: a crash loop makes many files.
 MOST = 1000
+
+#: A process that started within these nanoseconds counts as living: it may have come after `keep` was made.
+_YOUNG = 60 * 10**9
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _PAGE = 4096
@@ -56,10 +60,12 @@ def trim(
 def _groups(directory: Path, keep: frozenset[str] | set[str]) -> list[_Group]:
     """All files below an app's logs, by process, oldest process first."""
     groups: dict[tuple[Path, str], _Group] = {}
+    young = time.time_ns() - _YOUNG
     for parent, _, names in os.walk(directory):
         for name in names:
             stem = name.removesuffix(".idx").removesuffix(".out").removesuffix(".err")
-            live = stem in keep or not stem[:1].isdigit()
+            started = stem.partition("-")[0]
+            live = stem in keep or not started.isdigit() or int(started) > young
             group = groups.setdefault((Path(parent), stem), _Group(stem, live))
             path = Path(parent, name)
             with contextlib.suppress(FileNotFoundError):

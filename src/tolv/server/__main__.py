@@ -85,7 +85,7 @@ async def _serve(home: Home, listen: Listen) -> None:
 
     application.state.stop = stop
     await recover(platform)
-    watching = asyncio.create_task(platform.engine.watch())
+    background = [asyncio.create_task(platform.engine.watch()), asyncio.create_task(platform.keep_logs_small())]
     with _bind(home.server_socket) as listener:
         _write_state(home, listen.port)
         log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
@@ -93,8 +93,9 @@ async def _serve(home: Home, listen: Listen) -> None:
     home.server_socket.unlink(missing_ok=True)
     home.server_state.unlink(missing_ok=True)
     await platform.operating.drain(_DRAIN)
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    for task in background:
+        task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
     await platform.engine.close(leave_running=application.state.leave_running)
     platform.store.close()
 

@@ -305,6 +305,7 @@ async def one_off(request: Request, app: str, environment: str, asked: OneOffReq
         asked.command,
         detach=asked.detach,
         tty=asked.tty,
+        terminal=asked.terminal,
         time_limit=asked.time_limit,
         by=asked.by,
     )

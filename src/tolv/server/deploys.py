@@ -171,10 +171,11 @@ class _Tree:
 
     commit: Commit | None
     as_it_is: bool
+    in_git: bool = True
 
     def describe(self) -> str:
         if self.commit is None:
-            return ", not in git"
+            return ", without a commit" if self.in_git else ", not in git"
         branch = f" ({self.commit.branch})" if self.commit.branch else ""
         return f" at {self.commit.short}{branch}{', with changes' if self.commit.dirty else ''}"
 
@@ -186,8 +187,8 @@ async def _build(
     if tree.commit is None:
         progress.warn(
             "codebase",
-            "not under version control: nobody can say what runs, and `tolv deploy` needs a commit "
-            "(git init; git add .; git commit)",
+            f"{'no commit yet' if tree.in_git else 'not under version control'}: nobody can say what runs, and "
+            f"`tolv deploy` needs a commit ({'' if tree.in_git else 'git init; '}git add .; git commit)",
         )
     progress.begin("build", "")
     async with platform.building():
@@ -217,12 +218,13 @@ def _choose_tree(request: Request, source: Source) -> _Tree:
     if request.ref is not None:
         return _Tree(git.resolve(source, request.ref), as_it_is=False)
     if request.mode == "up" or request.dirty:
-        return _Tree(head, as_it_is=head is None or head.dirty)
+        return _Tree(head, as_it_is=head is None or head.dirty, in_git=source.repository is not None)
     if head is None:
         raise UsageError(
             "there is no commit to deploy",
             where=str(source.path),
-            remedy="commit first (git init; git add .; git commit), or try it out with `tolv up`",
+            remedy=f"commit first ({'' if source.repository else 'git init; '}git add .; git commit), "
+            "or try it out with `tolv up`",
         )
     if head.dirty:
         files = git.dirty_files(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ log = logging.getLogger("tolv.server")
 _TURN = 0.1
 #: Seconds until the store is asked again to write what it must.
 _AGAIN = 0.5
+
+#: Seconds between two looks at how much the apps have logged.
+_TRIM_EVERY = 5.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -227,9 +231,22 @@ class Platform:
         """Keep builds and the app's logs within their bounds. Nobody waits for it: a failure is logged."""
         try:
             await self.collect_garbage()
-            await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
+            await self._trim_logs(app)
         except (TolvError, OSError) as error:
             log.warning("tidying up after %s failed: %s", app, error)
+
+    async def keep_logs_small(self) -> None:
+        """Keep every app's logs within their bounds, for ever: one that never deploys may write without end."""
+        while True:
+            await asyncio.sleep(_TRIM_EVERY)
+            try:
+                for app in await in_thread(os.listdir, self.home.logs):
+                    await self._trim_logs(app)
+            except OSError as error:
+                log.warning("the logs cannot be trimmed: %s", error)
+
+    async def _trim_logs(self, app: str) -> None:
+        await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
 
 
 async def _until_written(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

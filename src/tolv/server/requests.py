@@ -62,6 +62,8 @@ class OneOffRequest(Asked):
     command: list[str]
     detach: bool = False
     tty: bool = False
+    terminal: str | None = None
+    """What TERM is for one with a terminal."""
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 

@@ -203,6 +203,7 @@ async def one_off(
     *,
     detach: bool,
     tty: bool,
+    terminal: str | None,
     time_limit: float | None,
     by: str,
 ) -> dict[str, Any]:
@@ -219,7 +220,9 @@ async def one_off(
     if detach:
         one = await platform.engine.one_offs.start(launch, command, numbered)
     else:
-        one = await platform.engine.one_offs.prepare(launch, command, numbered, tty=tty)
+        one = await platform.engine.one_offs.prepare(
+            launch, command, numbered, tty=tty, terminal=terminal if tty else None
+        )
     return {"process": one.identity.name, "id": one.identity.id, "release": live.name}
 
 

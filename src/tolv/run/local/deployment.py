@@ -305,12 +305,19 @@ class Deployment:
                 self.app,
                 self.environment,
                 upstreams,
-                mode="serve" if self.running else "refuse",
+                mode="serve" if self._wants_web() else "refuse",
             )
         )
 
     def _has_web(self) -> bool:
         return any(launch is not None and ROUTED in launch.types for launch in (self.live, self.candidate))
+
+    def _wants_web(self) -> bool:
+        """Whether it is worth a request's while to wait: not after `tolv down` or `tolv scale web=0`."""
+        return any(
+            target is not None and ROUTED in target.types and target.types[ROUTED].quantity > 0
+            for target in (self._desired().live, self._desired().candidate)
+        )
 
     async def _notify(self) -> None:
         async with self._changed:

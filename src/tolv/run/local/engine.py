@@ -53,8 +53,14 @@ class LocalEngine:
         Raises `PlatformError` when one cannot be had: its port is taken, say.
         """
         await self.keeper.connect()
-        await self.router.ensure(*self._listen)
-        return await self.keeper.list()
+        kept = await self.keeper.list()
+        try:
+            await self.router.ensure(*self._listen)
+        except TolvError:
+            if not kept:
+                await self.keeper.stop()
+            raise
+        return kept
 
     async def watch(self) -> None:
         """Hand on what the keeper reports, for ever."""

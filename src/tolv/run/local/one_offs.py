@@ -67,11 +67,12 @@ class OneOff:
 
     async def see_through(self) -> Exit:
         """Wait for its end, or bring it about when its time is over; then forget it."""
-        if self.expected_until is not None and not await self._was_attached(self.expected_until):
+        limit = self.identity.time_limit
+        over = None if limit is None else self.identity.started_ns / 1e9 + limit
+        if self.expected_until is not None and not await self._was_attached(self.expected_until, over):
             self.say("nobody attached")
             return Exit(at=time.time())
-        limit = self.identity.time_limit
-        left = None if limit is None else max(0.0, self.identity.started_ns / 1e9 + limit - time.time())
+        left = None if over is None else max(0.0, over - time.time())
         try:
             async with asyncio.timeout(left):
                 await asyncio.shield(self.exited)
@@ -83,14 +84,18 @@ class OneOff:
         await self._ground.keeper.forget(self.identity.id)
         return end
 
-    async def _was_attached(self, until: float) -> bool:
-        """Whether the client came; without one the keeper has nothing to report, ever."""
-        try:
-            async with asyncio.timeout(max(0.0, until - time.time())):
-                await asyncio.shield(self.exited)
-        except TimeoutError:
-            return any(kept.id == self.identity.id for kept in await self._ground.keeper.list())
-        return True
+    async def _was_attached(self, until: float, over: float | None) -> bool:
+        """Whether the client came; without one the keeper has nothing to report, ever. Looks when its time is over,
+        if that is earlier, and else `until` the client must have come."""
+        for moment in sorted({until, min(until, over or until)}):
+            try:
+                async with asyncio.timeout(max(0.0, moment - time.time())):
+                    await asyncio.shield(self.exited)
+                return True
+            except TimeoutError:
+                if any(kept.id == self.identity.id for kept in await self._ground.keeper.list()):
+                    return True
+        return False
 
     async def end_tree(self) -> None:
         """SIGTERM, ten seconds, SIGKILL, until nothing of it is left."""
@@ -142,13 +147,16 @@ class OneOffs:
         self._keep(one)
         return one
 
-    async def prepare(self, launch: Launch, command: Sequence[str], numbered: Numbered, *, tty: bool) -> OneOff:
+    async def prepare(
+        self, launch: Launch, command: Sequence[str], numbered: Numbered, *, tty: bool, terminal: str | None = None
+    ) -> OneOff:
         """Make a one-off ready for a client to attach to: it starts when the client hands its descriptors to the
-        keeper, and ends with that client."""
+        keeper, and ends with that client. `terminal` is its kind of terminal, unless the config says another."""
         identity = numbered.identify(launch, command)
         one = self._running[identity.id] = OneOff(identity, self._ground)
         spec = specify(self._ground.home, launch, identity, _argv(launch, command), logged=False, tty=tty)
-        await self._ground.keeper.prepare(spec, environment_for(self._ground.home, launch, identity))
+        environment = environment_for(self._ground.home, launch, identity)
+        await self._ground.keeper.prepare(spec, {"TERM": terminal, **environment} if terminal else environment)
         one.say(f"attached: {' '.join(command)}")
         one.expected_until = time.time() + _ATTACHED_WITHIN
         self._keep(one)
