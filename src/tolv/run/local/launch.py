@@ -159,51 +159,14 @@ def shell(command: str) -> tuple[str, ...]:
     """A line of the Procfile as a command: by `sh`, as everywhere. A simple one takes the shell's place, so that the
     app itself is what is watched and gets the signals."""
     first = command.split(maxsplit=1)[0] if command.strip() else ""
-    simple = not _COMPOUND.search(command) and "=" not in first and first not in _BUILTINS
+    simple = not _COMPOUND.search(command) and "=" not in first and not _BUILTIN.fullmatch(first)
     return ("/bin/sh", "-c", f"exec {command}" if simple else command)
 
 
 #: What makes a line more than one program.
 _COMPOUND = re.compile(r"[;|&<>()`\n]")
 #: First words that are the shell's own, with no program of that name.
-_BUILTINS = frozenset(
-    [
-        ":",
-        ".",
-        "!",
-        "{",
-        "alias",
-        "bg",
-        "break",
-        "case",
-        "cd",
-        "command",
-        "continue",
-        "eval",
-        "exec",
-        "exit",
-        "export",
-        "fg",
-        "for",
-        "getopts",
-        "hash",
-        "if",
-        "jobs",
-        "local",
-        "read",
-        "return",
-        "set",
-        "shift",
-        "source",
-        "times",
-        "trap",
-        "type",
-        "ulimit",
-        "umask",
-        "unalias",
-        "unset",
-        "until",
-        "wait",
-        "while",
-    ]
+_BUILTIN = re.compile(
+    r"[:.!{]|alias|bg|break|case|cd|command|continue|eval|exec|exit|export|fg|for|getopts|hash|if|jobs|local|read|return"
+    r"|set|shift|source|times|trap|type|ulimit|umask|unalias|unset|until|wait|while"
 )
