@@ -52,7 +52,7 @@ def test_failed_releases_do_not_push_out_those_that_a_rollback_needs(store: Stor
 
 
 def test_a_failed_newest_release_is_kept_as_its_build_is_tried_again_with_other_config(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     failed = a_release(store, config, seed="failed")
     Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
     assert builds_to_keep(store) == digests("failed")

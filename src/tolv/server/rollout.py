@@ -6,6 +6,7 @@ check the config -> make the release -> release phase -> roll -> live
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ from tolv.server.progress import Failed, Progress, explain
 from tolv.store.operations import Operation
 
 _LAST_LINES = 10
+#: Seconds that a command waits for the end of the processes that it replaced.
+_RETIRE_WITHIN = 5.0
 
 #: What programs say that write where the release lies.
 _CANNOT_WRITE = re.compile(
@@ -78,6 +81,7 @@ async def roll_out(
     platform.operating.note(platform.tidy(release.app))
     value = outcome(platform, release, proposal.build, "live", notes)
     progress.done("live", value["url"] or f"{release.app} runs; it has no web process")
+    await _retire(platform, release, progress)
     return value
 
 
@@ -192,6 +196,18 @@ async def _remedy(platform: Platform, launch: Launch, said: str) -> str:
             "what is not into TMPDIR, and logs to standard output"
         )
     return remedy
+
+
+async def _retire(platform: Platform, release: Release, progress: Progress) -> None:
+    """Let the processes of the release before finish and end; what takes them longer, nobody waits for."""
+    deployment = platform.engine.deployment(release.app, release.environment)
+    try:
+        async with asyncio.timeout(_RETIRE_WITHIN):
+            await deployment.until(
+                lambda: all(one.identity.release >= release.number for one in deployment.processes())
+            )
+    except TimeoutError:
+        progress.info("live", "processes of the release before still finish what they hold: see `tolv ps`")
 
 
 async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
