@@ -32,7 +32,8 @@ Times = dict[str, list[float]]
 
 
 def rounds(doc: str | None, default: int) -> int:
-    """The one option that every bench has."""
+    """The one option that every bench has. From here on SIGTERM ends a bench as ^C does: with what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=default, help=f"default: {default}")
     return int(parser.parse_args().rounds)

@@ -13,6 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+# The programs that tests start find Tolv as the tests themselves do.
+os.environ["PYTHONPATH"] = str(ROOT / "src")
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

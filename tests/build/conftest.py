@@ -42,11 +42,18 @@ class Index:
         return f"http://127.0.0.1:{self.port}/npm/"
 
     def add_wheel(
-        self, name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any", source: str = ""
+        self,
+        name: str,
+        version: str,
+        requires: tuple[str, ...] = (),
+        tag: str = "py3-none-any",
+        source: str = "",
+        python: str = "",
     ) -> str:
-        """Publish a wheel whose module says its version; returns its file name."""
+        """Publish a wheel whose module says its version, for the Pythons in the range; returns its file name."""
         info = f"{name}-{version}.dist-info"
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        metadata += f"Requires-Python: {python}\n" if python else ""
         contents = {
             f"{name}/__init__.py": f"{source}version = '{version}'\n\n\ndef main():\n    print('{name}', version)\n",
             f"{info}/METADATA": metadata + "".join(f"Requires-Dist: {one}\n" for one in requires),

@@ -56,6 +56,30 @@ def test_an_interpreter_that_is_not_there_is_a_clear_error(home, repository, fil
     assert "install Python" in caught.value.remedy
 
 
+def test_the_remedy_for_a_missing_interpreter_names_the_nearest_that_is_there(home, repository):
+    nearest = min(python_runtime.interpreters(), key=lambda one: one.parsed)
+    with pytest.raises(AppError) as caught:
+        repository({".python-version": "3.1\n", "requirements.txt": ""}).build(home)
+    assert caught.value.remedy.endswith(f"TOLV_PYTHON={nearest.minor} tolv up")
+
+
+def test_packages_that_need_a_python_that_is_not_there_say_so(home, repository, index):
+    index.add_wheel("tiny_new", "1.0", python=">=3.99")
+    with pytest.raises(AppError, match="tiny-new") as caught:
+        repository({"requirements.txt": "tiny-new==1.0\n"}).build(home)
+    assert caught.value.remedy.startswith("install Python >=3.99")
+
+
+def test_packages_that_an_interpreter_of_the_machine_fits_name_it(home, repository, index):
+    newest = python_runtime.interpreters()[0]
+    if newest.minor == _own():
+        pytest.skip("this machine has no newer Python")
+    index.add_wheel("tiny_newer", "1.0", python=f">={newest.minor}")
+    with pytest.raises(AppError, match="tiny-newer") as caught:
+        repository({"requirements.txt": "tiny-newer==1.0\n"}).build(home)
+    assert caught.value.remedy.endswith(f"TOLV_PYTHON={newest.minor} tolv up")
+
+
 def test_the_operator_may_override_the_interpreter_and_the_build_says_so(home, repository, monkeypatch):
     monkeypatch.setenv("TOLV_PYTHON", _own())
     build = repository({".python-version": "3.99\n", "requirements.txt": ""}).build(home)
@@ -175,6 +199,12 @@ def test_a_build_command_has_nodes_development_packages_and_committed_ones_do_no
     files["node_modules/stray/index.js"] = ""
     build = repository({**_node(index), **files}).build(home)
     assert run(home, build, "cat out.txt; ls node_modules") == "1.0.0\ntiny-base"
+
+
+@needs_npm
+def test_npm_does_not_advertise_a_newer_npm_in_the_logs(home, repository, run, index):
+    build = repository(_node(index)).build(home)
+    assert run(home, build, "npm config get update-notifier") == "false"
 
 
 @needs_npm

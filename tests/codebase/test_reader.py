@@ -129,6 +129,17 @@ def test_an_app_with_nothing_to_run_says_what_to_write(tmp_path: Path, procfile:
     assert "Procfile" in str(caught.value.remedy)
 
 
+def test_the_directory_above_an_app_points_to_the_app_and_names_no_temporary_directory(tmp_path: Path) -> None:
+    for name in ("backend", "docs", "frontend"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "backend", Procfile="web: serve")
+    write(tmp_path / "frontend", **{"package.json": "{}"})
+    with pytest.raises(AppError) as caught:
+        read(tmp_path)
+    assert str(caught.value.remedy).endswith("the directory of an app in it: backend, frontend")
+    assert str(tmp_path) not in str(caught.value)
+
+
 def test_a_misspelt_procfile_is_pointed_out(tmp_path: Path) -> None:
     write(tmp_path, procfile="web: serve")
     with pytest.raises(AppError, match="there is a procfile"):

@@ -155,6 +155,17 @@ class Machine:
         log = self.home / "server.log"
         return log.read_text(errors="replace")[-6000:] if log.exists() else "(no server log)"
 
+    def api(self, path: str) -> Any:
+        """What the server of this home answers to GET; it must run."""
+        connection = http.client.HTTPConnection("localhost", timeout=DEADLINE)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.connect(str(self.home / "server.sock"))
+            connection.request("GET", f"/v1{path}")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
     # Apps.
 
     def app(self, name: str, files: Mapping[str, str] | None = None, **more: str) -> Path:

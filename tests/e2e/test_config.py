@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from e2e.machine import Machine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 VALUES = [
     "hello world",
@@ -119,3 +123,44 @@ def _python() -> str:
     import sys
 
     return sys.executable
+
+
+#: Whatever a variable can hold: any text of UTF-8 without NUL. An argument and a variable have bounds of their own.
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200)
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,30}", fullmatch=True).map(lambda name: f"V_{name}")
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(values=st.dictionaries(NAMES, TEXTS, min_size=20, max_size=60))
+def test_any_config_comes_back_byte_for_byte_and_so_does_its_export(
+    shared_machine: Machine, values: dict[str, str]
+) -> None:
+    machine = shared_machine
+    deploy = ("-a", _app_for_fuzzing(machine), "-e", "fuzz")
+    before = machine.tolv("config", "export", "--format", "json", *deploy).json
+    if before:
+        machine.tolv("config", "unset", *before, *deploy)
+    machine.tolv("config", "set", *deploy, "--", *(f"{name}={value}" for name, value in values.items()))
+    assert machine.tolv("config", "export", "--format", "json", *deploy).json == values
+    exported = _printed(machine, "config", "export", *deploy)
+    shell = _printed(machine, "config", "export", "--format", "shell", *deploy)
+    echo = "import json, os, sys; print(json.dumps({name: os.environ[name] for name in sys.argv[1:]}))"
+    command = ["sh", "-c", shell + b'\nexec "$0" "$@"', _python(), "-c", echo, *values]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == values
+    machine.tolv("config", "unset", *values, *deploy)
+    (machine.projects / "fuzzed.env").write_bytes(exported)
+    machine.tolv("config", "import", str(machine.projects / "fuzzed.env"), *deploy)
+    assert machine.tolv("config", "export", "--format", "json", *deploy).json == values
+
+
+def _app_for_fuzzing(machine: Machine) -> str:
+    """An app that was never deployed: its config is set without a release each time."""
+    name = "fuzzed"
+    if not (machine.projects / name).exists():
+        machine.tolv("config", "set", "FIRST=1", "-e", "fuzz", cwd=machine.app(name))
+    return name
+
+
+def _printed(machine: Machine, *words: str) -> bytes:
+    """Standard output byte for byte: text would have its line ends translated."""
+    return subprocess.run(machine.command(*words), env=machine.environment, capture_output=True, check=True).stdout

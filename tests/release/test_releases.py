@@ -164,9 +164,8 @@ def test_the_database_itself_refuses_a_number_that_does_not_come_next(store: Sto
         )
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # PostgreSQL keeps no JSON that is none
 def test_a_row_that_cannot_even_be_read_is_named(store: Store) -> None:
-    if not store.where.startswith("sqlite"):
-        pytest.skip("PostgreSQL keeps no JSON that is none")
     a_live_release(store, a_deploy(store))
     with store.write() as connection:
         for statement in _without_triggers(store, "UPDATE releases SET formation = 'web=2'"):
@@ -174,17 +173,15 @@ def test_a_row_that_cannot_even_be_read_is_named(store: Store) -> None:
     assert Releases(store).verify(*SHOP).problem == "v1 was changed after it was made"
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # SQLite has no TRUNCATE
 def test_postgresql_refuses_to_empty_the_tables(store: Store) -> None:
-    if store.where.startswith("sqlite"):
-        pytest.skip("SQLite has no TRUNCATE")
     a_live_release(store, a_deploy(store))
     with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:
         connection.execute(text("TRUNCATE releases, release_events"))
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # PostgreSQL has no REPLACE
 def test_sqlite_does_not_let_replace_slip_past_the_triggers(store: Store) -> None:
-    if not store.where.startswith("sqlite"):
-        pytest.skip("PostgreSQL has no REPLACE")
     a_live_release(store, a_deploy(store))
     with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:
         connection.execute(

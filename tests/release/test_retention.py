@@ -24,7 +24,7 @@ def digests(*seeds: object, app: str = "shop") -> set[str]:
 
 
 def test_the_live_build_and_the_last_that_were_live_are_kept(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     for seed in range(1, 15):
         a_live_release(store, config, seed=seed)
     assert builds_to_keep(store) == digests(*range(4, 15))
@@ -32,7 +32,7 @@ def test_the_live_build_and_the_last_that_were_live_are_kept(store: Store) -> No
 
 
 def test_a_candidate_is_kept_and_a_failed_release_is_not(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     a_live_release(store, config, seed="live")
     failed = a_release(store, config, seed="failed")
     Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
@@ -42,18 +42,25 @@ def test_a_candidate_is_kept_and_a_failed_release_is_not(store: Store) -> None:
 
 
 def test_failed_releases_do_not_push_out_those_that_a_rollback_needs(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     a_live_release(store, config, seed="good")
     a_live_release(store, config, seed="live")
     for turn in range(60):
         failed = a_release(store, config, seed=f"failed {turn}")
         Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
-    assert builds_to_keep(store, kept=1) == digests("good", "live")
+    assert builds_to_keep(store, kept=1) == digests("good", "live", "failed 59")
+
+
+def test_a_failed_newest_release_is_kept_as_its_build_is_tried_again_with_other_config(store: Store) -> None:
+    config = a_deploy(store)
+    failed = a_release(store, config, seed="failed")
+    Releases(store).mark_failed(*SHOP, failed.number, "no", "ada@host")
+    assert builds_to_keep(store) == digests("failed")
 
 
 def test_each_deploy_keeps_its_own(store: Store) -> None:
     for app, environment in [("shop", "prod"), ("shop", "staging"), ("blog", "prod")]:
-        config = a_deploy(store, app, environment)
+        config = a_deploy(store, app, environment, build=False)
         for turn in range(3):
             a_live_release(store, config, app, environment, seed=f"{environment} {turn}")
     kept = builds_to_keep(store, kept=1)
@@ -61,7 +68,7 @@ def test_each_deploy_keeps_its_own(store: Store) -> None:
 
 
 def test_a_release_whose_build_was_removed_is_not_restorable_until_it_is_built_again(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     for seed in ("old", "middle", "live"):
         a_live_release(store, config, seed=seed)
     Builds(store).mark_removed(digests("old", "middle"))
@@ -73,7 +80,7 @@ def test_a_release_whose_build_was_removed_is_not_restorable_until_it_is_built_a
 
 
 def test_a_build_without_a_release_is_kept_for_a_day(store: Store) -> None:
-    a_deploy(store)
+    a_deploy(store, build=False)
     Builds(store).add(a_build(seed="made by tolv build"))
     assert builds_to_keep(store) == digests("made by tolv build")
     with store.write() as connection:
@@ -82,7 +89,7 @@ def test_a_build_without_a_release_is_kept_for_a_day(store: Store) -> None:
 
 
 def test_what_a_running_one_off_or_an_open_operation_uses_is_kept_until_it_ends(store: Store) -> None:
-    config = a_deploy(store)
+    config = a_deploy(store, build=False)
     for seed in ("old", "live"):
         a_live_release(store, config, seed=seed)
     one_off = OneOffs(store).begin(*SHOP, 1, ["true"], by="ada@host")

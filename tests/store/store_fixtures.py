@@ -98,10 +98,12 @@ def a_build(app: str = "shop", seed: object = "first") -> Build:
     )
 
 
-def a_deploy(store: Store, app: str = "shop", environment: str = "prod") -> int:
-    """A deploy with a config to make releases of; the id of the config."""
+def a_deploy(store: Store, app: str = "shop", environment: str = "prod", *, build: bool = True) -> int:
+    """A deploy with a build, if wanted, and a config to make releases of; the id of the config."""
     Apps(store).register(app, f"/src/{app}")
     Deploys(store).ensure(app, environment)
+    if build:
+        Builds(store).add(a_build(app))
     return Configs(store).add(app, environment, b"sealed", by="ada@host")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
 
 from tolv.build import image, layers
 from tolv.build.collect import remove
@@ -52,11 +53,13 @@ def build(
     report: Callable[[str], None],
     *,
     worktree: bool = False,
+    runtimes: Mapping[str, str] = MappingProxyType({}),
     cancelled: threading.Event | None = None,
 ) -> Build:
     """Build the app of a commit (or the files as they are now, with `worktree`) into the home's image layout.
 
-    The result is also unpacked on this machine. Raises `AppError` when the app cannot be built, `UsageError` when it
+    `runtimes` says by language which version to take whatever the app asks for. The result is also unpacked on this
+    machine. Raises `AppError` when the app cannot be built, `UsageError` when it
     cannot be read, `PlatformError` when the machine fails; in each case nothing of the build is left.
     """
     home.make()
@@ -65,7 +68,7 @@ def build(
         layout.make()
         app, root, notes = _export(source, commit, app_name, worktree, shop)
         _take_out(root / "app", ())
-        parts = [_part(one, root, app, shop, layout) for one in detect(root / "app")]
+        parts = [_part(one, root, app, runtimes, shop, layout) for one in detect(root / "app")]
         _run_steps(app, parts, root, shop)
         _take_out(root / "app", app.build.get("exclude", ()))
         for part in parts:
@@ -105,8 +108,10 @@ def _export(
     return app, root, notes
 
 
-def _part(language: Language, root: Path, app: App, shop: Workshop, layout: Layout) -> _Part:
-    plan = language.plan(root / "app", app.build)
+def _part(
+    language: Language, root: Path, app: App, runtimes: Mapping[str, str], shop: Workshop, layout: Layout
+) -> _Part:
+    plan = language.plan(root / "app", app.build, runtimes.get(language.name))
     if not plan.key:
         return _Part(language, plan, None)
     if plan.prefix.startswith("app/"):

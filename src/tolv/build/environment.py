@@ -50,6 +50,8 @@ def clean_environment(cache: Path, private: Path) -> dict[str, str]:
         "npm_config_audit": "false",
         "COREPACK_HOME": str(cache / "corepack"),
         "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0",
+        # The release that this corepack knows and can verify, not the newest of the day.
+        "COREPACK_DEFAULT_TO_LATEST": "0",
     }
     values |= {name: value for name, value in os.environ.items() if _PASSED.fullmatch(name)}
     for theirs, ours in _PIP_NAMES.items():

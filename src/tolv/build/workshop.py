@@ -178,7 +178,8 @@ def _failed(failure: str, argv: Sequence[str], status: int, output: str, remedy:
     if "No space left on device" in output or "os error 28" in output or "ENOSPC" in output:
         return PlatformError(f"{failure}: no space left on the disk", remedy=_MAKE_ROOM)
     how = f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
-    tool = " ".join([Path(argv[0]).name, *argv[1:3]])
+    words = argv[1:] if Path(argv[0]).name == "env" else argv
+    tool = " ".join([Path(words[0]).name, *words[1:3]])
     return AppError(f"{failure} ({how})\n{last_lines(output)}", where=tool, remedy=remedy)
 
 

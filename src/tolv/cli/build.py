@@ -25,5 +25,5 @@ def build(call: Call, path: str, ref: str | None, dirty: bool) -> None:
     Example:
       tolv build . --ref main
     """
-    body = {"path": os.path.abspath(path), "app": call.app, "ref": ref, "dirty": dirty}
+    body = {"path": os.path.abspath(path), "app": call.app, "ref": ref, "dirty": dirty, "runtimes": call.runtimes}
     call.console.finish(call.act("POST", "/v1/builds", body))

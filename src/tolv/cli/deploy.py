@@ -38,6 +38,7 @@ def deploy(call: Call, path: str, ref: str | None, dirty: bool) -> None:
             "ref": ref,
             "dirty": dirty,
             "mode": "deploy",
+            "runtimes": call.runtimes,
             "by": call.by,
         },
     )

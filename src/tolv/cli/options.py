@@ -25,6 +25,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 GOES_ON = "interrupted; the server goes on with it: `tolv ps` shows where things stand"
 
+#: Where a person says which runtime to build with. It holds for one command, so no server is started with it.
+OVERRIDES = {"python": "TOLV_PYTHON", "node": "TOLV_NODE"}
+
 
 @dataclass(frozen=True)
 class Deploy:
@@ -71,6 +74,12 @@ class Call:
             raise
         finally:
             self.console.settle()
+
+    @property
+    def runtimes(self) -> dict[str, str]:
+        """By language, the version that the operator takes whatever the app asks for: `TOLV_PYTHON=3.13 tolv up`."""
+        asked = {language: os.environ.get(name) for language, name in OVERRIDES.items()}
+        return {language: version for language, version in asked.items() if version}
 
     @property
     def by(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tolv.cli.options import OVERRIDES
 from tolv.errors import PlatformError, error_from_text
 from tolv.home import Home
 
@@ -61,13 +62,14 @@ def server_command() -> list[str]:
 
 
 def _spawn(home: Home, log: int) -> subprocess.Popen[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if name not in OVERRIDES.values()}
     return subprocess.Popen(
         server_command(),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         cwd="/",
-        env={**os.environ, "TOLV_HOME": str(home.root)},
+        env={**inherited, "TOLV_HOME": str(home.root)},
         start_new_session=True,
     )
 

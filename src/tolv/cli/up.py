@@ -81,6 +81,7 @@ def bring_up(call: Call, path: str, if_interrupted: str = GOES_ON) -> Outcome:
         "ref": None,
         "dirty": False,
         "mode": "up",
+        "runtimes": call.runtimes,
         "by": call.by,
     }
     return call.act("POST", "/v1/deploys", body, if_interrupted=if_interrupted)

@@ -21,6 +21,9 @@ from tolv.names import check_name, slug
 _ONE_OFF = "run"
 _RELEASE = "release"
 
+#: What the root of an app has, as a hint for who names the directory above it.
+_SIGNS = ("Procfile", "tolv.toml", "pyproject.toml", "requirements.txt", "Pipfile", "manage.py", "package.json")
+
 
 class Suggests(Protocol):
     """The part of a language (`tolv.dependencies.Language`) that reading needs."""
@@ -205,8 +208,10 @@ def _nothing_to_run(tree: Path) -> AppError:
         if misspelt and not (tree / "Procfile").exists()
         else ""
     )
+    below = sorted(one.name for one in tree.iterdir() if any((one / name).is_file() for name in _SIGNS))
+    instead = f", or name the directory of an app in it: {', '.join(below)}" if below else ""
     return AppError(
         f"the app has no process to run{found}",
         where="Procfile",
-        remedy="add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`",
+        remedy=f"add a file `Procfile` with a line such as `web: gunicorn mysite.wsgi`{instead}",
     )

@@ -118,8 +118,9 @@ class Language(Protocol):
     def default_processes(self, tree: Path) -> dict[str, str]:
         """Commands by process type for an app without a Procfile; empty when there is no honest guess."""
 
-    def plan(self, tree: Path, wanted: Mapping[str, Any]) -> DependencyPlan:
-        """Decide interpreter and dependencies. `wanted` is the `[build]` table of `tolv.toml`.
+    def plan(self, tree: Path, wanted: Mapping[str, Any], override: str | None) -> DependencyPlan:
+        """Decide interpreter and dependencies. `wanted` is the `[build]` table of `tolv.toml`; `override` is the
+        version that the operator takes in place of what the app asks for.
 
         Raises `AppError` when the machine lacks the interpreter or a lockfile contradicts its manifest.
         """

@@ -43,8 +43,8 @@ class NodeJs:
         found = next((name for name in names if name and (tree / name).is_file()), None)
         return {"web": f"node {found}"} if found else {}
 
-    def plan(self, tree: Path, wanted: Mapping[str, Any]) -> DependencyPlan:
-        node, note = node_runtime.choose(tree, wanted.get("node"))
+    def plan(self, tree: Path, wanted: Mapping[str, Any], override: str | None) -> DependencyPlan:
+        node, note = node_runtime.choose(tree, wanted.get("node"), override)
         manifest = package_json(tree)
         lockfile = next((name for name in node_install.LOCKS if (tree / name).is_file()), None)
         notes = [note] if note else []
@@ -133,6 +133,12 @@ class NodeJs:
     def environment(
         self, runtime: Runtime, root: Path, *, image: bool = False
     ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The app's own tools, then Node; `NODE_ENV=production`, as on Heroku."""
+        """The app's own tools, then Node; `NODE_ENV=production`, as on Heroku.
+
+        npm looks for a newer npm when it ends, and says so in the middle of the app's logs: not here.
+        """
         node = Path("/usr/local/bin") if image else node_runtime.find(runtime.version).executable.parent
-        return (str(root / PREFIX / ".bin"), str(node)), {"NODE_ENV": "production"}
+        return (str(root / PREFIX / ".bin"), str(node)), {
+            "NODE_ENV": "production",
+            "npm_config_update_notifier": "false",
+        }

@@ -15,7 +15,7 @@ from typing import Any
 from tolv.dependencies.versions import Version, parse_version, satisfies
 from tolv.errors import AppError, PlatformError, UsageError
 
-#: Overrides what an app asks for, on a machine that lacks it: the operator's word, and noted in the build.
+#: Overrides what an app asks for, as `TOLV_PYTHON` does: see `python_runtime`.
 OVERRIDE = "TOLV_NODE"
 
 
@@ -31,13 +31,13 @@ class Node:
         return parse_version(self.version)
 
 
-def choose(tree: Path, wanted: str | None) -> tuple[Node, str | None]:
+def choose(tree: Path, wanted: str | None, override: str | None = None) -> tuple[Node, str | None]:
     """The Node for an app, and a note when the operator overrode its wish: the newest that it allows.
 
     Raises `AppError` when the machine has none that fits, `PlatformError` when it has none at all.
     """
     (ranges, where), note = _wish(tree, wanted), None
-    if override := os.environ.get(OVERRIDE):
+    if override := override or os.environ.get(OVERRIDE):
         note = f"{OVERRIDE}={override} overrides node {ranges} from {where}" if where else None
         ranges, where = override, OVERRIDE
     try:
@@ -103,7 +103,7 @@ def _missing(ranges: str, where: str | None) -> AppError | PlatformError:
     return AppError(
         f"the app asks for Node {ranges}, and this machine has {available}",
         where=where,
-        remedy=f"install Node {ranges}, change {where}, or set {OVERRIDE} to one of these for a try",
+        remedy=f"install Node {ranges}, change {where}, or try another: {OVERRIDE}={nodes()[0].parsed[0]} tolv up",
     )
 
 

@@ -34,9 +34,9 @@ class Python:
     def default_processes(self, tree: Path) -> dict[str, str]:
         return python_defaults.processes(tree, read_source(tree).names)
 
-    def plan(self, tree: Path, wanted: Mapping[str, Any]) -> DependencyPlan:
+    def plan(self, tree: Path, wanted: Mapping[str, Any], override: str | None) -> DependencyPlan:
         source = read_source(tree)
-        interpreter, note = python_runtime.choose(tree, wanted.get("python"), source.misfits)
+        interpreter, note = python_runtime.choose(tree, wanted.get("python"), override, source.misfits)
         details = {"path": os.pathsep.join(python_defaults.import_roots(tree))}
         if python_project.has_metadata(tree):
             details["metadata"] = python_project.METADATA

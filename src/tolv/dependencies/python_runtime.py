@@ -17,7 +17,8 @@ from typing import Any
 from tolv.dependencies.versions import Version, parse_version, satisfies
 from tolv.errors import AppError, PlatformError, UsageError
 
-#: Overrides what an app asks for, on a machine that lacks it: the operator's word, and noted in the build.
+#: Overrides what an app asks for, on a machine that lacks it: the operator's word, and noted in the build. The command
+#: line sends its own with each request; the server's own holds for all that come without.
 OVERRIDE = "TOLV_PYTHON"
 
 _PROBE = (
@@ -60,7 +61,10 @@ class Wish:
 
 
 def choose(
-    tree: Path, wanted: str | None, fit: Callable[[Interpreter], int] = lambda interpreter: 0
+    tree: Path,
+    wanted: str | None,
+    override: str | None = None,
+    fit: Callable[[Interpreter], int] = lambda interpreter: 0,
 ) -> tuple[Interpreter, str | None]:
     """The interpreter for an app, and a note when the operator overrode its wish.
 
@@ -71,7 +75,7 @@ def choose(
     Raises `AppError` when the machine has none that fits.
     """
     wish, note = _wish(tree, wanted), None
-    if override := os.environ.get(OVERRIDE):
+    if override := override or os.environ.get(OVERRIDE):
         if wish is not None:
             note = f"{OVERRIDE}={override} overrides python {wish.ranges} from {wish.where}"
         wish = Wish(override, OVERRIDE)
@@ -113,8 +117,14 @@ def _missing(wish: Wish | None, found: tuple[Interpreter, ...]) -> AppError | Pl
         f"the app asks for Python {wish.ranges}, and this machine has {available}",
         where=wish.where,
         remedy=f"install Python {wish.ranges} (pyenv, uv python install, your distribution), change {wish.where}, "
-        f"or set {OVERRIDE} to one of these for a try",
+        f"or try another: {OVERRIDE}={_nearest(wish, found).minor} tolv up",
     )
+
+
+def _nearest(wish: Wish, found: tuple[Interpreter, ...]) -> Interpreter:
+    """The interpreter that is closest to what was asked for."""
+    asked = [int(part) for part in re.findall(r"\d+", wish.ranges)[:2]]
+    return min(found, key=lambda one: [abs(have - want) for have, want in zip(one.parsed, asked, strict=False)])
 
 
 def _candidates() -> Iterator[Path]:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tolv.dependencies.model import Context, Package
-from tolv.dependencies.python_runtime import Interpreter
-from tolv.errors import PlatformError
+from tolv.dependencies.python_runtime import OVERRIDE, Interpreter, interpreters
+from tolv.dependencies.versions import satisfies
+from tolv.errors import AppError, PlatformError
 
 #: What installers leave that differs from one installation to the next, or names where a package came from.
 _NOISE = frozenset({"direct_url.json", "uv_cache.json", "uv_build.json", "REQUESTED"})
@@ -132,21 +133,42 @@ def install(
     context: Context, prefix: Path, interpreter: Interpreter, command: Sequence[str], tree: Path, lockfile: str
 ) -> tuple[Package, ...]:
     """Fill the virtual environment at `prefix` by a command of uv's, run in the app's tree."""
-    context.run(
-        [uv(), *command, "--quiet"],
-        cwd=tree,
-        environment={"UV_PROJECT_ENVIRONMENT": str(prefix), "VIRTUAL_ENV": str(prefix)},
-        failure=f"the dependencies in {lockfile} cannot be installed",
-        remedy="run `uv lock` and commit uv.lock"
-        if lockfile == "uv.lock"
-        else f"correct {lockfile}, or see whether the package index can be reached",
-    )
+    try:
+        context.run(
+            [uv(), *command, "--quiet"],
+            cwd=tree,
+            environment={"UV_PROJECT_ENVIRONMENT": str(prefix), "VIRTUAL_ENV": str(prefix)},
+            failure=f"the dependencies in {lockfile} cannot be installed",
+            remedy="run `uv lock` and commit uv.lock"
+            if lockfile == "uv.lock"
+            else f"correct {lockfile}, or see whether the package index can be reached",
+        )
+    except AppError as error:
+        if remedy := _other_python(error.problem):
+            raise AppError(error.problem, where=error.where, remedy=remedy) from None
+        raise
     site_packages = prefix / "lib" / f"python{interpreter.minor}" / "site-packages"
     _add_setuptools(context, prefix, interpreter, site_packages)
     packages = clean(site_packages)
     (prefix / ".lock").unlink(missing_ok=True)
     compile_bytecode(interpreter, python_files(prefix / "lib"), prefix, "/opt/venv", context)
     return packages
+
+
+_WRONG_PYTHON = re.compile(r"(?:does not satisfy|requires|depends on) Python *((?:[<>=!~]=?[\d.*]+,?)+)")
+
+
+def _other_python(complaint: str) -> str | None:
+    """What to do when the packages need another Python than the one that was taken, the app having named none."""
+    match = _WRONG_PYTHON.search(complaint)
+    if match is None:
+        return None
+    ranges = match.group(1).rstrip(",")
+    fitting = [one for one in interpreters() if satisfies(one.parsed, ranges)]
+    if not fitting:
+        return f"install Python {ranges} (pyenv, uv python install, your distribution)"
+    minor = fitting[0].minor
+    return f"say which Python the app needs: {minor} in a file .python-version; or try it: {OVERRIDE}={minor} tolv up"
 
 
 _PKG_RESOURCES = re.compile(rb"^(?:import|from) pkg_resources\b", re.MULTILINE)

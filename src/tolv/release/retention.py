@@ -26,9 +26,9 @@ _ONCE_LIVE = (Status.LIVE, Status.SUPERSEDED)
 def builds_to_keep(store: Store, kept: int = KEPT) -> set[str]:
     """Digests that garbage collection must not touch, of all deploys.
 
-    Those of the live release, the candidate and the last `kept` releases that can be restored, of each deploy; of
-    one-offs that run; those that an open operation wrote down as `build`; and those of the last day that have no
-    release yet.
+    Those of the live release, the candidate, the newest release (it failed, perhaps, and is tried again) and the last
+    `kept` releases that can be restored, of each deploy; of one-offs that run; those that an open operation wrote down
+    as `build`; and those of the last day that have no release yet.
     """
     deploys = tables.deploys
     with store.read() as connection:
@@ -83,13 +83,13 @@ def _unreleased(connection: Connection) -> set[str]:
 
 
 def _in_use(connection: Connection) -> set[str]:
-    """Builds of live releases, candidates, running one-offs and open operations."""
+    """Builds of live, candidate and newest releases, running one-offs and open operations."""
     releases, deploys, one_offs, operations = tables.releases, tables.deploys, tables.one_offs, tables.operations
     of_deploys = select(releases.c.build).join(
         deploys,
         (releases.c.app == deploys.c.app)
         & (releases.c.environment == deploys.c.environment)
-        & releases.c.number.in_([deploys.c.live_release, deploys.c.candidate_release]),
+        & releases.c.number.in_([deploys.c.live_release, deploys.c.candidate_release, deploys.c.last_release]),
     )
     of_one_offs = (
         select(releases.c.build)

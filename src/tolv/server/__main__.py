@@ -33,6 +33,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s tolv-server %(levelname)s %(message)s", stream=sys.stderr
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     try:
         home = current_home()
         home.make()

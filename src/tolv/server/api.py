@@ -11,12 +11,11 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from tolv import __version__
@@ -27,6 +26,18 @@ from tolv.logs.reader import follow, read
 from tolv.server import deploys, queries, running
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
+from tolv.server.requests import (
+    BuildRequest,
+    ConfigRequest,
+    DeployRequest,
+    DownRequest,
+    FormationRequest,
+    OneOffRequest,
+    PromoteRequest,
+    RestartRequest,
+    RollbackRequest,
+    StopRequest,
+)
 
 NDJSON = "application/x-ndjson"
 _SEE_DOCUMENT = "see the API's document, /v1/openapi.json; a command says --help"
@@ -35,68 +46,6 @@ Act = Callable[[Progress], Coroutine[Any, Any, Any]]
 
 #: Everything but /v1/openapi.json; `platform` hangs on the application's state.
 api = APIRouter(prefix="/v1")
-
-
-class Asked(BaseModel):
-    """What every request may say: who asks."""
-
-    by: str = "tolv"
-
-
-class BuildRequest(Asked):
-    path: str
-    app: str | None = None
-    ref: str | None = None
-    dirty: bool = False
-
-
-class DeployRequest(BuildRequest):
-    environment: str = "dev"
-    mode: Literal["deploy", "up"] = "deploy"
-
-
-class RollbackRequest(Asked):
-    release: str | None = None
-
-
-class PromoteRequest(Asked):
-    origin: str = Field(alias="from")
-    to: str
-
-
-class FormationRequest(Asked):
-    formation: dict[str, int]
-
-
-class RestartRequest(Asked):
-    target: str | None = None
-
-
-class DownRequest(Asked):
-    force: bool = False
-    """Do not wait for what is in flight."""
-    wait: bool = False
-    """Let another operation on this deploy come to its end first, instead of refusing."""
-
-
-class ConfigRequest(Asked):
-    set: dict[str, str] = {}
-    unset: list[str] = []
-    path: str | None = None
-    """Where the caller stands: an app that was never deployed may get its config from there."""
-
-
-class OneOffRequest(Asked):
-    command: list[str]
-    detach: bool = False
-    tty: bool = False
-    terminal: str | None = None
-    """What TERM is for one with a terminal."""
-    time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
-
-
-class StopRequest(BaseModel):
-    leave_running: bool = False
 
 
 def create_api(platform: Platform) -> FastAPI:
@@ -394,6 +343,7 @@ def _deploy_request(asked: BuildRequest) -> deploys.Request:
         ref=asked.ref,
         dirty=asked.dirty,
         mode=getattr(asked, "mode", "deploy"),
+        runtimes=asked.runtimes,
         by=asked.by,
     )
 

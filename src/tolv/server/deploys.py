@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,13 +34,16 @@ class Request:
     dirty: bool = False
     """Take the files as they are, not as they were committed."""
     mode: Literal["deploy", "up"] = "deploy"
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """By language, the version to take whatever the app asks for."""
     by: str = "tolv"
 
 
 async def build(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
     """Commit -> image."""
     source, app = await _find(request)
-    made = await _build(platform, source, app, await in_thread(_choose_tree, request, source), progress)
+    tree = await in_thread(_choose_tree, request, source)
+    made = await _build(platform, source, app, tree, request.runtimes, progress)
     return {"app": made.app, "build": made.digest, "commit": made.commit}
 
 
@@ -49,13 +53,15 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
     await in_thread(platform.check_deploy, app, request.environment)
     tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
-        made = await _build(platform, source, app, tree, progress)
+        made = await _build(platform, source, app, tree, request.runtimes, progress)
         await in_thread(platform.apps.register, app, str(source.path))
         await in_thread(platform.deploys.ensure, app, request.environment)
         await in_thread(platform.operations.advance, operation.id, "built", build=made.digest)
         config = await platform.config_of(app, request.environment)
         if request.mode == "up":
             config |= await _local_config(source, progress)
+        _tell_defaults(made, config, progress)
+        if request.mode == "up":
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
@@ -174,7 +180,9 @@ class _Tree:
         return f" at {self.commit.short}{branch}{', with changes' if self.commit.dirty else ''}"
 
 
-async def _build(platform: Platform, source: Source, app: str, tree: _Tree, progress: Progress) -> Build:
+async def _build(
+    platform: Platform, source: Source, app: str, tree: _Tree, runtimes: Mapping[str, str], progress: Progress
+) -> Build:
     progress.done("codebase", app + tree.describe())
     if tree.commit is None:
         progress.warn(
@@ -192,6 +200,7 @@ async def _build(platform: Platform, source: Source, app: str, tree: _Tree, prog
             platform.home,
             lambda line: progress.info("build", line),
             worktree=tree.as_it_is,
+            runtimes=runtimes,
         )
         await in_thread(platform.builds.add, made)
     progress.done("build", f"{made.digest[:19]}… {made.summary}")
@@ -241,6 +250,15 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
         check_variable(name, value)
     progress.info("config", f"{len(values)} values from .env")
     return values
+
+
+def _tell_defaults(made: Build, config: dict[str, str], progress: Progress) -> None:
+    """Say which variables nobody set: a default for development may be none for production."""
+    names = [one.name for one in made.variables if one.default is not None and one.name not in config]
+    names = [name for name in names if not is_reserved(name)]
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        progress.info("config", f"defaults of .env.example for {', '.join(names[:5])}{more}")
 
 
 async def _bring_back(

@@ -59,7 +59,7 @@ async def _restore(platform: Platform, deploy: Deploy) -> None:
 
 
 async def _launch(platform: Platform, app: str, environment: str, number: int | None) -> Launch | None:
-    """The live release; one that cannot be made ready is stood in for: what runs of it is not ended for that."""
+    """A release; one that cannot be made ready is stood in for: what runs of it is not ended for that."""
     if number is None:
         return None
     release = await in_thread(platform.releases.get, app, environment, number)
@@ -75,7 +75,7 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
     release = await _release_of(platform, operation)
     if release is None or release.status != Status.PENDING:
         done = release is not None and release.status == Status.LIVE
-        await in_thread(platform.operations.finish, operation.id, "done" if done else "abandoned")
+        await platform.insist(platform.operations.finish, operation.id, "done" if done else "abandoned")
         return None
     app, environment, number = release.app, release.environment, release.number
     launch = await _launch(platform, app, environment, number) if operation.phase == _ROLLING else None
@@ -85,8 +85,8 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
         deployment = platform.engine.deployment(app, environment)
         return _finish_rollout(platform, operation, deployment, launch, release.formation)
     reason = f"the server ended during {operation.phase}"
-    await in_thread(platform.releases.mark_failed, app, environment, number, reason, operation.by)
-    await in_thread(platform.operations.finish, operation.id, "abandoned")
+    await platform.insist(platform.releases.mark_failed, app, environment, number, reason, operation.by)
+    await platform.insist(platform.operations.finish, operation.id, "abandoned")
     return None
 
 

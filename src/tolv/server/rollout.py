@@ -6,6 +6,7 @@ check the config -> make the release -> release phase -> roll -> live
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,12 @@ from tolv.server.progress import Failed, Progress, explain
 from tolv.store.operations import Operation
 
 _LAST_LINES = 10
+
+#: What programs say that write where the release lies.
+_CANNOT_WRITE = re.compile(
+    r"Permission ?(?:denied|Error)|EACCES|Read-only file system|EROFS|readonly database|unable to open database file",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +154,11 @@ async def _release_phase(
     progress.begin("release", build.release_command)
     end = await platform.engine.one_offs.run(launch, build.release_command, build.release_timeout)
     if end.code != 0:
+        said = await _last_lines(platform, launch, "release.1")
         raise AppError(
             f"the release phase failed: {build.release_command!r} {_how(end)}",
-            where=await _last_lines(platform, launch, "release.1"),
-            remedy="mend it and deploy again; the release before it, if any, goes on serving",
+            where=said,
+            remedy=await _remedy(platform, launch, said),
         )
     progress.done("release", f"{build.release_command}: done")
 
@@ -166,11 +174,24 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
         progress.done("run", describe(release.formation))
         return
     process = rolled.failed.name if rolled.failed else None
+    said = await _last_lines(platform, launch, process)
     raise AppError(
         f"{release.name} did not become ready: {rolled.reason}",
-        where=await _last_lines(platform, launch, process),
-        remedy="mend it and deploy again; the release before it, if any, goes on serving",
+        where=said,
+        remedy=await _remedy(platform, launch, said),
     )
+
+
+async def _remedy(platform: Platform, launch: Launch, said: str) -> str:
+    """What to do about a release whose processes `said` this before they failed."""
+    live = await in_thread(platform.releases.live, launch.app, launch.environment)
+    remedy = "mend it and deploy again" + (f"; {live.name} goes on serving" if live else "")
+    if _CANNOT_WRITE.search(said):
+        remedy += (
+            "\n  hint: a release is read-only: what is to last belongs in a backing service whose URL is config, "
+            "what is not into TMPDIR, and logs to standard output"
+        )
+    return remedy
 
 
 async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
@@ -183,10 +204,11 @@ async def _last_lines(platform: Platform, launch: Launch, process: str | None) -
             launch.environment,
             process=process,
             release=f"v{launch.release}",
-            last=_LAST_LINES,
+            last=_LAST_LINES * 2,
         )
         hide = Redactor(launch.config.values())
-        return [f"{line.process} | {hide(line.message)}" for line in lines]
+        own = [line for line in lines if line.stream != "platform"][-_LAST_LINES:]
+        return [f"{line.process} | {hide(line.message)}" for line in own] or ["it wrote nothing"]
 
     return "\n".join(["its last lines:", *await in_thread(tail)])
 

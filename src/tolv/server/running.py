@@ -18,6 +18,7 @@ from tolv.run.planner import Phase
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress
 from tolv.server.rollout import Proposal, roll_out
+from tolv.store.apps import Deploy
 from tolv.store.destroy import Removed, destroy
 
 #: Seconds that a detached one-off may run, unless the caller says otherwise.
@@ -31,7 +32,10 @@ async def scale(
     async with platform.lease(app, environment, "scale", by):
         deploy = await in_thread(platform.deploys.get, app, environment)
         if deploy.live is None:
-            raise UsageError(f"{app} has no release in {environment} yet", remedy="deploy it first: tolv deploy PATH")
+            formation = await _formation_to_come(platform, deploy, wanted)
+            await in_thread(platform.releases.set_formation, app, environment, formation, by)
+            progress.info("run", f"{describe(formation)}, from the next release on")
+            return {"app": app, "environment": environment, "formation": formation}
         formation = change_formation(deploy.formation, wanted)
         await in_thread(platform.releases.set_formation, app, environment, formation, by)
         deployment = platform.engine.deployment(app, environment)
@@ -41,6 +45,19 @@ async def scale(
             await _calm(deployment)
         progress.done("run", describe(formation))
     return {"app": app, "environment": environment, "formation": formation}
+
+
+async def _formation_to_come(platform: Platform, deploy: Deploy, wanted: dict[str, int]) -> dict[str, int]:
+    """What the next release starts with: a worker whose service is away may keep the first one from being live.
+
+    Raises `UsageError` when there was no release at all, whose process types are unknown.
+    """
+    tried = await in_thread(platform.releases.list, deploy.app, deploy.environment)
+    if not tried:
+        raise UsageError(
+            f"{deploy.app} has no release in {deploy.environment} yet", remedy="deploy it first: tolv deploy PATH"
+        )
+    return change_formation({**tried[0].formation, **deploy.formation}, wanted)
 
 
 async def restart(

@@ -11,10 +11,11 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tolv.codebase.model import ProcessType
-from tolv.errors import TolvError
+from tolv.errors import TolvError, UsageError
 from tolv.route.model import Route, Upstream
 from tolv.run.formation import ROUTED, target_for
 from tolv.run.local.launch import Identity, Launch, identify, needs_port
@@ -52,6 +53,7 @@ class Deployment:
         self.candidate: Launch | None = None
         self.candidate_formation: dict[str, int] = {}
         self._outcome: asyncio.Future[Outcome] | None = None
+        self._promoting = False
         self._ground = ground
         self._promote = promote
         self._processes: dict[str, Process] = {}
@@ -88,7 +90,7 @@ class Deployment:
     def set_running(self, running: bool) -> None:
         """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
         self.running = running
-        if not running and self.candidate is not None:
+        if not running and self.candidate is not None and not self._promoting:
             self.candidate = None
             self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
@@ -97,7 +99,8 @@ class Deployment:
         """End all processes at once, whatever they are at; returns their names."""
         running = [one for one in self._processes.values() if one.phase is not Phase.CRASHED]
         for one in running:
-            await self._ground.keeper.signal(one.identity.id, signal.SIGKILL, "tree")
+            with suppress(UsageError):  # it is only about to start, or has just ended
+                await self._ground.keeper.signal(one.identity.id, signal.SIGKILL, "tree")
             await self._ground.routing.router.cut([one.identity.id])
         return sorted({one.identity.name for one in running})
 
@@ -170,6 +173,8 @@ class Deployment:
         try:
             current = self._plan()
             await self._route(current.routed)
+            if self._wake.is_set():  # something changed meanwhile: these steps may be out of date
+                return time.time()
             for step in current.steps:
                 match step:
                     case Start():
@@ -256,9 +261,13 @@ class Deployment:
 
     async def _take_live(self) -> None:
         assert self.candidate is not None
-        await self._promote(self.candidate.release)
-        self.live, self.formation = self.candidate, self.candidate_formation
-        self.candidate = None
+        self._promoting = True
+        try:
+            await self._promote(self.candidate.release)
+            self.live, self.formation = self.candidate, self.candidate_formation
+            self.candidate = None
+        finally:
+            self._promoting = False
         self._port_losses.clear()
         await self._route(self._plan().routed)
         self._finish(Outcome(True))

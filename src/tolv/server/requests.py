@@ -1,0 +1,71 @@
+"""What the API may be asked: the bodies of its requests."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Asked(BaseModel):
+    """What every request may say: who asks."""
+
+    by: str = "tolv"
+
+
+class BuildRequest(Asked):
+    path: str
+    app: str | None = None
+    ref: str | None = None
+    dirty: bool = False
+    runtimes: dict[str, str] = {}
+    """By language, the version to take whatever the app asks for."""
+
+
+class DeployRequest(BuildRequest):
+    environment: str = "dev"
+    mode: Literal["deploy", "up"] = "deploy"
+
+
+class RollbackRequest(Asked):
+    release: str | None = None
+
+
+class PromoteRequest(Asked):
+    origin: str = Field(alias="from")
+    to: str
+
+
+class FormationRequest(Asked):
+    formation: dict[str, int]
+
+
+class RestartRequest(Asked):
+    target: str | None = None
+
+
+class DownRequest(Asked):
+    force: bool = False
+    """Do not wait for what is in flight."""
+    wait: bool = False
+    """Let another operation on this deploy come to its end first, instead of refusing."""
+
+
+class ConfigRequest(Asked):
+    set: dict[str, str] = {}
+    unset: list[str] = []
+    path: str | None = None
+    """Where the caller stands: an app that was never deployed may get its config from there."""
+
+
+class OneOffRequest(Asked):
+    command: list[str]
+    detach: bool = False
+    tty: bool = False
+    terminal: str | None = None
+    """What TERM is for one with a terminal."""
+    time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+
+class StopRequest(BaseModel):
+    leave_running: bool = False
