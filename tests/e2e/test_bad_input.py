@@ -232,7 +232,7 @@ def _older_package_lock(path: Path) -> None:
         ({"tolv.toml": '[processes.web]\nhelth = "/"\n'}, None, 2, "did you mean health?"),
         ({"tolv.toml": '[proceses.web]\nhealth = "/"\n'}, None, 2, "did you mean processes?"),
         ({"tolv.toml": 'name = "sh/op"\n'}, None, 2, "small letters"),
-        ({"tolv.toml": "[processes.web]\nquantity = -1\n"}, None, 2, "0 to 100,"),
+        ({"tolv.toml": "[processes.web]\nquantity = -1\n"}, None, 2, "0 to 100"),
         ({".env.example": "A=\n1B=2\n"}, None, 2, ".env.example:2"),
         ({"requirements.txt": "-r other.txt\n"}, None, 1, "other.txt"),
         ({".python-version": "3.99\n"}, None, 1, "3.99"),

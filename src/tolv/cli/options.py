@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+GOES_ON = "interrupted; the server goes on with it: `tolv ps` shows where things stand"
+
 #: Where a person says which runtime to build with. It holds for one command, so no server is started with it.
 OVERRIDES = {"python": "TOLV_PYTHON", "node": "TOLV_NODE"}
-
-GOES_ON = "interrupted; the server goes on with it: `tolv ps` shows where things stand"
 
 
 @dataclass(frozen=True)
