@@ -146,6 +146,14 @@ def test_a_deploy_takes_the_commit_and_never_the_dirty_tree(machine: Machine, na
     assert machine.deploy(path, "prod", "--ref", "HEAD")["status"] == "live"
 
 
+def test_an_app_of_the_same_name_from_elsewhere_is_told(machine: Machine, name: str) -> None:
+    path = machine.app(name)
+    machine.deploy(path)
+    other = machine.app(f"{name}-copy", {"tolv.toml": f'name = "{name}"\n'})
+    result = machine.tolv("deploy", str(other), "-e", "prod")
+    assert f"was deployed from {path}" in result.out + result.err
+
+
 def test_dirty_marks_the_build(machine: Machine, name: str) -> None:
     path = machine.app(name)
     clean = machine.deploy(path)

@@ -126,6 +126,29 @@ def test_a_stop_ends_what_a_dead_server_left_running(fresh: Fresh) -> None:
     assert machine.survivors() == []
 
 
+def test_a_stop_does_not_wait_for_a_build(fresh: Fresh) -> None:
+    machine = fresh()
+    path = machine.app("shop", {"tolv.toml": "[build]\ncommand = 'echo building; sleep 604'\n"})
+    deploying = machine.start("deploy", str(path), "-e", "prod")
+    eventually(lambda: any(b"sleep" in command for command in _commands()), "the build does not start")
+    assert machine.tolv("server", "stop").code == 0
+    deploying.communicate(timeout=60)
+    assert deploying.returncode == 3
+    assert machine.survivors() == []
+    assert list((machine.home / "work").iterdir()) == []
+
+
+def _commands() -> list[bytes]:
+    """The command lines of all processes that sleep for ten minutes."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(entry.read_bytes())
+        except OSError:
+            continue
+    return [command for command in found if command.endswith(b"sleep\x00604\x00")]
+
+
 def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
     machine = fresh()
     machine.deploy(machine.app("shop"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,7 +56,7 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
     tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
         made = await _build(platform, source, app, tree, request.runtimes, progress)
-        await in_thread(platform.apps.register, app, str(source.path))
+        await _register(platform, app, source, progress)
         await in_thread(platform.deploys.ensure, app, request.environment)
         await in_thread(platform.operations.advance, operation.id, "built", build=made.digest)
         config = await platform.config_of(app, request.environment)
@@ -71,6 +73,14 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
             Proposal(app, request.environment, made, config, _describe(made), request.by),
             progress,
         )
+
+
+async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
+    """Make the app known, with where its code is now; say so when that was elsewhere before: one app, one codebase."""
+    before = await in_thread(platform.apps.find, app)
+    if before is not None and before.source_path not in ("", str(source.path)):
+        progress.warn("codebase", f"{app} was deployed from {before.source_path} before; another app? name it with -a")
+    await in_thread(platform.apps.register, app, str(source.path))
 
 
 async def rollback(
@@ -192,16 +202,22 @@ async def _build(
         )
     progress.begin("build", "")
     async with platform.building():
-        made = await in_thread(
-            make_build,
-            source,
-            tree.commit or _NO_COMMIT,
-            app,
-            platform.home,
-            lambda line: progress.info("build", line),
-            worktree=tree.as_it_is,
-            runtimes=runtimes,
-        )
+        cancelled = threading.Event()
+        try:
+            made = await in_thread(
+                make_build,
+                source,
+                tree.commit or _NO_COMMIT,
+                app,
+                platform.home,
+                lambda line: progress.info("build", line),
+                worktree=tree.as_it_is,
+                runtimes=runtimes,
+                cancelled=cancelled,
+            )
+        except asyncio.CancelledError:
+            cancelled.set()  # the thread ends its tools and clears away what they made
+            raise
         await in_thread(platform.builds.add, made)
     progress.done("build", f"{made.digest[:19]}… {made.summary}")
     for note in made.notes:
