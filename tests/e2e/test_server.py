@@ -139,7 +139,7 @@ def test_a_stop_does_not_wait_for_a_build(fresh: Fresh) -> None:
 
 
 def _commands() -> list[bytes]:
-    """The command lines of all processes that sleep for ten minutes."""
+    """The command lines of all processes that sleep as that build does."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
