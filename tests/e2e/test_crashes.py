@@ -141,9 +141,11 @@ def _check(machine: Machine) -> None:
 
 def _settled(machine: Machine) -> bool:
     for environment in ("prod", "staging"):
-        if any(row["state"] != "ready" for row in _rows(machine, environment)):
+        releases = _releases(machine, environment)
+        live = [one["release"] for one in releases if one["status"] == "live"]
+        if any(row["state"] != "ready" or row["release"] not in live for row in _rows(machine, environment)):
             return False
-        if any(one["status"] == "pending" for one in _releases(machine, environment)):
+        if any(one["status"] == "pending" for one in releases):
             return False
     return len(_kept(machine)) == sum(len(_rows(machine, one)) for one in ("prod", "staging"))
 
