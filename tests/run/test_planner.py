@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,6 +72,18 @@ class World:
             if not self.step() and not self._advance():
                 return
         raise AssertionError(f"does not settle: {self.desired} {self.instances}")
+
+    def let_one_move(self, random: Random) -> bool:
+        """Let one process, whichever, become ready or gone; whether there was one to."""
+        moving = [one for one in self.instances.values() if one.phase in (Phase.STARTING, Phase.STOPPING)]
+        if not moving:
+            return False
+        one = random.choice(moving)
+        if one.phase is Phase.STARTING:
+            self.become(one.id, Phase.READY)
+        else:
+            del self.instances[one.id]
+        return True
 
     def _advance(self) -> bool:
         moved = False
@@ -242,7 +255,7 @@ def test_whatever_happens_it_settles_on_the_formation_of_one_release(
 @settings(max_examples=300, deadline=None)
 @given(formations, formations, st.randoms(use_true_random=False))
 def test_requests_always_have_somewhere_to_go_while_nothing_crashes(
-    old: dict[str, Wanted], new: dict[str, Wanted], random: object
+    old: dict[str, Wanted], new: dict[str, Wanted], random: Random
 ) -> None:
     world = settled(Desired(live=Target(1, old)))
     world.desired = replace(world.desired, candidate=Target(2, new))
@@ -251,23 +264,15 @@ def test_requests_always_have_somewhere_to_go_while_nothing_crashes(
         assert routed
         assert all(world.instances[id_].phase is Phase.READY for id_ in routed)
         assert len({world.instances[id_].release for id_ in routed}) == 1
-        moving = [one for one in world.instances.values() if one.phase in (Phase.STARTING, Phase.STOPPING)]
-        if world.step():
-            continue
-        if not moving:
+        if not world.step() and not world.let_one_move(random):
             break
-        one = random.choice(moving)  # type: ignore[attr-defined]
-        if one.phase is Phase.STARTING:
-            world.become(one.id, Phase.READY)
-        else:
-            del world.instances[one.id]
     assert world.desired.candidate is None
 
 
 @settings(max_examples=200, deadline=None)
 @given(formations, formations, st.randoms(use_true_random=False))
 def test_stop_first_types_of_two_releases_never_run_together(
-    old: dict[str, Wanted], new: dict[str, Wanted], random: object
+    old: dict[str, Wanted], new: dict[str, Wanted], random: Random
 ) -> None:
     old = {name: replace(one, stop_first=True) if name == "clock" else one for name, one in old.items()}
     new = {name: replace(one, stop_first=True) if name == "clock" else one for name, one in new.items()}
@@ -276,13 +281,5 @@ def test_stop_first_types_of_two_releases_never_run_together(
     for _ in range(100):
         clocks = {one.release for one in world.instances.values() if one.type == "clock"}
         assert len(clocks) <= 1
-        moving = [one for one in world.instances.values() if one.phase in (Phase.STARTING, Phase.STOPPING)]
-        if world.step():
-            continue
-        if not moving:
+        if not world.step() and not world.let_one_move(random):
             break
-        one = random.choice(moving)  # type: ignore[attr-defined]
-        if one.phase is Phase.STARTING:
-            world.become(one.id, Phase.READY)
-        else:
-            del world.instances[one.id]
