@@ -108,7 +108,7 @@ def main() -> None:
             Row("`tolv build`, code-only change", found["tolv code"], found["uv warm"], "≤ 0.3 s"),
         ]
     )
-    print_surroundings("uv", "pip")
+    print_surroundings("uv")
 
 
 if __name__ == "__main__":
