@@ -26,7 +26,7 @@ UV = str(BIN / "uv")
 #: Seconds that anything may take before the bench gives up.
 DEADLINE = 120.0
 #: Seconds between two looks at whether a page has changed; the same for all that are compared.
-_PAUSE = 0.01
+_PAUSE = 0.02
 
 Times = dict[str, list[float]]
 

@@ -13,9 +13,10 @@ from tolv.cli.output import print_error
 from tolv.cli.up import bring_up
 from tolv.errors import TolvError
 
-#: Milliseconds: a batch of changes ends after `_QUIET` without one, at the latest after `_BATCH`.
+#: Milliseconds: a batch of changes ends after `_QUIET` without one, at the latest after `_BATCH`. An editor's save is
+#: through in two or three; what comes later is another deploy.
 _BATCH = 50
-_QUIET = 20
+_QUIET = 8
 
 
 class Watch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from os.path import isdir, isfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -27,12 +28,16 @@ def locate(path: Path) -> Source:
     top = _top_of(root)
     if top is None:
         return Source(path=root)
-    overrides, url = filter_overrides(top)
     bare = Source(path=root, repository=top)
-    status = _status(bare, overrides)
+    with ThreadPoolExecutor(1) as beside:  # one git less to wait for
+        head_before = beside.submit(_commits, top, ["HEAD^{commit}"])
+        overrides, url = filter_overrides(top)
+        status = _status(bare, overrides)
     if status.commit is None:
         return bare
-    found = _commits(top, [status.commit])[0]
+    found = head_before.result()[0]
+    if found is None or found[0] != status.commit:  # another commit was checked out meanwhile
+        found = _commits(top, [status.commit])[0]
     if found is None:
         raise PlatformError(
             f"the repository lacks the commit that is checked out, {status.commit[:7]}",

@@ -1,16 +1,17 @@
 """Compile Python files so that the same source gives the same bytes. Run by the app's interpreter, not by Tolv's.
 
-Standard library of Python 3.6 and later only, and little of it: a change to one file waits for the start of this. Reads
-from standard input, each ended by a NUL: what is cut from each path, what stands there instead (in tracebacks of code
-that lost its source), and the files. Unlike `compileall` it writes no path of this machine, checks nothing by time
-(`unchecked-hash`), and does not depend on what was compiled before: version 2 of `marshal` writes no references, whose
-presence follows reference counts.
+Standard library of Python 3.7 and later only, and little of it (`importlib.util` and `warnings` would double the time
+that this takes to start): a change to one file waits for it. Reads from standard input, each ended by a NUL: what is
+cut from each path, what stands there instead (in tracebacks of code that lost its source), and the files. Unlike
+`compileall` it writes no path of this machine, checks nothing by time (`unchecked-hash`), and does not depend on what
+was compiled before: version 2 of `marshal` writes no references, whose presence follows reference counts.
 """
 
-import importlib.util
 import marshal
 import os
 import sys
+from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source
+from _imp import source_hash
 
 
 def compile_file(path: str, shown: str) -> None:
@@ -21,9 +22,9 @@ def compile_file(path: str, shown: str) -> None:
         code = compile(source, shown, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, UnicodeDecodeError, RecursionError):
         return
-    header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
-    data = header + importlib.util.source_hash(source) + marshal.dumps(code, 2)
-    target = importlib.util.cache_from_source(path, optimization="")
+    header = MAGIC_NUMBER + (1).to_bytes(4, "little")
+    data = header + source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source) + marshal.dumps(code, 2)
+    target = cache_from_source(path, optimization="")
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         file.write(data)
@@ -32,9 +33,6 @@ def compile_file(path: str, shown: str) -> None:
 def main() -> None:
     """Compile what standard input lists."""
     sys.dont_write_bytecode = True
-    import warnings
-
-    warnings.simplefilter("ignore")
     root, shown, *files = os.fsdecode(sys.stdin.buffer.read()).split("\0")[:-1]
     for path in files:
         compile_file(path, shown + path[len(root) :])
