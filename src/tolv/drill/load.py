@@ -67,6 +67,7 @@ class Load:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._shots: list[Shot] = []
+        self._waiting: dict[int, float] = {}
         self._begun = 0.0
         self._threads = [
             threading.Thread(target=self._run, args=(number, number / clients), daemon=True)
@@ -83,30 +84,39 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        for thread in self._threads:
-            thread.join()
+        if not isinstance(error, KeyboardInterrupt):
+            for thread in self._threads:
+                thread.join()
 
     def shots(self, after: int = 0) -> list[Shot]:
         """The requests that have ended, in the order of their ends, from the given one on."""
         with self._lock:
             return self._shots[after:]
 
+    def settled(self, before: float) -> bool:
+        """Whether all requests that had begun before that moment have ended."""
+        with self._lock:
+            return all(begun >= before for begun in self._waiting.values())
+
     def _run(self, client: int, phase: float) -> None:
         connection = http.client.HTTPConnection(*self._target, timeout=TIMEOUT)
         due = self._begun + phase * self._interval
         number = client
         while not self._over.wait(max(0.0, due - time.monotonic())):
-            shot = self._shoot(connection, f"{self.label}-{client}-{number}", self._paths[number % len(self._paths)])
+            with self._lock:
+                self._waiting[client] = begun = time.monotonic()
+            id_, path = f"{self.label}-{client}-{number}", self._paths[number % len(self._paths)]
+            shot = self._shoot(connection, id_, path, begun)
             number += 1
             with self._lock:
                 self._shots.append(shot)
+                del self._waiting[client]
             if client % 2 or shot.problem:
                 connection.close()
             due = max(due + self._interval, time.monotonic())
         connection.close()
 
-    def _shoot(self, connection: http.client.HTTPConnection, id_: str, path: str) -> Shot:
-        begun = time.monotonic()
+    def _shoot(self, connection: http.client.HTTPConnection, id_: str, path: str, begun: float) -> Shot:
         try:
             _connect(connection)
         except OSError as error:

@@ -13,8 +13,8 @@ class StampedLog:
     """Appends lines `<nanoseconds> <release> <process> <text>`; several programs may write to one file.
 
     Each line is one `write` to a file opened for appending, so that lines never mix. The file is opened for each: they
-    are few, and whoever has one of these for every process would hold a descriptor for every process. A disk that is full
-    costs lines, never what they tell of; how many is said with the next line for which there is room.
+    are few, and whoever has one of these for every process would hold a descriptor for every process. A full disk costs
+    lines, never what they tell of; how many is said with the next line for which there is room.
     """
 
     def __init__(self, path: Path) -> None:
