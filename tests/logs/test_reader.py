@@ -164,7 +164,6 @@ def test_a_text_with_newlines_stays_one_line_of_a_stamped_log(tmp_path: Path) ->
     log = StampedLog(deploy_logs(tmp_path, "app", "dev") / "platform.log")
     log.write("v1", "", "one\ntwo", 5)
     log.write("", "web.1", "three", 6)
-    log.close()
     assert [(one.release, one.process, one.message) for one in read(tmp_path, "app", "dev")] == [
         ("v1", "-", "one\\ntwo"),
         ("-", "web.1", "three"),
