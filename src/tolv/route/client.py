@@ -96,6 +96,10 @@ class RouterClient:
         total["version"] = self._table.version
         return total
 
+    async def tally(self) -> list[dict[str, Any]]:
+        """The counts by release of each router process, as it gives them: `process` and `releases`."""
+        return await self._ask_all({"op": "tally"})
+
     async def upgrade(self) -> list[int]:
         """Replace each router process by a new one, which inherits the listening sockets: no connection is refused.
 

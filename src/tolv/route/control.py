@@ -20,7 +20,7 @@ _DEFAULT_STOP_SECONDS = 30.0
 
 
 class Control:
-    """Serves the operations of `docs/router.md`: hello, apply, drain, cut, stats, stop, handover."""
+    """Serves the operations of `docs/router.md`: hello, apply, drain, cut, stats, tally, stop, handover."""
 
     def __init__(
         self,
@@ -103,6 +103,8 @@ class Control:
                 return {}
             case "stats":
                 return self._switchboard.stats()
+            case "tally":
+                return self._switchboard.tally()
             case "stop":
                 await self._stop(float(request.get("drain_s", _DEFAULT_STOP_SECONDS)))
                 return {}

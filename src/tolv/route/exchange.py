@@ -121,6 +121,8 @@ class Exchange:
         if not self._patience:
             self._patience = now + switchboard.limits.connect_patience
         if now >= self._patience:
+            if self.host is not None and self.host.pools:
+                self.host.pools[0].count_unanswered()
             self.fail(502, "no upstream accepts connections")
         else:
             switchboard.retry_soon(self)
@@ -217,6 +219,8 @@ class Exchange:
         if self.tunnel is not None:
             self.tunnel.upstream_lost()
         elif self.status:
+            if self.pool is not None and self.status < 500:
+                self.pool.cut_off += 1
             self.cut()
         elif silent and reused and self._replayable:
             # Most likely the upstream closed an idle connection just as we took it, and never saw the request.
@@ -245,6 +249,8 @@ class Exchange:
         self.status = status
         if status >= 500:
             self._count_error()
+            if self.pool is not None:
+                self.pool.unanswered += 1
         if not self.request_complete or self.client.switchboard.stopping:
             self.keep_alive = False
         page = error_page(
@@ -267,7 +273,10 @@ class Exchange:
         if self.connection is not None:
             connection, self.connection = self.connection, None
             connection.abandon()
-        self.status = self.status or 499
+        if not self.status:
+            self.status = 499
+            if self.pool is not None:
+                self.pool.abandoned += 1
         self._end(cut=True)
 
     def _count_error(self) -> None:

@@ -12,6 +12,7 @@ from tolv.route.client_connection import ClientConnection
 from tolv.route.exchange import Exchange
 from tolv.route.limits import Limits
 from tolv.route.model import Route, Table
+from tolv.route.tally import Tallies
 from tolv.route.upstream import UpstreamPool
 
 _SWEEP_SECONDS = 0.25
@@ -69,6 +70,7 @@ class Switchboard:
         self._last_left = asyncio.Event()
         self._held: dict[Exchange, bool] = {}
         self._retired: set[UpstreamPool] = set()
+        self._tallies = Tallies()
         self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     # The table
@@ -91,6 +93,7 @@ class Switchboard:
         self._hosts = hosts
         self._only = next(iter(hosts.values())) if len(hosts) == 1 else None
         self._pools = pools
+        self._tallies.follow(table)
         for identity, pool in before.items():
             if pools.get(identity) is not pool:
                 pool.retire()
@@ -139,7 +142,10 @@ class Switchboard:
             client.expire(now)
         for pool in self._pools.values():
             pool.expire_idle(now)
-        self._retired = {pool for pool in self._retired if pool.exchanges}
+        for pool in [pool for pool in self._retired if not pool.exchanges]:
+            self._retired.discard(pool)
+            still = {*self._pools, *(one.upstream.id for one in self._retired)}
+            self._tallies.fold(pool, gone=pool.upstream.id not in still)
 
     # Clients
 
@@ -204,6 +210,10 @@ class Switchboard:
             "held": len(self._held),
             "refused": self.refused,
         }
+
+    def tally(self) -> dict[str, Any]:
+        """Counts by release since the start of this process, and which process that is."""
+        return self._tallies.read((*self._pools.values(), *self._retired))
 
     async def stop(self, seconds: float) -> None:
         """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines."""

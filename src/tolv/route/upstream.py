@@ -29,6 +29,13 @@ class UpstreamPool:
         """What is in flight: from the choice of this upstream to the last byte of the response."""
         self.requests = 0
         self.errors_5xx = 0
+        """Whoever answered: the app, or the router in its place."""
+        self.unanswered = 0
+        """Requests that the router answered with 5xx, because this upstream did not."""
+        self.cut_off = 0
+        """Responses that this upstream began and did not end."""
+        self.abandoned = 0
+        """Requests whose client left before the response began."""
         self.turn = 0
         """When it was last chosen: of two upstreams that are as busy, the one that waited longer is taken."""
         self.shunned_until = 0.0
@@ -89,6 +96,12 @@ class UpstreamPool:
                 if not waiter.done():
                     waiter.set_result(None)
             self._settled.clear()
+
+    def count_unanswered(self) -> None:
+        """A request is over that this upstream and all others refused: it counts here."""
+        self.requests += 1
+        self.errors_5xx += 1
+        self.unanswered += 1
 
     def retire(self) -> None:
         """It left the table: no new exchange comes; idle connections end now, the others with their exchange."""
