@@ -12,9 +12,7 @@ from pathlib import Path
 
 from tolv.doctor.check import Check, read_text
 from tolv.home import Home
-
-#: State LISTEN in /proc/net/tcp.
-_LISTEN = "0A"
+from tolv.run.local.listening import listening
 
 #: Seconds for the resolver. A name server that is asked for *.localhost may take many.
 _PATIENCE = 0.1
@@ -70,22 +68,11 @@ def _not_ours(home: Home, port: int, error: OSError) -> Check:
 
 def _holder(port: int) -> int | None:
     """The process that listens on the port, if we may see it."""
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    sockets = {f"socket:[{inode}]" for inode in listening(port)}
     for entry in os.listdir("/proc") if sockets else []:
         if entry.isdigit() and not sockets.isdisjoint(_descriptors(entry)):
             return int(entry)
     return None
-
-
-def _listening(port: int) -> list[str]:
-    """Inodes of the sockets that listen on the port (proc_pid_net(5))."""
-    found = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in (read_text(table) or "").splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                found.append(fields[9])
-    return found
 
 
 def _descriptors(pid: str) -> list[str]:

@@ -8,10 +8,10 @@ import socket
 from pathlib import Path
 
 from tolv.errors import PlatformError
+from tolv.run.local.listening import listening
 
 #: Below the kernel's range for outgoing connections (`ip_local_port_range`, 32768 up), so that none can take one.
 _FIRST, _LAST = 20_000, 29_999
-_TCP_LISTEN = "0A"
 
 
 class Ports:
@@ -66,7 +66,7 @@ def held_by_stranger(port: int, leader: int) -> bool:
 
     False when nobody listens, and when the kernel does not let us see (another user's descriptors).
     """
-    sockets = _listening(port)
+    sockets = listening(port)
     if not sockets:
         return False
     wanted = {f"socket:[{inode}]" for inode in sockets}
@@ -82,22 +82,6 @@ def _holds_one(pid: int, wanted: set[str]) -> bool:
         return False
     except PermissionError:
         return True
-
-
-def _listening(port: int) -> set[str]:
-    """Inodes of the sockets that listen on `port` (proc(5), /proc/net/tcp)."""
-    here = f":{port:04X} "
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()
-        except OSError:
-            continue
-        # Thousands of closed connections may be listed: most lines are let go at a glance.
-        for fields in (line.split() for line in lines if here in line):
-            if fields[1].endswith(here.rstrip()) and fields[3] == _TCP_LISTEN:
-                inodes.add(fields[9])
-    return inodes
 
 
 def _tree(leader: int) -> set[int]:
