@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tolv.drill.evidence import ROUTER, Kill
@@ -89,15 +90,28 @@ def _kill_server(scene: Scene, _: Witness) -> Blow:
     pid = scene.state()["pid"]
     environment, managed = scene.server_environment(pid)
     before = {one.name: one.pid for one in scene.processes()}
-    try:
+    with _undisturbed():
         at, _gone = kill([pid])
-    finally:
         _bring_back(scene, environment, managed)
 
     def found_again() -> bool:
         return {one.name: one.pid for one in scene.processes() if one.state == "ready"} == before
 
     return Blow(at, until(found_again), wants="a server that has found all processes again")
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold ^C and SIGTERM back: between a server's death and its return there is no way out."""
+    held: list[int] = []
+    former = {one: signal.signal(one, lambda number, _: held.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _bring_back(scene: Scene, environment: dict[str, str], managed: bool) -> None:
@@ -124,9 +138,8 @@ def _kill_all(scene: Scene, _: Witness) -> Blow:
     environment, managed = scene.server_environment(state["pid"])
     before = {one.name: one.pid for one in scene.processes()}
     pids = [state["pid"], state["keeper_pid"], *state["router_pids"]]
-    try:
+    with _undisturbed():
         at, gone = kill(pids)
-    finally:
         _bring_back(scene, environment, managed)
 
     def found_again() -> bool:
