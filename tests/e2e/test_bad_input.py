@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.disk import AS_ROOT, fill, small_disk
 from e2e.machine import APP, PROCFILE, ROOT, Machine, Result, eventually, git
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
 Prepare = Callable[[Path], object]
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
 
 class Bed:
@@ -406,7 +406,7 @@ def test_another_port_than_the_servers_is_said_and_counts_at_the_next_start(bed:
 @AS_ROOT
 def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "home", tmp_path)
-    with _disk(machine.home, "ro"):
+    with small_disk(machine.home, "ro"):
         told, as_json = machine.tolv("apps", ok=False), machine.tolv("apps", "--json", ok=False)
     assert (told.code, as_json.code) == (3, 3)
     assert "TOLV_HOME" in one_error(told, as_json)["remedy"]
@@ -432,17 +432,17 @@ def test_a_home_of_somebody_elses_is_refused(tmp_path: Path) -> None:
 def test_on_a_full_disk_nothing_changes_and_what_ran_goes_on(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
     machine = Machine(tmp_path / "home", tmp_path / "projects")
-    with _disk(machine.home, "size=30m"):
+    with small_disk(machine.home, "size=30m"):
         try:
             bed = Bed(machine)
             machine.greet(bed.path, "second")
             for left in (0, 40_960):
-                _fill(machine.home, left)
+                fill(machine.home, left)
                 error = bed.refuses(3, "deploy", str(bed.path), "-e", "prod", says="o space left")
                 assert "free some space" in error["remedy"]
                 if not left:
                     bed.refuses(3, "scale", "web=2", *SHOP, says="no space left")
-            _fill(machine.home, 0)
+            fill(machine.home, 0)
             pid = machine.ps("shop")[0]["pid"]
             machine.kill_server()
             assert machine.ps("shop")[0]["pid"] == pid, "it comes back on a full disk, too"
@@ -453,27 +453,6 @@ def test_on_a_full_disk_nothing_changes_and_what_ran_goes_on(tmp_path: Path) -> 
         finally:
             machine.close()
     assert machine.survivors() == []
-
-
-@contextmanager
-def _disk(path: Path, options: str) -> Iterator[None]:
-    """A disk of its own, mounted at `path`."""
-    path.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tolv", str(path)], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def _fill(disk: Path, left: int) -> None:
-    """Leave this many bytes free."""
-    (disk / "ballast").unlink(missing_ok=True)
-    found = os.statvfs(disk)
-    with (disk / "ballast").open("wb", buffering=0) as ballast:
-        os.posix_fallocate(ballast.fileno(), 0, max(1, found.f_bavail * found.f_frsize - left))
 
 
 def test_without_uv_an_app_with_dependencies_is_refused(fresh: Fresh, tmp_path: Path) -> None:

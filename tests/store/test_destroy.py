@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 from store_fixtures import a_build, a_deploy, a_live_release
@@ -45,6 +47,19 @@ def test_an_app_goes_with_all_that_is_its_own(store: Store) -> None:
     assert removed.builds == (a_build("shop").digest,)
     assert rows(store) == before
     assert Releases(store).verify("blog", "prod").ok
+
+
+def test_a_build_that_another_app_has_too_stays_for_it(store: Store) -> None:
+    """The same code deployed under two names is one build, and the row says the name of whoever made it last."""
+    config = a_deploy(store, "shop", "prod")
+    a_live_release(store, config, "shop", "prod")
+    shared = a_build("shop")
+    a_live_release(store, a_deploy(store, "twin", "prod"), "twin", "prod", build=shared.digest)
+    Builds(store).add(replace(shared, app="twin"))
+    assert destroy(store, "twin").builds == (a_build("twin").digest,)
+    assert Builds(store).find(shared.digest) is not None
+    assert Releases(store).verify("shop", "prod").ok
+    assert destroy(store, "shop").builds == (shared.digest,)
 
 
 def test_a_single_environment_goes_and_the_others_stay(store: Store) -> None:

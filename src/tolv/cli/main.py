@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "destroy": "Remove an app, or one environment of it.",
         "server": "Run, look at or stop the Tolv server.",
         "doctor": "Say what this machine offers, and what is missing.",
+        "drill": "Do faults on purpose, and say what came of them.",
         "version": "Show the version.",
     },
 }

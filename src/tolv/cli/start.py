@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ _START_DEADLINE = 30.0
 _LAST_LINES = 20
 
 
-def start_server(home: Home, status: Callable[[], dict[str, Any] | None]) -> int | None:
+def start_server(
+    home: Home, status: Callable[[], dict[str, Any] | None], environment: Mapping[str, str] = os.environ
+) -> int | None:
     """Start a server on `home` and wait until it answers; its pid, or None when another command was first.
 
     Raises `PlatformError` with the last lines of the server's log if it does not come up.
@@ -33,7 +35,7 @@ def start_server(home: Home, status: Callable[[], dict[str, Any] | None]) -> int
             return None
         with open(home.server_log, "ab") as log:
             written_before = log.tell()
-            child = _spawn(home, log.fileno())
+            child = _spawn(home, log.fileno(), environment)
         _await_answer(home, status, child, written_before)
         return child.pid
 
@@ -61,8 +63,8 @@ def server_command() -> list[str]:
     return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "tolv.server"]
 
 
-def _spawn(home: Home, log: int) -> subprocess.Popen[bytes]:
-    inherited = {name: value for name, value in os.environ.items() if name not in OVERRIDES.values()}
+def _spawn(home: Home, log: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    inherited = {name: value for name, value in environment.items() if name not in OVERRIDES.values()}
     return subprocess.Popen(
         server_command(),
         stdin=subprocess.DEVNULL,

@@ -192,6 +192,7 @@ def _row(identity: Identity) -> dict[str, Any]:
         "release": f"v{identity.release}",
         "port": identity.port,
         "command": identity.type.command,
+        "health": identity.type.health,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tolv.store import tables
 from tolv.store.apps import read_deploy, unknown_app
@@ -79,8 +79,15 @@ def _remove_deploy(connection: Connection, app: str, environment: str) -> dict[s
 
 
 def _remove_app(connection: Connection, app: str) -> tuple[str, ...]:
-    """Remove what is the app's own, all its deploys being gone; the digests of its builds."""
-    builds, operations = tables.builds, tables.operations
+    """Remove what is the app's own, all its deploys being gone; the digests of its builds.
+
+    The same code is the same build, whatever app it is deployed as: one that another app's releases name becomes that
+    app's.
+    """
+    builds, operations, releases = tables.builds, tables.operations, tables.releases
+    heir = select(func.min(releases.c.app)).where(releases.c.build == builds.c.digest).scalar_subquery()
+    shared = builds.c.digest.in_(select(releases.c.build))
+    connection.execute(update(builds).where(builds.c.app == app, shared).values(app=heir))
     mine = select(builds.c.digest).where(builds.c.app == app).order_by(builds.c.digest)
     digests = tuple(connection.execute(mine).scalars())
     connection.execute(delete(builds).where(builds.c.app == app))
