@@ -60,7 +60,9 @@ class App:
     def change(self, *, boot: float = 0.0, crash: bool = False, release: str = "true") -> None:
         """A new commit, whose web process takes `boot` seconds to start, or ends at once."""
         self._turn += 1
-        start = "raise SystemExit(9)" if crash else f"GREETING = 'turn {self._turn}'; BOOT = {boot}"
+        start = f"GREETING = 'turn {self._turn}'; BOOT = {boot}"
+        if crash:
+            start += "\nraise SystemExit(9)"
         (self.path / "web.py").write_text(f"{start}\n{WEB}")
         (self.path / "release.sh").write_text(f"{release}\n")
         git = ["git", "-C", str(self.path), "-c", "user.name=soak", "-c", "user.email=soak@localhost"]
