@@ -25,7 +25,6 @@ Fresh = Callable[..., Machine]
 Prepare = Callable[[Path], object]
 
 
-
 class Bed:
     """A machine with one live app, `shop` in prod, and the means to tell that nothing of it has changed."""
 

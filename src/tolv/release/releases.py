@@ -92,8 +92,8 @@ class Releases:
             return None if number is None else _read(connection, app, environment, number)
 
     def mark_live(self, app: str, environment: str, number: int, formation: dict[str, int], by: str) -> Release:
-        """Make a pending release the live one: the one before is superseded, and the deploy takes its config and
-        `formation` from now on. A release that is live already stays so.
+        """Make a pending release the live one: the one before is superseded, and the deploy runs, with its config and
+        `formation`, from now on. A release that is live already stays so.
 
         Raises `ConflictError` if it failed or was superseded, `UsageError` if there is none.
         """
@@ -113,6 +113,7 @@ class Releases:
                 candidate_release=None,
                 config_id=release.config,
                 formation=formation,
+                running=True,
             )
             return _tell(connection, release, "live", by, formation=formation)
 

@@ -172,7 +172,6 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
     progress.begin("run", describe(release.formation))
     deployment = platform.engine.deployment(release.app, release.environment)
     platform.engine.run(deployment)
-    await in_thread(platform.deploys.set_running, release.app, release.environment, True)
     rolled = await deployment.roll(launch, release.formation)
     if rolled.live:
         progress.done("run", describe(release.formation))

@@ -116,7 +116,9 @@ async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any
     platform.engine.run(deployment)
     deployment.set_running(False)
     names = await deployment.kill()
-    await deployment.until(lambda: not deployment.processes())
+    await deployment.until(lambda: not deployment.processes() and not deployment.promoting)
+    # A release that was just going live meanwhile has said that the deploy runs.
+    await in_thread(platform.deploys.set_running, app, environment, False)
     return {"app": app, "environment": environment, "stopped": names}
 
 

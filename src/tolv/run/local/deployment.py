@@ -53,7 +53,9 @@ class Deployment:
         self.candidate: Launch | None = None
         self.candidate_formation: dict[str, int] = {}
         self._outcome: asyncio.Future[Outcome] | None = None
-        self._promoting = False
+        self.promoting = False
+        """The candidate is just being made the live release."""
+        self._stopped = False
         self._ground = ground
         self._promote = promote
         self._processes: dict[str, Process] = {}
@@ -67,10 +69,10 @@ class Deployment:
 
     async def roll(self, candidate: Launch, formation: Mapping[str, int]) -> Outcome:
         """Bring `candidate` up beside the live release and switch to it; returns when requests go to it, or when it
-        has been given up. The live release is untouched until then."""
+        has been given up. The live release is untouched until then: one that was stopped stays so, too."""
         self._outcome = asyncio.get_running_loop().create_future()
         self.candidate, self.candidate_formation = candidate, dict(formation)
-        self.running = True
+        self._stopped = False
         self.wake()
         return await self._outcome
 
@@ -90,7 +92,8 @@ class Deployment:
     def set_running(self, running: bool) -> None:
         """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
         self.running = running
-        if not running and self.candidate is not None and not self._promoting:
+        self._stopped = not running
+        if not running and self.candidate is not None and not self.promoting:
             self.candidate = None
             self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
@@ -201,10 +204,8 @@ class Deployment:
             return
 
     def _desired(self) -> Desired:
-        if not self.running:
-            return Desired()
         live = candidate = None
-        if self.live is not None:
+        if self.live is not None and self.running:
             live = target_for(self.live.release, self.live.types.values(), self.formation)
         if self.candidate is not None:
             candidate = target_for(self.candidate.release, self.candidate.types.values(), self.candidate_formation)
@@ -261,13 +262,13 @@ class Deployment:
 
     async def _take_live(self) -> None:
         assert self.candidate is not None
-        self._promoting = True
+        self.promoting = True
         try:
             await self._promote(self.candidate.release)
             self.live, self.formation = self.candidate, self.candidate_formation
-            self.candidate = None
+            self.candidate, self.running = None, not self._stopped
         finally:
-            self._promoting = False
+            self.promoting = False
         self._port_losses.clear()
         await self._route(self._plan().routed)
         self._finish(Outcome(True))

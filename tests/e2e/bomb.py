@@ -1,0 +1,56 @@
+"""A server with a bomb: see `crashing_server.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from e2e.machine import Machine, alive, eventually
+
+
+def survives(machine: Machine, acts: int, words: list[str]) -> bool:
+    """Run the command, which must succeed, with the bomb set to so many acts; whether it got through."""
+    fuse = machine.home / "crash-after"
+    fuse.write_text(str(acts))
+    done = machine.tolv(*words, ok=False)
+    if fuse.exists():
+        fuse.unlink(missing_ok=True)
+        assert done.code == 0, done.err
+        return True
+    return False
+
+
+def start_with_bomb(machine: Machine) -> None:
+    """The server with the bomb, in place of one that a command may have started."""
+    state = machine.home / "server.json"
+    pid, bomb = _server(machine)
+    if bomb:
+        return
+    if pid:
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not alive(pid))
+    state.unlink(missing_ok=True)
+    machine.home.mkdir(mode=0o700, exist_ok=True)
+    with (machine.home / "server.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__).with_name("crashing_server.py"))],
+            env=machine.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    eventually(state.exists, machine.server_log())
+
+
+def _server(machine: Machine) -> tuple[int | None, bool]:
+    """The pid of the server that runs, and whether it has the bomb."""
+    try:
+        pid: int = json.loads((machine.home / "server.json").read_text())["pid"]
+        return (pid, b"crashing_server" in Path(f"/proc/{pid}/cmdline").read_bytes()) if alive(pid) else (None, False)
+    except (OSError, ValueError):
+        return None, False
