@@ -96,6 +96,7 @@ class Machine:
         self.home = home
         self.projects = projects
         self.port = free_port()
+        self.grant(readable=[sys.prefix, sys.base_prefix], writable=[str(projects)])
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TOLV_")},
             "TOLV_HOME": str(home),
@@ -103,6 +104,13 @@ class Machine:
             "PYTHONPATH": str(ROOT / "src"),
             **environment,
         }
+
+    def grant(self, app: str = "*", **paths: list[str]) -> None:
+        """Let apps run this Python, which they name in their Procfile, and leave traces for a test to find."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.projects.chmod(0o777)
+        with (self.home / "sandbox.toml").open("a") as file:
+            file.write("".join([f'["{app}"]\n', *(f"{key} = {json.dumps(value)}\n" for key, value in paths.items())]))
 
     # Commands.
 

@@ -291,10 +291,10 @@ def _allow(ruleset: int, descriptor: int, rights: int, name: str) -> None:
     if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
         rights &= _OF_FILES
     rule = struct.pack("<Qi", rights, descriptor)
-    if _libc.syscall(_ADD_RULE, ruleset, 1, rule, 0) != 0:
-        # An anonymous pipe or a socket needs no rule, and takes none.
-        if ctypes.get_errno() not in (errno.EBADFD, errno.EBADF):
-            _check(-1, f"Landlock, {name}")
+    # An anonymous pipe or a socket needs no rule, and takes none.
+    refused = _libc.syscall(_ADD_RULE, ruleset, 1, rule, 0) != 0
+    if refused and ctypes.get_errno() not in (errno.EBADFD, errno.EBADF):
+        _check(-1, f"Landlock, {name}")
 
 
 # The user, and what it must not be able to do.
