@@ -96,6 +96,8 @@ class Machine:
         self.home = home
         self.projects = projects
         self.port = free_port()
+        self._granted: dict[str, dict[str, list[str]]] = {}
+        self.grant(readable=[sys.prefix, sys.base_prefix], writable=[str(projects)])
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TOLV_")},
             "TOLV_HOME": str(home),
@@ -103,6 +105,17 @@ class Machine:
             "PYTHONPATH": str(ROOT / "src"),
             **environment,
         }
+
+    def grant(self, app: str = "*", **paths: list[str]) -> None:
+        """Let apps run this Python, which they name in their Procfile, and leave traces for a test to find."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.projects.chmod(0o777)
+        self._granted[app] = paths
+        lines = [
+            f'["{one}"]\n' + "".join(f"{key} = {json.dumps(value)}\n" for key, value in granted.items())
+            for one, granted in self._granted.items()
+        ]
+        (self.home / "sandbox.toml").write_text("".join(lines))
 
     # Commands.
 

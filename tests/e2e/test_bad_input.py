@@ -430,8 +430,8 @@ def test_a_home_of_somebody_elses_is_refused(tmp_path: Path) -> None:
 @AS_ROOT
 def test_on_a_full_disk_nothing_changes_and_what_ran_goes_on(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
-    machine = Machine(tmp_path / "home", tmp_path / "projects")
-    with small_disk(machine.home, "size=30m"):
+    with small_disk(tmp_path / "home", "size=30m"):
+        machine = Machine(tmp_path / "home", tmp_path / "projects")
         try:
             bed = Bed(machine)
             machine.greet(bed.path, "second")
@@ -540,9 +540,9 @@ def test_a_server_without_its_keys_or_its_store_does_not_start_and_the_apps_go_o
 
 
 def test_a_deploy_while_one_runs_is_refused_and_one_whose_client_is_gone_is_finished(bed: Bed, tmp_path: Path) -> None:
-    machine = bed.machine
+    machine, go = bed.machine, bed.machine.projects / "go"
     path = repository(
-        tmp_path / "slow", {"Procfile": f"{PROCFILE}release: while [ ! -e {tmp_path}/go ]; do sleep 0.1; done\n"}, None
+        tmp_path / "slow", {"Procfile": f"{PROCFILE}release: while [ ! -e {go} ]; do sleep 0.1; done\n"}, None
     )
     deploying = machine.start("deploy", str(path), "-e", "prod")
     eventually(lambda: machine.tolv("releases", "-a", "slow", "-e", "prod", ok=False).code == 0)
@@ -557,7 +557,7 @@ def test_a_deploy_while_one_runs_is_refused_and_one_whose_client_is_gone_is_fini
     _, errors = deploying.communicate(timeout=30)
     assert deploying.returncode == 130
     assert "the server goes on with it" in errors
-    (tmp_path / "go").touch()
+    go.touch()
     eventually(lambda: machine.releases("slow")[0]["status"] == "live")
     eventually(lambda: machine.tolv("scale", "web=2", "-a", "slow", "-e", "prod", ok=False).code == 0)
     machine.tolv("destroy", "slow", "--yes")

@@ -254,7 +254,7 @@ def test_a_type_declared_stop_first_never_overlaps_with_its_successor(machine: M
     clock = "\n".join(
         [
             "import os, time",
-            "path = '/tmp/' + os.environ['TOLV_APP'] + '.lock'",
+            f"path = '{machine.projects}/{name}.lock'",
             "os.close(os.open(path, os.O_CREAT | os.O_EXCL))",
             "import signal, sys",
             "def end(*_):",

@@ -30,6 +30,7 @@ def test_a_process_sees_exactly_its_releases_environment(machine: Machine, name:
     env.pop("LC_CTYPE", None)  # Python sets it itself when no locale is set (PEP 538)
     assert set(env) <= {
         *("COLOUR", "PATH", "HOME", "TMPDIR", "PORT", "PYTHONUNBUFFERED", "PYTHONPATH", "PWD"),
+        *("USER", "LOGNAME"),
         *("TOLV_APP", "TOLV_ENVIRONMENT", "TOLV_RELEASE", "TOLV_COMMIT", "TOLV_PROCESS", "TOLV_PROCESS_ID"),
     }
     assert (env["TOLV_APP"], env["TOLV_ENVIRONMENT"], env["TOLV_RELEASE"]) == (name, "prod", "v2")
@@ -158,14 +159,14 @@ def test_a_port_that_another_program_takes_is_noticed(machine: Machine, name: st
     """A squatter that answers on the process's own port, before the process binds it."""
     squat = (
         "import os, socket, subprocess, sys, time\n"
-        "mark = '/tmp/' + os.environ['TOLV_APP'] + '.squatted'\n"
+        f"mark = '{machine.projects}/{name}.squatted'\n"
         "if not os.path.exists(mark):\n"
         "    open(mark, 'w').close()\n"
         "    time.sleep(60)\n"
         "os.execvp(sys.executable, [sys.executable, 'app.py'])\n"
     )
     path = machine.app(name, {"squat.py": squat, "Procfile": f"web: {PYTHON} squat.py\n"})
-    mark = Path(f"/tmp/{name}.squatted")
+    mark = machine.projects / f"{name}.squatted"
     mark.unlink(missing_ok=True)
     deploying = machine.start("deploy", str(path), "-e", "prod", "--json")
     try:

@@ -95,7 +95,8 @@ def test_an_environment_of_many_hundred_kilobytes_passes(bench: Any) -> None:
     assert bench.out("a") == b"60000 60000\n"
 
 
-def test_limits_hold(bench: Any) -> None:
+def test_without_control_groups_limits_hold_for_each_process(bench: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("TOLV_CGROUPS", "off")
     spec = bench.spec("a", "ulimit -n; ulimit -d", limits=Limits(open_files=77, memory=64 << 20))
     run(bench, spec)
     assert bench.out("a") == b"77\n65536\n"

@@ -76,6 +76,8 @@ class Runnable:
     """Directories for `PATH`, the build's own first, the system's last."""
     environment: dict[str, str]
     """Further variables that its runtime needs (none for most)."""
+    reads: tuple[str, ...] = ()
+    """Directories that its processes must be able to read: its own, those of its layers, its interpreter's."""
 
 
 def build_to_json(build: Build) -> dict[str, Any]:

@@ -57,7 +57,32 @@ def runnable(digest: str, root: Path, runtimes: Sequence[Runtime]) -> Runnable:
         paths, variables = language.environment(runtime, root)
         directories += paths
         values |= variables
-    return Runnable(digest, str(root / "app"), tuple(dict.fromkeys((*directories, *SYSTEM_PATH))), values)
+    path = tuple(dict.fromkeys((*directories, *SYSTEM_PATH)))
+    return Runnable(digest, str(root / "app"), path, values, tuple(_reads(root, directories)))
+
+
+def _reads(root: Path, directories: Sequence[str]) -> Iterator[str]:
+    """Its own directory, its layers, and where its interpreters are installed, unless that is the system's."""
+    yield str(root)
+    for place in (root / "opt").glob("*"):
+        if place.is_symlink():
+            yield os.readlink(place)
+    found = dict.fromkeys(one for directory in directories for one in _installations(Path(directory)))
+    yield from (one for one in found if not one.startswith((f"{root}/", "/usr/", "/opt/", "/bin/")))
+
+
+def _installations(directory: Path) -> Iterator[str]:
+    """The prefix of each interpreter that can be run from a directory of the PATH, or that directory alone."""
+    for name in ("python", "node"):
+        program = directory / name
+        if not program.exists():
+            continue
+        for place in (directory, program.resolve().parent):
+            prefix = place.parent
+            owned = (
+                place.name == "bin" and (prefix / "lib").is_dir() and str(prefix) not in ("/", os.path.expanduser("~"))
+            )
+            yield str(prefix if owned else place)
 
 
 def keep_layer(home: Home, layer: Layer, stage: Path) -> None:

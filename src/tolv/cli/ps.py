@@ -44,6 +44,9 @@ def ps(call: Call) -> None:
             for one in processes
         ),
     )
+    for what in sorted({what for one in processes for what in one.get("off", ())}):
+        names = " ".join(one["process"] for one in processes if what in one.get("off", ()))
+        call.console.line(f"off: {what} ({names}); `tolv doctor` says why")
 
 
 def _reason(process: dict[str, Any]) -> str:

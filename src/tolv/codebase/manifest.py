@@ -36,6 +36,10 @@ class ProcessSettings:
     stop_signal: str | None = None
     stop_scope: SignalScope | None = None
     memory: int | None = None
+    cpu: float | None = None
+    processes: int | None = None
+    open_files: int | None = None
+    tmp: int | None = None
     quantity: int | None = None
     """How many run on a first deploy."""
 
@@ -170,6 +174,15 @@ def _as_quantity(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100 else None
 
 
+def _as_processors(value: Any) -> float | None:
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+    return number if 0.01 <= number <= 1024 else None
+
+
+def _as_count(least: int) -> Callable[[Any], int | None]:
+    return lambda value: value if type(value) is int and least <= value <= 1_000_000 else None
+
+
 def _as_signal(value: Any) -> str | None:
     name = "SIG" + value.removeprefix("SIG") if isinstance(value, str) else ""
     return name if name in signal.Signals.__members__ and name not in ("SIGSTOP", "SIGCONT", "SIGCHLD") else None
@@ -210,6 +223,10 @@ _PROCESS: dict[str, _Reader] = {
     "stop_signal": _value('the name of a signal, such as "SIGTERM"', _as_signal),
     "stop_scope": _one_of("leader", "group"),
     "memory": _value('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),
+    "cpu": _value("a number of processors from 0.01 to 1024, such as 0.5", _as_processors),
+    "processes": _value("a whole number from 1 to 1000000", _as_count(1)),
+    "open_files": _value("a whole number from 16 to 1000000", _as_count(16)),
+    "tmp": _value('a size of at least 4M in quotes, such as "64M"', _as_bytes),
     "quantity": _value("a whole number from 0 to 100", _as_quantity),
 }
 _RELEASE: dict[str, _Reader] = {"command": _text, "timeout": _deadline}

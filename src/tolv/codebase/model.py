@@ -31,6 +31,14 @@ class ProcessType:
     """Who gets the stop signal; None: the leader, or the whole group when the leader is only a shell."""
     memory: int | None = None
     """Limit in bytes, or None."""
+    cpu: float | None = None
+    """Processors that it may use, all of its processes together, or None."""
+    processes: int | None = None
+    """Processes and threads that it may have at once, or None."""
+    open_files: int | None = None
+    """Files that each of its processes may have open, or None."""
+    tmp: int | None = None
+    """Bytes that its temporary directory may hold, or None."""
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -24,7 +24,28 @@ class Limits:
     memory: int | None = None
     """Bytes."""
     open_files: int | None = None
+    """Of each process."""
     processes: int | None = None
+    """Threads count, too."""
+    cpu: float | None = None
+    """Processors: 0.5 is half of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """How a process is confined: docs/sandbox.md says what each part does."""
+
+    user: int | None
+    """Uid and gid that it runs as; None: the keeper's own."""
+    view: bool
+    """A file system of its own, with what it may see and nothing else."""
+    landlock: bool
+    reads: tuple[str, ...]
+    """Paths that it may read, besides the system's."""
+    writes: tuple[str, ...]
+    """Paths that it may write, besides its temporary directory."""
+    tmp_size: int | None = None
+    """Bytes that the temporary directory may hold, which then lies in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +63,8 @@ class ProcessSpec:
     """File that the keeper moves standard output to (`<path>.idx` beside it); None for an attached one-off."""
     stderr: str | None = None
     limits: Limits = field(default_factory=Limits)
+    sandbox: Sandbox | None = None
+    """None: not confined."""
     tty: bool = False
     """The descriptor that an attached client sent is a terminal: make it the controlling one."""
     labels: dict[str, str] = field(default_factory=dict)

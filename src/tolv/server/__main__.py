@@ -17,6 +17,7 @@ import uvicorn
 
 from tolv.errors import PlatformError, TolvError, UsageError
 from tolv.home import Home, current_home, socket_address
+from tolv.run.local.sandbox import SWITCH, parse_switch
 from tolv.server.api import create_api
 from tolv.server.platform import Listen, Platform
 from tolv.server.progress import explain
@@ -37,6 +38,7 @@ def main() -> int:
     try:
         home = current_home()
         home.make()
+        parse_switch(os.environ.get(SWITCH, ""))
         with _only_server(home):
             asyncio.run(_serve(home, _listen()))
     except (TolvError, OSError) as failure:

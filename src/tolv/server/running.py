@@ -195,6 +195,8 @@ def _row(identity: Identity) -> dict[str, Any]:
         "port": identity.port,
         "command": identity.type.command,
         "health": identity.type.health,
+        "user": identity.user,
+        "off": list(identity.off),
     }
 
 

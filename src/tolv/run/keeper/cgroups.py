@@ -10,11 +10,12 @@ import contextlib
 import os
 import time
 
+from tolv.run.keeper.limits import CONTROLLERS, read_counter, write
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CONTROLLERS = ("memory", "pids")
 #: Seconds between a kill by the kernel and our looking for it, at the most.
 _JUST = 10.0
 
@@ -42,9 +43,11 @@ class Groups:
     def __init__(self, name: str) -> None:
         own = None if os.environ.get("TOLV_CGROUPS") == "off" else own_directory()
         self.base = f"{own}/tolv-{name}" if own and _is_usable(own) else None
+        self.controllers = self._enable()
+        """Those that a group can have."""
 
-    def make(self, id: str, limits: dict[str, int | None]) -> str | None:
-        """A group for a new process, with its limits where the controllers are there; None if there can be none."""
+    def make(self, id: str) -> str | None:
+        """A group for a new process; None if there can be none."""
         if self.base is None:
             return None
         path = f"{self.base}/{id}"
@@ -52,25 +55,33 @@ class Groups:
             os.makedirs(path)
         except OSError:
             return None
-        for directory in (os.path.dirname(self.base), self.base):
-            for controller in _CONTROLLERS:
-                # Refused where the group itself holds processes, or the controller belongs to version 1: rlimits then.
-                _write(f"{directory}/cgroup.subtree_control", f"+{controller}")
-        if limits.get("memory") and _write(f"{path}/memory.max", str(limits["memory"])):
-            _write(f"{path}/memory.swap.max", "0")
-            _write(f"{path}/memory.oom.group", "0")
-        if limits.get("processes"):
-            _write(f"{path}/pids.max", str(limits["processes"]))
+        if self.controllers:
+            self._enable()
         return path
 
+    def _enable(self) -> tuple[str, ...]:
+        """Have the kernel give controllers to the groups. It refuses where the keeper's own group holds processes, or
+        a controller belongs to version 1."""
+        if self.base is None:
+            return ()
+        own = os.path.dirname(self.base)
+        wanted = [one for one in CONTROLLERS if one in _words(f"{own}/cgroup.controllers")]
+        if not wanted:
+            return ()
+        with contextlib.suppress(OSError):
+            os.makedirs(self.base, exist_ok=True)
+        for directory in (own, self.base):
+            for controller in wanted:
+                write(f"{directory}/cgroup.subtree_control", f"+{controller}")
+        return tuple(one for one in wanted if one in _words(f"{self.base}/cgroup.subtree_control"))
 
-def unlimited(path: str | None, limits: dict[str, int | None]) -> dict[str, int | None]:
-    """The limits that a group does not hold: each process has to be given those itself."""
-    held = {"memory": "memory.max", "processes": "pids.max"}
-    return {
-        name: None if path and name in held and os.path.exists(f"{path}/{held[name]}") else limit
-        for name, limit in limits.items()
-    }
+
+def _words(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
 
 
 def _is_usable(own: str) -> bool:
@@ -89,7 +100,7 @@ def members(path: str) -> list[int]:
 
 def kill(path: str) -> bool:
     """SIGKILL to all in the group at once, forks in flight included (Linux 5.14). False where that is not to be had."""
-    return _write(f"{path}/cgroup.kill", "1")
+    return write(f"{path}/cgroup.kill", "1")
 
 
 def remove(path: str) -> None:
@@ -105,14 +116,9 @@ def remove(path: str) -> None:
         time.sleep(0.001)
 
 
-def group_kills(path: str | None) -> int | None:
-    """How often the kernel killed in a group for want of memory; None where that is not counted."""
-    return _counter(f"{path}/memory.events") if path else None
-
-
 def machine_kills() -> int:
     """How often the kernel killed anything on this machine for want of memory."""
-    return _counter("/proc/vmstat") or 0
+    return read_counter("/proc/vmstat") or 0
 
 
 def kernel_named(pid: int) -> bool | None:
@@ -143,26 +149,3 @@ def _records(log: int) -> Iterator[bytes]:
             return
         except BrokenPipeError:  # this record was overwritten while we read: the next one follows
             continue
-
-
-def _counter(path: str) -> int | None:
-    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as lines:
-        for line in lines:
-            name, _, value = line.partition(" ")
-            if name == "oom_kill":
-                return int(value)
-    return None
-
-
-def _write(path: str, text: str) -> bool:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        os.write(descriptor, text.encode())
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True

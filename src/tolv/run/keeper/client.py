@@ -57,6 +57,8 @@ class KeeperClient:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self.said: dict[str, Any] = {}
+        """What the present keeper said of itself when it was met: see `hello`."""
         self._numbers = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
         self._answers: _Answers = {}
@@ -79,6 +81,7 @@ class KeeperClient:
             listening = asyncio.create_task(self._listen(reader, writer, self._answers), name="keeper-events")
             self._listening.add(listening)
             listening.add_done_callback(self._listening.discard)
+            self.said = await self._ask("hello")
             await self._ask("subscribe")
 
     async def close(self) -> None:
@@ -90,7 +93,8 @@ class KeeperClient:
         await asyncio.gather(*listening, return_exceptions=True)
 
     async def hello(self) -> dict[str, Any]:
-        """Who answers: `pid`, `boot_id`, `version`, `cgroup` (where process groups are made, or None)."""
+        """Who answers: `pid`, `boot_id`, `version`, `cgroup` (where process groups are made, or None), `controllers`
+        (those that can limit a tree), `sandbox` (what can be had to confine a process: `landlock`, `view`, `user`)."""
         return await self._repeat("hello")
 
     async def start(self, spec: ProcessSpec, env: dict[str, str]) -> int:

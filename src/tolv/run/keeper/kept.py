@@ -11,15 +11,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
+import marshal
 import os
 import resource
 import sys
 import time
 
 from tolv.logs.capture import Capture
-from tolv.run.keeper import cgroups, records
+from tolv.run.keeper import cgroups, program, records
+from tolv.run.keeper.limits import not_held
 from tolv.run.keeper.tree import COOKIE, Tracked, read_process
 
 TYPE_CHECKING = False
@@ -28,14 +28,10 @@ if TYPE_CHECKING:
 
     from tolv.run.keeper.anchor import Anchor
     from tolv.run.keeper.connection import Connection
+    from tolv.run.keeper.limits import Controllers
 
-# Read once: an upgrade may put a launcher there that does not understand the orders of a keeper that runs on.
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py"), encoding="utf-8") as _file:
-    _LAUNCHER = _file.read()
 #: The soft limit of descriptors that apps start with: what the keeper itself was given, before it raised its own.
 _DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-#: Descriptors below this one are the launcher's: its three, its order, the keeper's word.
-_LOWEST = 10
 
 
 class KeptProcess:
@@ -56,6 +52,8 @@ class KeptProcess:
         self.exit: dict[str, Any] | None = None
         self.captures: list[Capture] = []
         self.cgroup: str | None = None
+        self.limited_in: dict[str, str] = {}
+        """The groups that hold its limits, by controller."""
         self.killing = False
         """SIGKILL to all that is found, until nothing is."""
         self.killed = False
@@ -69,7 +67,14 @@ class KeptProcess:
         self.pause = 0.0
         self.checks = 0
 
-    def start(self, env: dict[str, str], descriptors: list[int] | None, groups: cgroups.Groups, anchor: Anchor) -> None:
+    def start(
+        self,
+        env: dict[str, str],
+        descriptors: list[int] | None,
+        groups: cgroups.Groups,
+        controllers: Controllers,
+        anchor: Anchor,
+    ) -> None:
         """Put on record, start, put on record, let go. `descriptors` become 0, 1 and 2 of an attached one-off.
 
         Raises OSError, and leaves nothing behind, if the disk or the process table is full.
@@ -79,8 +84,10 @@ class KeptProcess:
             records.write_durably(f"{self.directory}/spec.json", {**self.spec, "attached": descriptors is not None})
             records.sync_directory(os.path.dirname(self.directory))
             os.makedirs(self.spec["tmp"], mode=0o700, exist_ok=True)
-            self.cgroup = groups.make(self.id, self.spec["limits"])
+            self.cgroup = groups.make(self.id)
+            self.limited_in = controllers.apply(self.id, self.cgroup, self.spec["limits"])
             self.open_captures()
+            self._hand_over()
             anchor.hold(self.id, self.pipes)
             self._launch(env, descriptors)
         except BaseException:
@@ -88,8 +95,7 @@ class KeptProcess:
             self.close()
             with contextlib.suppress(OSError):
                 os.rmdir(self.spec["tmp"])
-            if self.cgroup:
-                cgroups.remove(self.cgroup)
+            self.remove_groups()
             records.remove_directory(self.directory)
             raise
 
@@ -114,6 +120,21 @@ class KeptProcess:
             os.close(self.handle)
             self.handle = None
 
+    def remove_groups(self) -> None:
+        """Remove its groups, which must be empty."""
+        for path in {self.cgroup, *self.limited_in.values()} - {None}:
+            cgroups.remove(str(path))
+
+    def _hand_over(self) -> None:
+        """Make its own user the owner of its temporary directory, and of its pipes, so that it may open /dev/stdout."""
+        sandbox = self.spec.get("sandbox")
+        if sandbox and sandbox["user"] is not None:
+            for path in (
+                self.spec["tmp"],
+                *(self._fifo(stream) for stream in ("stdout", "stderr") if self.spec[stream]),
+            ):
+                os.chown(path, sandbox["user"], sandbox["user"])
+
     def record_exit(self, exit: dict[str, Any]) -> None:
         """Keep how the leader ended."""
         self.exit = exit
@@ -123,14 +144,18 @@ class KeptProcess:
             print(f"tolv-keeper: the exit of {self.id} is not on disk: {error}", file=sys.stderr, flush=True)
 
     def _launch(self, env: dict[str, str], descriptors: list[int] | None) -> None:
-        order = _order(self._order(env, descriptors is not None))
-        wait, go = (_high(one) for one in os.pipe2(os.O_CLOEXEC))
+        order = program.in_memory("tolv-order", marshal.dumps(self._order(env, descriptors is not None)))
+        wait, go = (program.high(one) for one in os.pipe2(os.O_CLOEXEC))
         try:
-            actions = [(os.POSIX_SPAWN_DUP2, order, 3), (os.POSIX_SPAWN_DUP2, wait, 4)]
+            actions = [
+                (os.POSIX_SPAWN_DUP2, order, 3),
+                (os.POSIX_SPAWN_DUP2, wait, 4),
+                (os.POSIX_SPAWN_DUP2, program.LAUNCHER, 5),
+            ]
             actions += [(os.POSIX_SPAWN_DUP2, one, number) for number, one in enumerate(descriptors or ())]
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", "-c", _LAUNCHER],
+                [sys.executable, "-I", "-S", "-c", program.STARTER],
                 # The cookie from the first moment on: a launcher whose keeper has died is found, too.
                 {COOKIE: self.cookie},
                 file_actions=actions,
@@ -147,6 +172,7 @@ class KeptProcess:
                     "boot_id": records.boot_id(),
                     "started_at": self.started_at,
                     "cgroup": self.cgroup,
+                    "limited_in": self.limited_in,
                 },
             )
             with contextlib.suppress(BrokenPipeError):  # it died already: its exit will say of what
@@ -159,13 +185,20 @@ class KeptProcess:
         spec = self.spec
         return {
             **{name: spec[name] for name in ("id", "argv", "directory", "tty")},
-            "limits": cgroups.unlimited(self.cgroup, spec["limits"]),
+            "limits": not_held(self.limited_in, spec["limits"]),
             **{stream: self._fifo(stream) if spec[stream] else None for stream in ("stdout", "stderr")},
             "attached": attached,
             "descriptors": _DESCRIPTORS,
-            "cgroup": self.cgroup,
+            "cgroups": sorted({one for one in (self.cgroup, *self.limited_in.values()) if one}),
+            "sandbox": self._sandbox(attached),
             "env": {**env, COOKIE: self.cookie},
         }
+
+    def _sandbox(self, attached: bool) -> dict[str, Any] | None:
+        sandbox = self.spec.get("sandbox")
+        if not sandbox:
+            return None
+        return {**sandbox, "tmp": self.spec["tmp"], "base": self.directory, "tty": attached and self.spec["tty"]}
 
     def _fifo(self, stream: str) -> str:
         return f"{self.directory}/{stream[3:]}.fifo"
@@ -187,6 +220,7 @@ def adopt(directory: str, home: str) -> KeptProcess | None:
         process.started_at = started["started_at"]
         if started["boot_id"] == records.boot_id():
             process.cgroup = started["cgroup"]
+            process.limited_in = started.get("limited_in", {})
             process.handle = _take_handle(started["pid"], started["start_time"])
             process.tree.pid = process.pid
             process.tree.session_is_ours = process.handle is not None
@@ -205,19 +239,3 @@ def _take_handle(pid: int, start_time: int) -> int | None:
         return handle
     os.close(handle)
     return None
-
-
-def _order(order: dict[str, Any]) -> int:
-    """The order in memory that no disk ever sees, ready to be read from its start."""
-    descriptor = os.memfd_create("tolv-order", os.MFD_CLOEXEC)
-    with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
-        json.dump(order, file)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return _high(descriptor)
-
-
-def _high(descriptor: int) -> int:
-    """Move a descriptor out of the way of those that the launcher gets."""
-    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
-    os.close(descriptor)
-    return high

@@ -1,26 +1,33 @@
 """Becomes the app: what a process may see and do is set up here, in one file, from top to bottom.
 
-The keeper runs this file (`python -I -S -c …`) with a JSON order on descriptor 3 and a pipe on descriptor 4. It
+The keeper runs this file (`python -I -S -c …`) with an order on descriptor 3 and a pipe on descriptor 4. It
 waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
-ends and nothing was started. Then the process leaves the keeper's session, takes its limits, descriptors and directory,
-and becomes the app by `execve`; its pid stays the same.
+ends and nothing was started. Then the process leaves the keeper's session, takes its limits and descriptors, is
+confined (`confine.py`, whose source precedes this one's), enters its directory, and becomes the app by `execve`; its
+pid stays the same.
 
-It stands alone: it imports nothing of Tolv's, and as little as it can, because each start pays for it.
+It stands alone: it imports nothing of Tolv's, and as little as it can, because each start pays for it: neither `json`
+nor `signal`, which take longer than all that happens here.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
-import json
+import marshal
 import os
 import resource
-import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tolv.run.keeper.confine import Unconfined, confine
 
 ORDER, GO = 3, 4
 #: What a shell says too: 127 for a program that is not there, 126 for one that cannot be run.
 NOT_FOUND, NOT_RUNNABLE, ABANDONED = 127, 126, 125
+SIGNALS, SIG_SETMASK = 65, 2
 
 
 class Refusal(Exception):
@@ -34,28 +41,29 @@ class Refusal(Exception):
 
 def main() -> None:
     """Read the order, wait for the word, become the app. Returns never."""
-    with open(ORDER, encoding="utf-8") as file:
-        order = json.load(file)
+    with open(ORDER, "rb") as file:
+        order = marshal.load(file)
     if os.read(GO, 1) != b"g":
         os._exit(ABANDONED)
     try:
-        join_cgroup(order["cgroup"])
+        for group in order["cgroups"]:
+            join_cgroup(group)
         start_session()
         take_descriptors(order)
         take_limits(order["limits"], order["descriptors"])
         reset_signals()
+        if order["sandbox"]:
+            confine_as(order["sandbox"], order["argv"][0])
+        limit_processes(order["limits"].get("processes"))
         enter(order["directory"])
-        # What confines the app further (its own user, Landlock) belongs here, as the last step before it exists.
         become(order["argv"], order["env"])
     except Refusal as refusal:
         os.write(2, f"tolv: cannot start {order['id']}: {refusal.reason}\n".encode(errors="backslashreplace"))
         os._exit(refusal.status)
 
 
-def join_cgroup(path: str | None) -> None:
+def join_cgroup(path: str) -> None:
     """First of all, so that no descendant is ever outside. Without one the keeper scans `/proc`."""
-    if path is None:
-        return
     try:
         with open(f"{path}/cgroup.procs", "w") as file:
             file.write("0")
@@ -105,7 +113,6 @@ def take_limits(limits: dict, descriptors: int) -> None:  # type: ignore[type-ar
         # Data, not address space: runtimes such as V8 reserve far more addresses than they use.
         (resource.RLIMIT_DATA, limits.get("memory")),
         (resource.RLIMIT_NOFILE, limits.get("open_files")),
-        (resource.RLIMIT_NPROC, limits.get("processes")),
     ):
         if limit is not None:
             try:
@@ -114,14 +121,32 @@ def take_limits(limits: dict, descriptors: int) -> None:  # type: ignore[type-ar
                 raise Refusal(f"the limit {limit} cannot be set: {error}") from None
 
 
+def limit_processes(limit: int | None) -> None:
+    """The kernel counts by user, so that this comes once the process has its own, or its own user namespace."""
+    if limit is not None:
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+
+
 def reset_signals() -> None:
     """Nothing ignored, nothing blocked: Python ignores SIGPIPE and SIGXFSZ, and `execve` would hand that on."""
-    for number in range(1, signal.NSIG):
-        try:
-            signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError):  # SIGKILL, SIGSTOP and those that libc keeps
-            continue
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    for number in range(1, SIGNALS):
+        libc.signal(number, None)  # SIG_DFL; refused for SIGKILL, SIGSTOP and those that libc keeps
+    libc.sigprocmask(SIG_SETMASK, bytes(128), None)
+
+
+def confine_as(order: dict, program: str) -> None:  # type: ignore[type-arg]
+    """Give up all that the app is not to have. A start that cannot is refused, never less confined."""
+    was_there = program.startswith("/") and os.path.exists(program)
+    try:
+        confine(order)
+    except (Unconfined, OSError) as error:
+        raise Refusal(f"it cannot be confined: {error} (`tolv doctor` says what this machine offers)") from None
+    if was_there and not os.path.exists(program):
+        raise Refusal(f"{program} lies where no app may look, unless the server's sandbox.toml lets it", NOT_FOUND)
 
 
 def enter(directory: str) -> None:

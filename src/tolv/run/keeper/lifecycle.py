@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tolv.logs.capture import Capture
-from tolv.run.keeper import cgroups, records, tree
+from tolv.run.keeper import cgroups, limits, records, tree
 from tolv.run.keeper.anchor import Anchor
 from tolv.run.keeper.kept import KeptProcess
 from tolv.run.keeper.loop import Loop
@@ -131,7 +131,7 @@ class Lifecycle:
 
     def _killed_for_memory(self, process: KeptProcess) -> bool:
         before, self._machine_kills = self._machine_kills, cgroups.machine_kills()
-        in_group = cgroups.group_kills(process.cgroup)
+        in_group = limits.kills(process.limited_in)
         if in_group is not None:
             return in_group > 0
         return self._machine_kills > before and cgroups.kernel_named(process.pid or 0) is not False
@@ -240,8 +240,7 @@ class Lifecycle:
         process.empty = True
         self._anchor.drop(process.id)
         process.close()
-        if process.cgroup:
-            cgroups.remove(process.cgroup)
+        process.remove_groups()
         self._announce({"event": "empty", "process": process.id})
         for connection, request in process.waiting:
             connection.send({"id": request, "result": {}})

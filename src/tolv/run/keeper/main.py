@@ -20,12 +20,13 @@ if not __package__:  # run by its path, without the site: the package's root is 
     sys.path.insert(0, os.path.abspath(__file__).removesuffix("/tolv/run/keeper/main.py"))
 
 from tolv import __version__
-from tolv.run.keeper import records
+from tolv.run.keeper import confine, records
 from tolv.run.keeper.anchor import Anchor
 from tolv.run.keeper.cgroups import Groups
 from tolv.run.keeper.connection import Connection
 from tolv.run.keeper.kept import KeptProcess, adopt
 from tolv.run.keeper.lifecycle import Lifecycle
+from tolv.run.keeper.limits import Controllers
 from tolv.run.keeper.loop import Loop
 from tolv.run.keeper.request import Refused, check_spec, take
 from tolv.run.keeper.tree import read_process
@@ -52,6 +53,8 @@ class Keeper:
         self._anchor = anchor
         self._home = home_name(root)
         self._groups = Groups(self._home)
+        self._controllers = Controllers(self._home, self._groups)
+        self._sandbox = confine.available(root)
         self._life = Lifecycle(loop, anchor, self._announce)
         self._prepared: dict[str, Request] = {}
         self._connections: set[Connection] = set()
@@ -145,7 +148,14 @@ class Keeper:
                 connection.send({"id": number, "result": result})
 
     def _hello(self, _: Connection, request: Request) -> Request:
-        return {"pid": os.getpid(), "boot_id": records.boot_id(), "version": __version__, "cgroup": self._groups.base}
+        return {
+            "pid": os.getpid(),
+            "boot_id": records.boot_id(),
+            "version": __version__,
+            "cgroup": self._groups.base,
+            "controllers": self._controllers.names,
+            "sandbox": self._sandbox,
+        }
 
     def _start(self, _: Connection, request: Request) -> Request:
         return self._begin(self._new(request), request["env"], None)
@@ -183,7 +193,7 @@ class Keeper:
         return KeptProcess(f"{self._root}/processes/{spec['id']}", spec, self._home)
 
     def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
-        process.start(env, descriptors, self._groups, self._anchor)
+        process.start(env, descriptors, self._groups, self._controllers, self._anchor)
         self._life.add(process)
         self._life.reap()  # it may have ended before it was on the list
         return {"pid": process.pid}

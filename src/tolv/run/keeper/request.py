@@ -21,7 +21,15 @@ _SPEC: dict[str, tuple[type, ...]] = {
     "tty": (bool,),
     "labels": (dict,),
 }
-_LIMITS = ("memory", "open_files", "processes")
+_LIMITS = ("memory", "open_files", "processes", "cpu")
+_SANDBOX: dict[str, tuple[type, ...]] = {
+    "user": (int, type(None)),
+    "view": (bool,),
+    "landlock": (bool,),
+    "reads": (list, tuple),
+    "writes": (list, tuple),
+    "tmp_size": (int, type(None)),
+}
 
 
 class Refused(Exception):
@@ -56,8 +64,26 @@ def check_spec(request: dict[str, Any]) -> dict[str, Any]:
     for path in (spec["directory"], spec["tmp"], spec["stdout"], spec["stderr"]):
         if path is not None and (not os.path.isabs(path) or "\0" in path):
             raise Refused(f"{path!r} must be an absolute path")
-    if not all(limits.get(name) is None or type(limits[name]) is int for name in _LIMITS):
-        raise Refused("'spec.limits' must be whole numbers")
+    if not all(limits.get(name) is None or type(limits[name]) in (int, float) for name in _LIMITS):
+        raise Refused("'spec.limits' must be numbers")
     if not all(isinstance(name, str) and isinstance(text, str) for name, text in spec["labels"].items()):
         raise Refused("'spec.labels' must map strings to strings")
-    return {**{name: spec[name] for name in _SPEC}, "limits": {name: limits.get(name) for name in _LIMITS}}
+    return {
+        **{name: spec[name] for name in _SPEC},
+        "limits": {name: limits.get(name) for name in _LIMITS},
+        "sandbox": _check_sandbox(spec.get("sandbox")),
+    }
+
+
+def _check_sandbox(sandbox: object) -> dict[str, Any] | None:
+    """How the process is confined; None: not at all."""
+    if sandbox is None:
+        return None
+    if not isinstance(sandbox, dict) or not all(isinstance(sandbox.get(one), kind) for one, kind in _SANDBOX.items()):
+        raise Refused("'spec.sandbox' lacks something, or has something of the wrong type")
+    if sandbox["user"] is not None and sandbox["user"] <= 0:
+        raise Refused("no process of an app is root's")
+    for path in (*sandbox["reads"], *sandbox["writes"]):
+        if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path:
+            raise Refused(f"{path!r} must be an absolute path")
+    return {name: sandbox[name] for name in _SANDBOX}

@@ -15,7 +15,7 @@ from tolv.codebase.model import ProcessType
 from tolv.home import Home
 from tolv.logs.model import deploy_logs, process_log
 from tolv.run.formation import ROUTED
-from tolv.run.model import Limits, ProcessSpec
+from tolv.run.model import Limits, ProcessSpec, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class Identity:
     started_ns: int
     time_limit: float | None = None
     """Seconds that a one-off may run."""
+    user: int | None = None
+    """Of the app, where the server is root."""
+    off: tuple[str, ...] = ()
+    """What of the sandbox it goes without."""
 
     @property
     def name(self) -> str:
@@ -63,6 +67,8 @@ class Identity:
             "port": "" if self.port is None else str(self.port),
             "started_ns": str(self.started_ns),
             "time_limit": "" if self.time_limit is None else str(self.time_limit),
+            "user": "" if self.user is None else str(self.user),
+            "off": ",".join(self.off),
         }
 
     @classmethod
@@ -78,6 +84,9 @@ class Identity:
             int(labels["port"]) if labels["port"] else None,
             int(labels["started_ns"]),
             float(labels["time_limit"]) if labels["time_limit"] else None,
+            int(labels["user"]) if labels.get("user") else None,
+            # One that an earlier version started is not confined.
+            tuple(filter(None, labels.get("off", "sandbox").split(","))),
         )
 
 
@@ -102,6 +111,8 @@ def specify(
     launch: Launch,
     identity: Identity,
     argv: tuple[str, ...],
+    limits: Limits,
+    sandbox: Sandbox | None,
     *,
     logged: bool = True,
     tty: bool = False,
@@ -118,7 +129,8 @@ def specify(
         tmp=str(home.tmp / identity.id),
         stdout=str(stdout) if stdout else None,
         stderr=str(stderr) if stderr else None,
-        limits=Limits(memory=identity.type.memory),
+        limits=limits,
+        sandbox=sandbox,
         tty=tty,
         labels=identity.labels(),
     )
@@ -134,6 +146,8 @@ def log_files(home: Home, identity: Identity) -> tuple[Path, Path]:
 def environment_for(home: Home, launch: Launch, identity: Identity) -> dict[str, str]:
     """Exactly what the process sees: its config and the contract's variables, nothing of the host's."""
     tmp = str(home.tmp / identity.id)
+    # No line of /etc/passwd names the user: what looks for its name looks here.
+    user = {"USER": "app", "LOGNAME": "app"}
     contract = {
         "PATH": ":".join(launch.runnable.path),
         "HOME": tmp,
@@ -147,7 +161,7 @@ def environment_for(home: Home, launch: Launch, identity: Identity) -> dict[str,
     }
     if identity.port is not None:
         contract["PORT"] = str(identity.port)
-    return {**launch.runnable.environment, **launch.config, **contract}
+    return {**user, **launch.runnable.environment, **launch.config, **contract}
 
 
 def needs_port(type_: ProcessType) -> bool:

@@ -14,9 +14,10 @@ from tolv.codebase.model import ProcessType
 from tolv.errors import TolvError
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
-from tolv.run.local.launch import Identity, Launch, environment_for, identify, shell, specify
+from tolv.run.local.launch import Identity, Launch, environment_for, identify, shell
 from tolv.run.local.process import Ground
-from tolv.run.model import Exit
+from tolv.run.local.sandbox import Offer, specify_confined
+from tolv.run.model import Exit, ProcessSpec
 
 log = logging.getLogger("tolv.run")
 
@@ -152,9 +153,10 @@ class OneOffs:
     ) -> OneOff:
         """Make a one-off ready for a client to attach to: it starts when the client hands its descriptors to the
         keeper, and ends with that client. `terminal` is its kind of terminal, unless the config says another."""
-        identity = numbered.identify(launch, command)
+        identity, spec = self._specify(
+            launch, numbered.identify(launch, command), _argv(launch, command), logged=False, tty=tty
+        )
         one = self._running[identity.id] = OneOff(identity, self._ground)
-        spec = specify(self._ground.home, launch, identity, _argv(launch, command), logged=False, tty=tty)
         environment = environment_for(self._ground.home, launch, identity)
         await self._ground.keeper.prepare(spec, {"TERM": terminal, **environment} if terminal else environment)
         one.say(f"attached: {' '.join(command)}")
@@ -186,15 +188,22 @@ class OneOffs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _start(self, launch: Launch, identity: Identity, argv: tuple[str, ...]) -> OneOff:
+        identity, spec = self._specify(launch, identity, argv)
         one = self._running[identity.id] = OneOff(identity, self._ground)
         one.say(f"starting: {identity.type.command}")
-        spec = specify(self._ground.home, launch, identity, argv)
         try:
             one.pid = await self._ground.keeper.start(spec, environment_for(self._ground.home, launch, identity))
         except BaseException:
             del self._running[identity.id]
             raise
         return one
+
+    def _specify(
+        self, launch: Launch, identity: Identity, argv: tuple[str, ...], *, logged: bool = True, tty: bool = False
+    ) -> tuple[Identity, ProcessSpec]:
+        ground = self._ground
+        offer = Offer.of(ground.keeper.said)
+        return specify_confined(ground.home, offer, launch, identity, argv, logged=logged, tty=tty)
 
     def _keep(self, one: OneOff) -> asyncio.Task[Exit]:
         task = asyncio.create_task(one.see_through())

@@ -25,11 +25,12 @@ from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
 from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.backoff import crashes_in_a_row, delay
-from tolv.run.local.launch import Identity, Launch, environment_for, shell, specify
+from tolv.run.local.launch import Identity, Launch, environment_for, shell
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_any, probe_http, probe_open
 from tolv.run.local.rest import until_rest
 from tolv.run.local.routing import Routing, host_of
+from tolv.run.local.sandbox import Offer, specify_confined
 from tolv.run.model import Exit
 from tolv.run.planner import Instance, Phase
 
@@ -119,9 +120,11 @@ class Process:
         if launch.unready:
             return self.give_up(f"cannot be started: {launch.unready}")
         self.say(f"starting: {identity.type.command}" + (f" (port {identity.port})" if identity.port else ""))
-        spec = specify(self._ground.home, launch, identity, shell(identity.type.command))
+        ground = self._ground
         try:
-            self.pid = await self._ground.keeper.start(spec, environment_for(self._ground.home, launch, identity))
+            offer, argv = Offer.of(ground.keeper.said), shell(identity.type.command)
+            self.identity, spec = specify_confined(ground.home, offer, launch, identity, argv)
+            self.pid = await ground.keeper.start(spec, environment_for(ground.home, launch, identity))
         except TolvError as error:
             return self.give_up(f"could not be started: {error.problem}")
         return await self._live()
