@@ -161,14 +161,14 @@ def processes(platform: Platform, app: str, environment: str) -> list[dict[str, 
 
 def _process_row(one: Process) -> dict[str, Any]:
     now = time.time()
-    crashed = one.phase is Phase.CRASHED
+    crashed = one.phase in (Phase.CRASHED, Phase.HUNG)
     return {
         **_row(one.identity),
         "state": str(state_of(one)),
-        "pid": None if crashed else one.pid,
+        "pid": None if one.phase is Phase.CRASHED else one.pid,
         "uptime_s": 0 if crashed else round(now - one.identity.started_ns / 1e9, 1),
-        "restarts": one.restarts,
-        "reason": one.reason,
+        "restarts": one.identity.past.restarts,
+        "reason": one.health.complaint if one.phase is Phase.READY and one.health.complaint else one.reason,
         "next_attempt_s": round(max(0.0, one.retry_at - now), 1) if crashed and one.retry_at else None,
     }
 

@@ -34,6 +34,17 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What became of those that had a process's place in the same release before it."""
+
+    restarts: int = 0
+    crashes: int = 0
+    """In a row, without one that ran for long."""
+    reason: str | None = None
+    """Why the last one crashed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Which process this is. All of it is kept with the process, so that it can be found again by any server."""
 
@@ -47,6 +58,7 @@ class Identity:
     started_ns: int
     time_limit: float | None = None
     """Seconds that a one-off may run."""
+    past: Past = Past()
 
     @property
     def name(self) -> str:
@@ -63,6 +75,7 @@ class Identity:
             "port": "" if self.port is None else str(self.port),
             "started_ns": str(self.started_ns),
             "time_limit": "" if self.time_limit is None else str(self.time_limit),
+            "past": json.dumps([self.past.restarts, self.past.crashes, self.past.reason]),
         }
 
     @classmethod
@@ -78,6 +91,7 @@ class Identity:
             int(labels["port"]) if labels["port"] else None,
             int(labels["started_ns"]),
             float(labels["time_limit"]) if labels["time_limit"] else None,
+            Past(*json.loads(labels.get("past", "[]"))),
         )
 
 
@@ -89,12 +103,13 @@ def identify(
     id_: str | None = None,
     port: int | None = None,
     time_limit: float | None = None,
+    past: Past = Past(),
 ) -> Identity:
     """A new process of a release, with the id that it was given or one that is never used again."""
     if id_ is None:
         id_ = f"{launch.app}-{launch.environment}-v{launch.release}-{type_.name}.{index}-{secrets.token_hex(4)}"
     now = time.time_ns()
-    return Identity(id_, launch.app, launch.environment, launch.release, type_, index, port, now, time_limit)
+    return Identity(id_, launch.app, launch.environment, launch.release, type_, index, port, now, time_limit, past)
 
 
 def specify(
