@@ -44,6 +44,8 @@ def ps(call: Call) -> None:
             for one in processes
         ),
     )
+    for release, left in {one["release"]: one["baking_s"] for one in processes if one["baking_s"] is not None}.items():
+        call.console.line(f"{release} is watched for another {duration(left)}: see `tolv releases`")
 
 
 def _reason(process: dict[str, Any]) -> str:

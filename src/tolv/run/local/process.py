@@ -25,7 +25,7 @@ from tolv.home import Home
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
 from tolv.run.keeper.client import KeeperClient, Scope
-from tolv.run.local.backoff import crashes_in_a_row, delay
+from tolv.run.local.backoff import FORGIVEN_AFTER, crashes_in_a_row, delay
 from tolv.run.local.health import Health
 from tolv.run.local.launch import Identity, Launch, Past, environment_for, log_files, shell, specify
 from tolv.run.local.memory import said_out_of_memory
@@ -135,6 +135,10 @@ class Process:
         one = self.identity
         well = self.health.complaint is None
         return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at, well)
+
+    def in_crash_loop(self, crashes: int) -> bool:
+        """So many in its place have crashed in a row, the last one not long ago."""
+        return self.crashes >= crashes and time.time() - self.identity.started_ns / 1e9 < FORGIVEN_AFTER
 
     # Its life.
 
