@@ -9,7 +9,7 @@ import pytest
 
 from tolv.codebase import manifest
 from tolv.codebase.export import NEVER_EXPORTED
-from tolv.codebase.model import ProcessType
+from tolv.codebase.model import ProcessType, RolloutPolicy
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.schema import read_schema
 
@@ -40,7 +40,11 @@ def test_the_other_examples_are_understood(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("section", "kind"),
-    [("[processes.<type>]", manifest.ProcessSettings), ("[release]", manifest.ReleaseSettings)],
+    [
+        ("[processes.<type>]", manifest.ProcessSettings),
+        ("[release]", manifest.ReleaseSettings),
+        ("[rollout]", RolloutPolicy),
+    ],
 )
 def test_every_key_is_documented_in_its_section(section: str, kind: type) -> None:
     text = PAGE.partition(f"### `{section}`")[2].partition("\n### ")[0]
@@ -51,12 +55,32 @@ def test_every_table_is_documented() -> None:
     assert all(f"[{name}" in PAGE or f"| `{name}` |" in PAGE for name in manifest.Manifest.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("key", ["rollout", "start_deadline", "grace", "drain", "stop_signal"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "rollout",
+        "start_deadline",
+        "grace",
+        "drain",
+        "stop_signal",
+        "health_interval",
+        "health_timeout",
+        "health_failures",
+    ],
+)
 def test_the_documented_defaults_are_the_models(key: str) -> None:
     default = re.search(rf"^\| `{key}` \|[^|]*\| ([^|]*) \|", PAGE, re.MULTILINE)
     assert default is not None
     value = getattr(ProcessType("web", "serve"), key)
     assert default[1].strip('`"') == (value if isinstance(value, str) else str(int(value)))
+
+
+@pytest.mark.parametrize("key", RolloutPolicy.__dataclass_fields__)
+def test_the_documented_defaults_of_the_rollout_are_the_models(key: str) -> None:
+    default = re.search(rf"^\| `{key}` \|[^|]*\| ([^|]*) \|", PAGE, re.MULTILINE)
+    assert default is not None
+    value = getattr(RolloutPolicy(), key)
+    assert default[1].strip("`") == (str(value).lower() if isinstance(value, bool) else f"{value:g}")
 
 
 def test_what_never_enters_a_build_is_listed() -> None:

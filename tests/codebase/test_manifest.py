@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tolv.codebase.manifest import Manifest, ProcessSettings, ReleaseSettings, read_manifest
+from tolv.codebase.model import RolloutPolicy
 from tolv.errors import UsageError
 
 
@@ -26,6 +27,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         [processes.web]
         command = "gunicorn app:app"
         health = "/healthz?deep=1"
+        health_interval = 2
+        health_timeout = 1.5
+        health_failures = 5
         rollout = "stop-first"
         start_deadline = 90
         grace = 2.5
@@ -37,6 +41,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         [release]
         command = "python manage.py migrate"
         timeout = 600
+        [rollout]
+        bake = 0
+        auto_rollback = false
+        error_rate = 0.2
+        min_requests = 100
+        crashes = 5
         [build]
         python = "3.12"
         node = ">=20 <21"
@@ -56,6 +66,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "web": ProcessSettings(
                 command="gunicorn app:app",
                 health="/healthz?deep=1",
+                health_interval=2.0,
+                health_timeout=1.5,
+                health_failures=5,
                 rollout="stop-first",
                 start_deadline=90.0,
                 grace=2.5,
@@ -67,6 +80,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             )
         },
         release=ReleaseSettings(command="python manage.py migrate", timeout=600.0),
+        rollout=RolloutPolicy(bake=0.0, auto_rollback=False, error_rate=0.2, min_requests=100, crashes=5),
         build={"python": "3.12", "node": ">=20 <21", "command": "make assets", "exclude": ["docs/**"]},
         services={"db": {"kind": "postgres"}},
         check={"anything": 1},
@@ -125,6 +139,13 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, problem:
         ("processes.web.stop_signal = 15", "must be the name of a signal"),
         ("processes.web.stop_signal = 'SIGSTOP'", "must be the name of a signal"),
         ("processes.web.stop_scope = 'all'", 'must be "leader" or "group"'),
+        ("processes.web.health_failures = 0", "whole number from 1"),
+        ("rollout.bake = -1", "number of seconds"),
+        ("rollout.auto_rollback = 'no'", "true or false"),
+        ("rollout.error_rate = 0", "share above 0"),
+        ("rollout.error_rate = 5", "share above 0"),
+        ("rollout.min_requests = true", "whole number from 1"),
+        ("rollout.crashes = 0", "whole number from 1"),
         ("processes.web.memory = 512", "must be a size"),
         ("processes.web.memory = '512'", "must be a size"),
         ("processes.web.memory = '1K'", "must be a size"),

@@ -40,7 +40,9 @@ class World:
         for step in current.steps:
             match step:
                 case Start(release, type_, index, after):
-                    if after is not None:
+                    if after is not None and self.instances[after].phase is Phase.HUNG:
+                        self.instances[after] = replace(self.instances[after], phase=Phase.STOPPING)
+                    elif after is not None:
                         del self.instances[after]
                     self.count += 1
                     id_ = f"p{self.count}"
@@ -64,7 +66,8 @@ class World:
 
     def become(self, id_: str, phase: Phase) -> None:
         one = self.instances[id_]
-        self.instances[id_] = replace(one, phase=phase, retry_at=self.now + 1 if phase is Phase.CRASHED else None)
+        due = self.now + 1 if phase in (Phase.CRASHED, Phase.HUNG) else None
+        self.instances[id_] = replace(one, phase=phase, retry_at=due)
 
     def settle(self) -> None:
         """Let every process become ready or gone, and plan, until nothing is left to do."""
@@ -93,6 +96,9 @@ class World:
                 moved = True
             elif one.phase is Phase.STOPPING:
                 del self.instances[id_]
+                moved = True
+            elif one.phase is Phase.HUNG:
+                self.instances[id_] = replace(one, phase=Phase.CRASHED)
                 moved = True
             elif one.phase is Phase.CRASHED:
                 self.now = max(self.now, one.retry_at or self.now)
@@ -183,6 +189,43 @@ def test_a_stop_during_backoff_stays_stopped() -> None:
     assert plan(Desired(), [crashed], NOW + 6).steps == (Stop("p1"),)
 
 
+def test_a_process_that_hangs_gets_no_requests_and_its_successor_starts_beside_it() -> None:
+    hung = Instance("old", 1, "web", 1, Phase.HUNG, retry_at=NOW)
+    well = Instance("other", 1, "web", 2, Phase.READY)
+    current = plan(Desired(live=target(1, web=web(2))), [hung, well], NOW)
+    assert current.steps == (Start(1, "web", 1, after="old"),)
+    assert current.routed == {"other"}
+
+
+def test_a_process_that_hangs_again_waits_for_its_turn_as_one_that_crashes() -> None:
+    hung = Instance("old", 1, "web", 1, Phase.HUNG, retry_at=NOW + 4)
+    current = plan(Desired(live=target(1, web=web())), [hung], NOW)
+    assert (current.steps, current.wake_at) == ((), NOW + 4)
+
+
+def test_a_stop_first_process_that_hangs_is_dead_before_its_successor_starts() -> None:
+    hung = Instance("old", 1, "clock", 1, Phase.HUNG, retry_at=NOW)
+    desired = Desired(live=target(1, clock=Wanted(1, stop_first=True)))
+    waiting = plan(desired, [hung], NOW)
+    assert (waiting.steps, waiting.wake_at) == ((), None)
+    assert plan(desired, [replace(hung, phase=Phase.CRASHED)], NOW).steps == (Start(1, "clock", 1, after="old"),)
+
+
+def test_a_candidate_that_hangs_is_given_up() -> None:
+    hung = Instance("new", 2, "web", 1, Phase.HUNG, retry_at=NOW)
+    desired = Desired(live=target(1, web=web()), candidate=target(2, web=web()))
+    assert plan(desired, [hung], NOW).steps == (Abandon(2, "new"),)
+
+
+def test_requests_go_to_processes_that_are_well_and_to_all_when_none_is() -> None:
+    first = Instance("first", 1, "web", 1, Phase.READY, well=False)
+    second = Instance("second", 1, "web", 2, Phase.READY)
+    desired = Desired(live=target(1, web=web(2)))
+    assert plan(desired, [first, second], NOW).routed == {"second"}
+    assert plan(desired, [first, replace(second, well=False)], NOW).routed == {"first", "second"}
+    assert plan(desired, [first, second], NOW).settled
+
+
 def test_a_restart_keeps_the_old_process_until_its_successor_is_ready() -> None:
     old = Instance("old", 1, "web", 1, Phase.READY, outdated=True)
     desired = Desired(live=target(1, web=web()))
@@ -222,7 +265,9 @@ def test_a_type_that_the_new_release_lacks_is_stopped_once_it_is_live() -> None:
 wanted = st.builds(Wanted, st.integers(0, 3), st.booleans())
 types = st.dictionaries(st.sampled_from(["worker", "clock", "mail"]), wanted, max_size=3)
 formations = st.builds(lambda count, others: {"web": web(count), **others}, st.integers(1, 3), types)
-events = st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["plan", "ready", "gone", "crash"])), max_size=60)
+events = st.lists(
+    st.tuples(st.integers(0, 50), st.sampled_from(["plan", "ready", "gone", "crash", "hang", "unwell"])), max_size=60
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -242,8 +287,12 @@ def test_whatever_happens_it_settles_on_the_formation_of_one_release(
             world.become(one.id, Phase.READY)
         elif what == "gone" and one.phase is Phase.STOPPING:
             del world.instances[one.id]
-        elif what == "crash" and one.phase in (Phase.STARTING, Phase.READY):
+        elif what == "crash" and one.phase in (Phase.STARTING, Phase.READY, Phase.HUNG):
             world.become(one.id, Phase.CRASHED)
+        elif what == "hang" and one.phase is Phase.READY:
+            world.become(one.id, Phase.HUNG)
+        elif what == "unwell":
+            world.instances[one.id] = replace(one, well=not one.well)
     world.settle()
     live = world.desired.live
     assert live is not None

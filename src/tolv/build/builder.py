@@ -196,6 +196,7 @@ def _publish(
         variables=app.variables,
         formation=app.formation,
         layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
+        rollout=app.rollout,
         notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
     )
     title = app.name if app.name in _own_names(root / "app") else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tolv.codebase.model import ProcessType, Variable
+from tolv.codebase.model import ProcessType, RolloutPolicy, Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Build:
     formation: dict[str, int]
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
 
     @property
     def summary(self) -> str:
@@ -102,6 +103,7 @@ def build_to_json(build: Build) -> dict[str, Any]:
         "formation": build.formation,
         "layers": [{name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers],
         "notes": list(build.notes),
+        "rollout": build.rollout.to_dict(),
     }
 
 
@@ -114,5 +116,6 @@ def build_from_json(data: dict[str, Any]) -> Build:
             "variables": tuple(Variable(**one) for one in data["variables"]),
             "layers": tuple(Layer(**one) for one in data["layers"]),
             "notes": tuple(data["notes"]),
+            "rollout": RolloutPolicy.from_dict(data.get("rollout", {})),
         }
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tolv.cli.options import Call, app_option, common_options, deploy_options, pass_call
+from tolv.cli.options import Call, app_option, common_options, deploy_options, pass_call, rollout_options
 from tolv.errors import UsageError
 
 
@@ -42,6 +42,7 @@ def config(ctx: click.Context, call: Call, reveal: bool) -> None:
 @config.command("set")
 @click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the value of the one KEY from standard input.")
+@rollout_options
 @deploy_options
 @common_options
 @pass_call
@@ -62,6 +63,7 @@ def set_values(call: Call, assignments: tuple[str, ...], from_stdin: bool) -> No
 
 @config.command()
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@rollout_options
 @deploy_options
 @common_options
 @pass_call
@@ -98,6 +100,7 @@ def get(call: Call, key: str) -> None:
 
 @config.command("import")
 @click.argument("file", metavar="FILE")
+@rollout_options
 @deploy_options
 @common_options
 @pass_call
@@ -173,7 +176,7 @@ def diff(call: Call, left: str, right: str) -> None:
 
 
 def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
-    body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd()}
+    body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd(), **call.watching}
     call.console.finish(call.act("PATCH", f"{call.deploy().path}/config", body))
 
 

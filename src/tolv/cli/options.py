@@ -50,6 +50,8 @@ class Call:
         self.environment: str | None = None
         self.json = False
         self.debug = False
+        self.no_auto_rollback = False
+        self.wait = False
 
     @cached_property
     def console(self) -> Console:
@@ -80,6 +82,11 @@ class Call:
         """By language, the version that the operator takes whatever the app asks for: `TOLV_PYTHON=3.13 tolv up`."""
         asked = {language: os.environ.get(name) for language, name in OVERRIDES.items()}
         return {language: version for language, version in asked.items() if version}
+
+    @property
+    def watching(self) -> dict[str, bool]:
+        """What a request that makes a release says of its bake window."""
+        return {"auto_rollback": not self.no_auto_rollback, "wait": self.wait}
 
     @property
     def by(self) -> str:
@@ -197,6 +204,17 @@ def deploy_options(function: F) -> F:
         "-e", "--environment", metavar="ENV", expose_value=False, callback=_keep("environment"), help=text
     )
     return app_option(option(function))
+
+
+def rollout_options(function: F) -> F:
+    """`--wait` and `--no-auto-rollback`, of commands that make a release; what is said lands in `Call.watching`."""
+    for flag, name, text in (
+        ("--no-auto-rollback", "no_auto_rollback", "Keep the release even if it fails while it is watched."),
+        ("--wait", "wait", "Return once it was watched; exit status 1 if it failed."),
+    ):
+        option = click.option(flag, name, is_flag=True, expose_value=False, callback=_keep(name), help=text)
+        function = option(function)
+    return function
 
 
 pass_call = click.make_pass_decorator(Call, ensure=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from tolv.cli.options import Call, app_option, common_options, pass_call
+from tolv.cli.options import Call, app_option, common_options, pass_call, rollout_options
 
 
 @click.command()
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
+@rollout_options
 @app_option
 @common_options
 @pass_call
@@ -22,6 +23,6 @@ def promote(call: Call, source: str, target: str) -> None:
     Example:
       tolv promote staging prod
     """
-    body = {"from": source, "to": target, "by": call.by}
+    body = {"from": source, "to": target, "by": call.by, **call.watching}
     path = f"/v1/apps/{call.app_name()}/promote"
     call.console.finish(call.act("POST", path, body))

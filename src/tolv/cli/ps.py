@@ -47,6 +47,8 @@ def ps(call: Call) -> None:
     for what in sorted({what for one in processes for what in one.get("off", ())}):
         names = " ".join(one["process"] for one in processes if what in one.get("off", ()))
         call.console.line(f"off: {what} ({names}); `tolv doctor` says why")
+    for release, left in {one["release"]: one["baking_s"] for one in processes if one["baking_s"] is not None}.items():
+        call.console.line(f"{release} is watched for another {duration(left)}: see `tolv releases`")
 
 
 def _reason(process: dict[str, Any]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tolv.cli.options import Call, Deploy, common_options, deploy_options, pass_call
-from tolv.cli.output import ago, short
+from tolv.cli.output import ago, duration, short
 from tolv.errors import AppError
 
 
@@ -40,16 +42,27 @@ def releases(call: Call, verify: bool) -> None:
         (
             (
                 one["release"],
-                one["status"] if one["restorable"] else f"{one['status']}, not restorable",
+                _status(one),
                 short(one["build"]),
                 (one["commit"] or "")[:7],
                 ago(one["created"]),
                 one["by"],
-                f"{one['description']}: {one['reason']}" if one.get("reason") else one["description"],
+                ": ".join(filter(None, (one["description"], one["reason"], _fails(one)))),
             )
             for one in listed
         ),
     )
+
+
+def _status(one: dict[str, Any]) -> str:
+    left = (one["bake"] or {}).get("left_s")
+    watched = "" if left is None else f", watched for {duration(left)} more"
+    return str(one["status"]) + watched + ("" if one["restorable"] else ", not restorable")
+
+
+def _fails(one: dict[str, Any]) -> str | None:
+    """What a release did that is live all the same."""
+    return one["bake"]["reason"] if one["bake"] and one["bake"]["status"] == "stays" else None
 
 
 def _verify(call: Call, deploy: Deploy) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tolv.codebase.model import Rollout, SignalScope
+from tolv.codebase.model import Rollout, RolloutPolicy, SignalScope
 from tolv.codebase.text import read_text
 from tolv.errors import UsageError
 from tolv.names import NAME, NAME_RULE
@@ -29,6 +29,9 @@ class ProcessSettings:
 
     command: str | None = None
     health: str | None = None
+    health_interval: float | None = None
+    health_timeout: float | None = None
+    health_failures: int | None = None
     rollout: Rollout | None = None
     start_deadline: float | None = None
     grace: float | None = None
@@ -62,6 +65,7 @@ class Manifest:
     """Of a monorepo: each app's root, relative to the file."""
     processes: Mapping[str, ProcessSettings] = field(default_factory=dict)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     build: Mapping[str, Any] = field(default_factory=dict)
     """`python`, `node`, `command`: text; `exclude`: a list of globs."""
     services: Mapping[str, Any] = field(default_factory=dict)
@@ -179,8 +183,17 @@ def _as_processors(value: Any) -> float | None:
     return number if 0.01 <= number <= 1024 else None
 
 
-def _as_count(least: int) -> Callable[[Any], int | None]:
-    return lambda value: value if type(value) is int and least <= value <= 1_000_000 else None
+def _as_count(least: int, most: int = 1_000_000) -> Callable[[Any], int | None]:
+    return lambda value: value if type(value) is int and least <= value <= most else None
+
+
+def _as_share(value: Any) -> float | None:
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
+    return number if 0 < number <= 1 else None
+
+
+def _as_truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _as_signal(value: Any) -> str | None:
@@ -216,6 +229,9 @@ _version = _value('a version in quotes, such as "3.12"', _matching(r"[A-Za-z0-9.
 _PROCESS: dict[str, _Reader] = {
     "command": _text,
     "health": _value('a path such as "/healthz"', _matching(r"/[!-~]*")),
+    "health_interval": _deadline,
+    "health_timeout": _deadline,
+    "health_failures": _value("a whole number from 1 to 100", _as_count(1, 100)),
     "rollout": _one_of("start-first", "stop-first"),
     "start_deadline": _deadline,
     "grace": _seconds,
@@ -230,6 +246,13 @@ _PROCESS: dict[str, _Reader] = {
     "quantity": _value("a whole number from 0 to 100", _as_quantity),
 }
 _RELEASE: dict[str, _Reader] = {"command": _text, "timeout": _deadline}
+_ROLLOUT: dict[str, _Reader] = {
+    "bake": _seconds,
+    "auto_rollback": _value("true or false", _as_truth),
+    "error_rate": _value("a share above 0 and up to 1, such as 0.05", _as_share),
+    "min_requests": _value("a whole number from 1 to 1000000", _as_count(1)),
+    "crashes": _value("a whole number from 1 to 100", _as_count(1, 100)),
+}
 _BUILD: dict[str, _Reader] = {
     "python": _version,
     "node": _version,
@@ -246,6 +269,7 @@ _FILE: dict[str, _Reader] = {
     "apps": _named(NAME, NAME_RULE, _table_of(_APP, dict, required="root")),
     "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
     "release": _table_of(_RELEASE, ReleaseSettings),
+    "rollout": _table_of(_ROLLOUT, RolloutPolicy),
     "build": _table_of(_BUILD, dict),
     "services": _named(_ANY, "", _raw),
     "check": _raw,

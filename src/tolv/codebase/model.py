@@ -18,6 +18,12 @@ class ProcessType:
     command: str
     health: str | None = None
     """Path that answers 2xx or 3xx when the process is ready; None: ready when its port (web) accepts, or at once."""
+    health_interval: float = 10.0
+    """Seconds between two looks at the health path of a process that is ready."""
+    health_timeout: float = 5.0
+    """Seconds within which the health path must answer."""
+    health_failures: int = 3
+    """So many looks in a row without any answer mean that the process hangs: it is replaced."""
     rollout: Rollout = "start-first"
     """`stop-first`: two releases of this type must never overlap (a scheduler)."""
     start_deadline: float = 60.0
@@ -45,6 +51,30 @@ class ProcessType:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ProcessType:
+        """The inverse of `to_dict`; keys of a later version are ignored."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPolicy:
+    """How a release is watched once it is live: `[rollout]` of `tolv.toml`."""
+
+    bake: float = 60.0
+    """Seconds that it is watched; 0: not at all."""
+    auto_rollback: bool = True
+    """Go back by itself; False: only say what was seen."""
+    error_rate: float = 0.05
+    """By how much its share of failed requests may exceed that of the release before."""
+    min_requests: int = 20
+    """With fewer requests than that, no rate is judged."""
+    crashes: int = 3
+    """So many crashes of one process type are a crash loop."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RolloutPolicy:
         """The inverse of `to_dict`; keys of a later version are ignored."""
         return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
@@ -96,6 +126,7 @@ class App:
     that replaces the detected ones), `exclude` (globs left out of the code layer)."""
     formation: dict[str, int] = field(default_factory=dict)
     """Quantities for a first deploy, from `tolv.toml`; a type that is not named starts with 1."""
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     notes: tuple[str, ...] = ()
     """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tolv.codebase.git import locate
 from tolv.codebase.manifest import Manifest, ProcessSettings, ReleaseSettings, read_manifest
-from tolv.codebase.model import App, ProcessType, Source
+from tolv.codebase.model import App, ProcessType, RolloutPolicy, Source
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.schema import read_schema
 from tolv.codebase.text import read_text
@@ -62,6 +62,7 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
         variables=read_schema(tree / ".env.example"),
         build=dict(manifest.build),
         formation=quantities,
+        rollout=manifest.rollout,
         notes=tuple(notes),
     )
     timeout = manifest.release.timeout
@@ -126,9 +127,10 @@ def _one_of_several(tree: Path, name: str | None, manifest: Manifest) -> tuple[s
     if apps[chosen].resolve() == tree.resolve():
         return chosen, tree, manifest
     at_top = any(root.resolve() == tree.resolve() for root in apps.values())
-    if not at_top and (manifest.processes or manifest.build or manifest.release != ReleaseSettings()):
+    own_tables = manifest.processes or manifest.build or manifest.rollout != RolloutPolicy()
+    if not at_top and (own_tables or manifest.release != ReleaseSettings()):
         raise UsageError(
-            "[processes], [release] and [build] have no app to apply to beside [apps]",
+            "[processes], [release], [rollout] and [build] have no app to apply to beside [apps]",
             where="tolv.toml",
             remedy="move them to the tolv.toml in the app's own root",
         )
@@ -192,6 +194,18 @@ def _check_process_names(commands: Mapping[str, str], manifest: Manifest) -> Non
             raise UsageError(
                 f"[processes.{name}] describes a process type without a command", where="tolv.toml", remedy=remedy
             )
+        _check_health(name, manifest.processes[name])
+
+
+def _check_health(name: str, settings: ProcessSettings) -> None:
+    """A setting that never holds is an error, as everywhere in this file."""
+    said = [key for key in ProcessSettings.__dataclass_fields__ if key.startswith("health_") and getattr(settings, key)]
+    if said and settings.health is None:
+        raise UsageError(
+            f"processes.{name}.{said[0]} has no health path to apply to",
+            where="tolv.toml",
+            remedy=f'add health = "/healthz" to [processes.{name}], or remove {said[0]}',
+        )
 
 
 def _process(name: str, command: str, manifest: Manifest) -> ProcessType:

@@ -19,7 +19,7 @@ EventKind = Literal["pending", "live", "superseded", "failed", "scaled"]
 #: From which status a release may go to which. A release that was superseded stays so: rolling back makes a new one.
 _WAYS: dict[Status, tuple[Status, ...]] = {
     Status.PENDING: (Status.LIVE, Status.FAILED),
-    Status.LIVE: (Status.SUPERSEDED,),
+    Status.LIVE: (Status.SUPERSEDED, Status.FAILED),
     Status.SUPERSEDED: (),
     Status.FAILED: (),
 }
@@ -35,7 +35,7 @@ class Event:
     at: float
     by: str
     reason: str | None = None
-    """Why it failed."""
+    """Why it failed, before it was live or after."""
     formation: dict[str, int] | None = None
     """In force from now on (`live`, `scaled`)."""
 

@@ -6,13 +6,16 @@ import dataclasses
 import json
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Text, cast, insert, select
 
-from tolv.errors import PlatformError, UsageError
+from tolv.codebase.model import RolloutPolicy
+from tolv.errors import ConflictError, PlatformError, UsageError
+from tolv.release import bakes
 from tolv.release.chain import Link, VerifyResult, release_hash, verify_chain
 from tolv.release.history import Event, EventKind, after, check_way
 from tolv.release.model import Release, Status
@@ -45,11 +48,13 @@ class Releases:
         description: str,
         by: str,
         release_phase: bool = False,
+        rollout: RolloutPolicy | None = None,
     ) -> Release:
         """Make the next release, pending, and the deploy's candidate; its number follows the last one's, always.
 
         `build` must be known (`Builds.add`), `config` is a snapshot's id (`Configs.add`), `release_phase` says that a
-        release command belongs to it. Raises `UsageError` if there is no such deploy.
+        release command belongs to it, `rollout` how it is to be watched once it is live (None: not at all). Raises
+        `UsageError` if there is no such deploy.
         """
         values: dict[str, Any] = {
             "app": app,
@@ -64,8 +69,10 @@ class Releases:
             "release_phase": release_phase,
         }
         with self._store.write() as connection:
-            read_deploy(connection, app, environment)
+            deploy = read_deploy(connection, app, environment)
             release = _append(connection, values)
+            if rollout is not None and rollout.bake > 0:
+                bakes.prepare(connection, app, environment, release.number, deploy.live, rollout)
             change_deploy(connection, app, environment, candidate_release=release.number)
             return _tell(connection, release, "pending", by)
 
@@ -91,9 +98,18 @@ class Releases:
             number = read_deploy(connection, app, environment).live
             return None if number is None else _read(connection, app, environment, number)
 
-    def mark_live(self, app: str, environment: str, number: int, formation: dict[str, int], by: str) -> Release:
-        """Make a pending release the live one: the one before is superseded, and the deploy runs, with its config and
-        `formation`, from now on. A release that is live already stays so.
+    def mark_live(
+        self,
+        app: str,
+        environment: str,
+        number: int,
+        formation: dict[str, int],
+        by: str,
+        looping: Collection[str] = (),
+    ) -> Release:
+        """Make a pending release the live one: the one before is superseded, or has failed when its bake said so, and
+        the deploy runs, with its config and `formation`, from now on. Its own bake begins; `looping` are the process
+        types that are in a crash loop already. A release that is live already stays so.
 
         Raises `ConflictError` if it failed or was superseded, `UsageError` if there is none.
         """
@@ -104,7 +120,10 @@ class Releases:
                 return release
             check_way(release, Status.LIVE)
             if deploy.live is not None:
-                _tell(connection, _read(connection, app, environment, deploy.live), "superseded", by)
+                before = _read(connection, app, environment, deploy.live)
+                reason = bakes.rolled_back(connection, app, environment, deploy.live)
+                _tell(connection, before, "failed" if reason else "superseded", by, reason=reason)
+            bakes.begin(connection, app, environment, number, looping)
             change_deploy(
                 connection,
                 app,
@@ -126,6 +145,8 @@ class Releases:
             release = _read(connection, app, environment, number)
             if release.status is Status.FAILED:
                 return release
+            if release.status is Status.LIVE:
+                raise ConflictError(f"{release.name} is live", remedy="go back to another with `tolv rollback`")
             check_way(release, Status.FAILED)
             if read_deploy(connection, app, environment).candidate == number:
                 change_deploy(connection, app, environment, candidate_release=None)

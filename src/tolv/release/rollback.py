@@ -24,8 +24,11 @@ def rollback_target(releases: Sequence[Release], wanted: int | None, restorable:
     """
     target = _named(releases, wanted) if wanted is not None else _before_live(releases)
     if target.status in (Status.PENDING, Status.FAILED):
+        once_live = target.last_formation is not None
         raise AppError(
-            f"{target.name} was never live: it is {target.status}",
+            f"{target.name} failed and was rolled back: {target.reason}"
+            if once_live
+            else f"{target.name} was never live: it is {target.status}",
             remedy="choose one that `tolv releases` shows as live or superseded",
         )
     if target.number not in restorable:

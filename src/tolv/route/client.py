@@ -100,6 +100,11 @@ class RouterClient:
         """The counts by release of each router process, as it gives them: `process` and `releases`."""
         return await self._ask_all({"op": "tally"})
 
+    async def answered(self, upstream: str) -> int:
+        """How many requests this upstream has answered since it was last put into the table."""
+        counts = (await self.stats())["upstreams"].get(upstream, {})
+        return int(counts.get("requests", 0) - counts.get("unanswered", 0) - counts.get("abandoned", 0))
+
     async def upgrade(self) -> list[int]:
         """Replace each router process by a new one, which inherits the listening sockets: no connection is refused.
 

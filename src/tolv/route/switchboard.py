@@ -200,6 +200,8 @@ class Switchboard:
                     "in_flight": len(pool.exchanges),
                     "requests": pool.requests,
                     "errors_5xx": pool.errors_5xx,
+                    "unanswered": pool.unanswered,
+                    "abandoned": pool.abandoned,
                 }
                 for pool in (*self._retired, *self._pools.values())
             },

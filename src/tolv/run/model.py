@@ -12,6 +12,8 @@ class State(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    UNREADY = "unready"
+    """It was ready, and its health path does not answer well now: others get its requests."""
     DRAINING = "draining"
     STOPPED = "stopped"
     CRASHED = "crashed"

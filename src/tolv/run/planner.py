@@ -29,8 +29,13 @@ class Phase(StrEnum):
     READY = "ready"
     STOPPING = "stopping"
     """Draining, or told to stop, and not yet certainly dead."""
+    HUNG = "hung"
+    """Alive but of no use, and being ended; its successor is due at `retry_at`."""
     CRASHED = "crashed"
     """Dead against our will; due again at `retry_at`."""
+
+
+_FAILED = (Phase.HUNG, Phase.CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,9 @@ class Instance:
     outdated: bool = False
     """To be replaced by a fresh process of the same release (`tolv restart`)."""
     retry_at: float | None = None
-    """When a crashed process is due again."""
+    """When a process that crashed or hung is due again."""
+    well: bool = True
+    """Its health path answers well: it is to be preferred for requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a process in this place; `after` names the crashed one that it succeeds."""
+    """Start a process in this place; `after` names the crashed or hung one that it succeeds.
+
+    A hung one is STOPPING from then on: its tree may take a while to die."""
 
     release: int
     type: str
@@ -131,12 +140,13 @@ def plan(desired: Desired, instances: Iterable[Instance], now: float) -> Plan:
     """The next steps that bring `instances` towards `desired`.
 
     Applying the steps and planning again ends in a plan without steps, if processes become ready. Requests go to
-    processes of the live release that are ready and wanted, and to no others.
+    processes of the live release that are ready and wanted, and to no others: to those that are well, and where none
+    is, to all of them.
     """
     world = _World(tuple(instances), now)
     live, candidate = desired.live, desired.candidate
     if candidate is not None:
-        failed = next((one for one in world.of(candidate.release) if one.phase is Phase.CRASHED), None)
+        failed = next((one for one in world.of(candidate.release) if one.phase in _FAILED), None)
         if failed is not None:
             return Plan((Abandon(candidate.release, failed.id),), world.routed(live))
     taking_over = _types_taken_over(candidate, world)
@@ -201,7 +211,8 @@ class _World:
         if fresh:
             chosen = min(fresh, key=lambda one: one.phase is not Phase.READY)
             self.kept.add(chosen.id)
-            if chosen.phase is Phase.CRASHED and (chosen.retry_at or 0.0) <= self.now:
+            ended = chosen.phase is Phase.CRASHED or (chosen.phase is Phase.HUNG and not wanted.stop_first)
+            if ended and (chosen.retry_at or 0.0) <= self.now:
                 self.steps.append(Start(release, type_, index, after=chosen.id))
             if chosen.phase is Phase.READY:
                 return
@@ -231,17 +242,16 @@ class _World:
         names = {name for name, wanted in live.types.items() if wanted.routed}
         quantity = {name: live.types[name].quantity for name in names}
         stopping = {step.id for step in self.steps if isinstance(step, Stop)}
-        return frozenset(
-            one.id
+        ready = [
+            one
             for one in self.of(live.release)
             if one.type in names
             and one.phase is Phase.READY
             and one.index <= quantity[one.type]
             and one.id not in stopping
-        )
+        ]
+        return frozenset(one.id for one in ready if one.well) or frozenset(one.id for one in ready)
 
     def wake_at(self) -> float | None:
-        return min(
-            (one.retry_at for one in self.instances if one.phase is Phase.CRASHED and one.retry_at is not None),
-            default=None,
-        )
+        due = [one.retry_at for one in self.instances if one.phase in _FAILED and one.retry_at is not None]
+        return min((moment for moment in due if moment > self.now), default=None)

@@ -19,6 +19,7 @@ from tolv.errors import PlatformError, TolvError, UsageError
 from tolv.home import Home, current_home, socket_address
 from tolv.run.local.sandbox import SWITCH, parse_switch
 from tolv.server.api import create_api
+from tolv.server.bake import Bakery
 from tolv.server.platform import Listen, Platform
 from tolv.server.progress import explain
 from tolv.server.recovery import recover
@@ -76,6 +77,7 @@ def _only_server(home: Home) -> IO[str]:
 
 async def _serve(home: Home, listen: Listen) -> None:
     platform = Platform(home, listen)
+    bakery = platform.bakery = Bakery(platform)
     application = create_api(platform)
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2)
@@ -87,13 +89,16 @@ async def _serve(home: Home, listen: Listen) -> None:
 
     application.state.stop = stop
     await recover(platform)
-    background = [asyncio.create_task(platform.engine.watch()), asyncio.create_task(platform.keep_logs_small())]
+    forever = (platform.engine.watch(), platform.keep_logs_small(), platform.traffic.keep())
+    background = [asyncio.create_task(one) for one in forever]
+    await bakery.resume()
     with _bind(home.server_socket) as listener:
         _write_state(home, listen.port)
         log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
         await server.serve(sockets=[listener])
     home.server_socket.unlink(missing_ok=True)
     home.server_state.unlink(missing_ok=True)
+    await bakery.close()
     await platform.operating.drain(_DRAIN)
     for task in background:
         task.cancel()

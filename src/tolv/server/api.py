@@ -37,6 +37,7 @@ from tolv.server.requests import (
     RestartRequest,
     RollbackRequest,
     StopRequest,
+    Watched,
 )
 
 NDJSON = "application/x-ndjson"
@@ -147,7 +148,7 @@ async def promote(request: Request, app: str, asked: PromoteRequest) -> Streamin
     platform = _platform(request)
     return _operate(
         platform,
-        lambda progress: deploys.promote(platform, app, asked.origin, asked.to, asked.by, progress),
+        lambda progress: deploys.promote(platform, app, asked.origin, asked.to, asked.by, _watching(asked), progress),
     )
 
 
@@ -168,7 +169,14 @@ async def releases(request: Request, app: str, environment: str) -> list[dict[st
     platform = _platform(request)
     found = await in_thread(platform.releases.list, app, environment)
     can_be = await platform.restorable(app, environment)
-    return [one.to_dict(restorable=one.number in can_be) for one in found]
+    bakes = await in_thread(platform.bakes.of, app, environment)
+    return [
+        {
+            **one.to_dict(restorable=one.number in can_be),
+            "bake": bakes[one.number].to_dict() if one.number in bakes else None,
+        }
+        for one in found
+    ]
 
 
 @api.get(f"{_DEPLOY}/releases/verify")
@@ -257,7 +265,7 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
         if asked.path is not None:
             await in_thread(queries.introduce, platform, app, Path(asked.path))
         await in_thread(platform.apps.get, app)
-        return await deploys.configure(platform, app, environment, change, asked.by, progress)
+        return await deploys.configure(platform, app, environment, change, asked.by, _watching(asked), progress)
 
     return _operate(platform, act)
 
@@ -345,7 +353,12 @@ def _deploy_request(asked: BuildRequest) -> deploys.Request:
         mode=getattr(asked, "mode", "deploy"),
         runtimes=asked.runtimes,
         by=asked.by,
+        watch=_watching(asked) if isinstance(asked, Watched) else deploys.Watching(),
     )
+
+
+def _watching(asked: Watched) -> deploys.Watching:
+    return deploys.Watching(asked.auto_rollback, asked.wait)
 
 
 async def _tell_error(_request: Request, error: Exception) -> JSONResponse:

@@ -13,16 +13,32 @@ from tolv.build.builder import build as make_build
 from tolv.build.model import Build
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
-from tolv.codebase.model import Commit, Source
+from tolv.codebase.model import Commit, RolloutPolicy, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
-from tolv.errors import UsageError
+from tolv.errors import AppError, UsageError
+from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
 from tolv.server.platform import Platform, in_thread
-from tolv.server.progress import Progress
+from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
+from tolv.store.operations import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What whoever makes a release wants of its bake window."""
+
+    auto_rollback: bool = True
+    """Let it go again by itself if it fails; else only say so."""
+    wait: bool = False
+    """Come back once it is known what came of it."""
+
+    def policy(self, build: Build) -> RolloutPolicy:
+        """How a release of this build is watched."""
+        return replace(build.rollout, auto_rollback=build.rollout.auto_rollback and self.auto_rollback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,7 @@ class Request:
     runtimes: Mapping[str, str] = field(default_factory=dict)
     """By language, the version to take whatever the app asks for."""
     by: str = "tolv"
+    watch: Watching = Watching()
 
 
 async def build(platform: Platform, request: Request, progress: Progress) -> dict[str, Any]:
@@ -67,12 +84,11 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
-        return await roll_out(
-            platform,
-            operation,
-            Proposal(app, request.environment, made, config, _describe(made), request.by),
-            progress,
-        )
+        # `up` runs what somebody works on: to see it fail is the point.
+        rollout = request.watch.policy(made) if request.mode == "deploy" else None
+        proposal = Proposal(app, request.environment, made, config, _describe(made), request.by, rollout=rollout)
+        value = await roll_out(platform, operation, proposal, progress)
+    return await see_it_bake(platform, value, progress) if request.watch.wait else value
 
 
 async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
@@ -89,28 +105,72 @@ async def rollback(
     """Make a new release from an old one's build, config and formation."""
     number = None if wanted is None else parse_number(wanted)
     async with platform.lease(app, environment, "rollback", by) as operation:
-        releases = await in_thread(platform.releases.list, app, environment)
-        can_be = await platform.restorable(app, environment)
-        target = rollback_target(releases, number, can_be)
-        notes = tuple(
-            f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
-            for one in phases_undone(releases, target)
-        )
-        proposal = Proposal(
-            app,
-            environment,
-            # What was migrated forward is not migrated again by going back.
-            replace(await platform.build_of(target), release_command=None),
-            await platform.config_in(target),
-            f"Rollback to {target.name}",
-            by,
-            formation=target.last_formation or target.formation,
-        )
-        return await roll_out(platform, operation, proposal, progress, notes)
+        return await go_back(platform, operation, number, by, progress)
+
+
+async def go_back(
+    platform: Platform,
+    operation: Operation,
+    number: int | None,
+    by: str,
+    progress: Progress,
+    *,
+    because: str | None = None,
+) -> dict[str, Any]:
+    """Roll back within an operation that holds the deploy; `because`: why Tolv does so by itself.
+
+    What comes back is not watched: it was live before, and there is nobody to ask where to go from there.
+    """
+    app, environment = operation.app, operation.environment
+    assert environment is not None
+    releases = await in_thread(platform.releases.list, app, environment)
+    can_be = await platform.restorable(app, environment)
+    target = rollback_target(releases, number, can_be)
+    notes = tuple(
+        f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
+        for one in phases_undone(releases, target)
+    )
+    proposal = Proposal(
+        app,
+        environment,
+        # What was migrated forward is not migrated again by going back.
+        replace(await platform.build_of(target), release_command=None),
+        await platform.config_in(target),
+        f"Rollback to {target.name}" + (f" by itself: {because}" if because else ""),
+        by,
+        formation=target.last_formation or target.formation,
+    )
+    return await roll_out(platform, operation, proposal, progress, notes)
+
+
+async def see_it_bake(platform: Platform, value: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Wait for what comes of the release that `value` tells of, and tell that too. Raises `Failed` if it fails."""
+    if not value.get("bake"):
+        return value
+    app, environment, name = value["app"], value["environment"], value["release"]
+    progress.begin("bake", f"watching {name}")
+    bake, lines = await platform.bakery.settled(app, environment, parse_number(name))
+    if bake is None:
+        return value
+    value = {**value, "bake": bake.to_dict()}
+    match bake.status:
+        case BakeStatus.PASSED:
+            progress.done("bake", f"{name} holds: {bake.reason}")
+            return value
+        case BakeStatus.ROLLED_BACK:
+            told = f"{name} failed and was rolled back to {bake.target_name}: {bake.reason}"
+            value["status"] = "failed"
+        case BakeStatus.STAYS:
+            told = f"{name} fails: {bake.reason}"
+        case _:
+            progress.warn("bake", f"{name} was not watched to the end: {bake.reason}")
+            return value
+    remedy = f"mend it and deploy again; see `tolv logs -a {app} -e {environment} -r {name}`"
+    raise Failed(value, AppError(told, where=lines, remedy=remedy))
 
 
 async def promote(
-    platform: Platform, app: str, origin: str, environment: str, by: str, progress: Progress
+    platform: Platform, app: str, origin: str, environment: str, by: str, watch: Watching, progress: Progress
 ) -> dict[str, Any]:
     """Put the very build that is live in `origin` into `environment`, with that environment's own config."""
     live = await _live(platform, app, origin)
@@ -122,7 +182,9 @@ async def promote(
     async with platform.lease(app, environment, "promote", by) as operation:
         config = await platform.config_of(app, environment)
         description = f"Promote {origin} {live.name}"
-        return await roll_out(platform, operation, Proposal(app, environment, made, config, description, by), progress)
+        proposal = Proposal(app, environment, made, config, description, by, rollout=watch.policy(made))
+        value = await roll_out(platform, operation, proposal, progress)
+    return await see_it_bake(platform, value, progress) if watch.wait else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +196,13 @@ class ConfigChange:
 
 
 async def configure(
-    platform: Platform, app: str, environment: str, change: ConfigChange, by: str, progress: Progress
+    platform: Platform,
+    app: str,
+    environment: str,
+    change: ConfigChange,
+    by: str,
+    watch: Watching,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Change the config: a new release of the same build, when there is one that runs."""
     for name, text in change.set.items():
@@ -160,9 +228,12 @@ async def configure(
             await _set_head(platform, app, environment, after, by)
             progress.info("config", "set; the next release has it")
             return value
-        proposal = Proposal(app, environment, await platform.build_of(live), after, _describe_change(change), by)
+        build = await platform.build_of(live)
+        description = _describe_change(change)
+        proposal = Proposal(app, environment, build, after, description, by, rollout=watch.policy(build))
         made = await roll_out(platform, operation, proposal, progress)
-        return {**value, "release": made["release"]}
+        value |= {"release": made["release"], "bake": made["bake"]}
+    return await see_it_bake(platform, value, progress) if watch.wait else value
 
 
 #: Files outside git: no commit names them, and no clock of theirs is to be trusted.

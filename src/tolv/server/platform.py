@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from tolv.build.builder import holds, remove, unpack
 from tolv.build.model import Build, Runnable
+from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import trim
 from tolv.names import check_names
+from tolv.release.bakes import Bakes
 from tolv.release.model import Release
 from tolv.release.releases import Releases
 from tolv.release.retention import builds_to_keep, restorable
@@ -27,6 +29,7 @@ from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
 from tolv.run.local.routing import host_of
 from tolv.server.progress import Operating
+from tolv.server.traffic import TrafficBook
 from tolv.store.apps import Apps, Deploys
 from tolv.store.builds import Builds
 from tolv.store.configs import Configs
@@ -34,6 +37,9 @@ from tolv.store.one_offs import OneOffs
 from tolv.store.operations import Operation, Operations
 from tolv.store.owner import Owner, this_process
 from tolv.store.store import Store
+
+if TYPE_CHECKING:
+    from tolv.server.bake import Bakery
 
 log = logging.getLogger("tolv.server")
 
@@ -44,6 +50,9 @@ _AGAIN = 0.5
 
 #: Seconds between two looks at how much the apps have logged.
 _TRIM_EVERY = 5.0
+
+#: Crashes in a row from which a process of the release before was in a crash loop.
+_LOOP = RolloutPolicy().crashes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,6 +75,9 @@ class Listen:
 class Platform:
     """Store, cipher, engine and the operations in flight of one home."""
 
+    bakery: Bakery
+    """Set once, by whoever puts the server together: it stands on this."""
+
     def __init__(self, home: Home, listen: Listen) -> None:
         self.home = home
         self.listen = listen
@@ -77,6 +89,7 @@ class Platform:
         self.configs = Configs(self.store)
         self.cipher = Cipher(home.key_file, create=not self.configs.any())
         self.releases = Releases(self.store)
+        self.bakes = Bakes(self.store)
         self.one_offs = OneOffs(self.store)
         self.operations = Operations(self.store)
         self.operating = Operating()
@@ -88,7 +101,9 @@ class Platform:
             routers=listen.routers,
             promoted=self._promoted,
             ended=lambda id_, end: self.operating.note(in_thread(self.one_offs.finish, id_, end)),
+            crashed=lambda crash: self.bakery.crashed(crash),
         )
+        self.traffic = TrafficBook(self.engine.router)
         self._by: dict[tuple[str, str, int], str] = {}
         self._building = _Shared()
 
@@ -216,8 +231,11 @@ class Platform:
 
     async def _promoted(self, app: str, environment: str, number: int) -> None:
         by = self._by.pop((app, environment, number), "tolv")
-        formation = self.engine.deployment(app, environment).candidate_formation
-        await in_thread(self.releases.mark_live, app, environment, number, formation, by)
+        deployment = self.engine.deployment(app, environment)
+        looping = {one.identity.type.name for one in deployment.processes() if one.in_crash_loop(_LOOP)}
+        formation = deployment.candidate_formation
+        await in_thread(self.releases.mark_live, app, environment, number, formation, by, looping)
+        self.bakery.begin(app, environment, number)
 
     async def collect_garbage(self) -> list[str]:
         """Remove builds that no live release and no rollback needs; returns their digests."""

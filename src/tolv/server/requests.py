@@ -22,7 +22,16 @@ class BuildRequest(Asked):
     """By language, the version to take whatever the app asks for."""
 
 
-class DeployRequest(BuildRequest):
+class Watched(BaseModel):
+    """What every request may say that makes a release."""
+
+    auto_rollback: bool = True
+    """Roll back by itself if the release fails within its bake window."""
+    wait: bool = False
+    """Answer once the bake window is over."""
+
+
+class DeployRequest(BuildRequest, Watched):
     environment: str = "dev"
     mode: Literal["deploy", "up"] = "deploy"
 
@@ -31,7 +40,7 @@ class RollbackRequest(Asked):
     release: str | None = None
 
 
-class PromoteRequest(Asked):
+class PromoteRequest(Asked, Watched):
     origin: str = Field(alias="from")
     to: str
 
@@ -51,7 +60,7 @@ class DownRequest(Asked):
     """Let another operation on this deploy come to its end first, instead of refusing."""
 
 
-class ConfigRequest(Asked):
+class ConfigRequest(Asked, Watched):
     set: dict[str, str] = {}
     unset: list[str] = []
     path: str | None = None

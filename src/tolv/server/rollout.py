@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tolv.build.model import Build
+from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
-from tolv.config.redact import Redactor
 from tolv.errors import AppError
-from tolv.logs.reader import read
 from tolv.release.model import Release
 from tolv.run.formation import describe, formation_for
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
+from tolv.server.evidence import last_lines
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Failed, Progress, explain
 from tolv.store.operations import Operation
 
-_LAST_LINES = 10
 #: Seconds that a command waits for the end of the processes that it replaced.
 _RETIRE_WITHIN = 5.0
 
@@ -47,6 +46,8 @@ class Proposal:
     by: str
     formation: dict[str, int] | None = None
     """None: what the deploy has now."""
+    rollout: RolloutPolicy | None = None
+    """How it is watched once it is live; None: not at all."""
 
 
 async def roll_out(
@@ -81,6 +82,7 @@ async def roll_out(
     platform.operating.note(platform.tidy(release.app))
     value = outcome(platform, release, proposal.build, "live", notes)
     progress.done("live", value["url"] or f"{release.app} runs; it has no web process")
+    value["bake"] = await _tell_bake(platform, release, progress)
     await _retire(platform, release, progress)
     return value
 
@@ -112,6 +114,7 @@ def outcome(
         "url": platform.url_of(release.app, release.environment, build),
         "status": status,
         "notes": [*build.notes, *notes],
+        "bake": None,
     }
 
 
@@ -133,6 +136,7 @@ async def _make_release(platform: Platform, proposal: Proposal) -> Release:
         description=proposal.description,
         by=proposal.by,
         release_phase=build.release_command is not None,
+        rollout=proposal.rollout,
     )
     platform.act_as(release, proposal.by)
     return release
@@ -158,7 +162,7 @@ async def _release_phase(
     progress.begin("release", build.release_command)
     end = await platform.engine.one_offs.run(launch, build.release_command, build.release_timeout)
     if end.code != 0:
-        said = await _last_lines(platform, launch, "release.1")
+        said = await in_thread(last_lines, platform.home.logs, launch, "release.1")
         raise AppError(
             f"the release phase failed: {build.release_command!r} {_how(end)}",
             where=said,
@@ -177,7 +181,7 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
         progress.done("run", describe(release.formation))
         return
     process = rolled.failed.name if rolled.failed else None
-    said = await _last_lines(platform, launch, process)
+    said = await in_thread(last_lines, platform.home.logs, launch, process)
     raise AppError(
         f"{release.name} did not become ready: {rolled.reason}",
         where=said,
@@ -197,6 +201,19 @@ async def _remedy(platform: Platform, launch: Launch, said: str) -> str:
     return remedy
 
 
+async def _tell_bake(platform: Platform, release: Release, progress: Progress) -> dict[str, Any] | None:
+    """Say that it is watched from now on, and what may come of it."""
+    bake = await in_thread(platform.bakes.find, release.app, release.environment, release.number)
+    if bake is None:
+        return None
+    if not bake.policy.auto_rollback:
+        progress.info("bake", f"watched for {bake.policy.bake:g} s; it stays, whatever is seen")
+    elif bake.target_name is not None:
+        then = f"if it fails, {bake.target_name} comes back by itself"
+        progress.info("bake", f"watched for {bake.policy.bake:g} s; {then}")
+    return bake.to_dict()
+
+
 async def _retire(platform: Platform, release: Release, progress: Progress) -> None:
     """Let the processes of the release before finish and end; what takes them longer, nobody waits for."""
     deployment = platform.engine.deployment(release.app, release.environment)
@@ -207,25 +224,6 @@ async def _retire(platform: Platform, release: Release, progress: Progress) -> N
             )
     except TimeoutError:
         progress.info("live", "processes of the release before still finish what they hold: see `tolv ps`")
-
-
-async def _last_lines(platform: Platform, launch: Launch, process: str | None) -> str:
-    """The last that a process wrote, for an error message that may travel far: without the config's values."""
-
-    def tail() -> list[str]:
-        lines = read(
-            platform.home.logs,
-            launch.app,
-            launch.environment,
-            process=process,
-            release=f"v{launch.release}",
-            last=_LAST_LINES * 2,
-        )
-        hide = Redactor(launch.config.values())
-        own = [line for line in lines if line.stream != "platform"][-_LAST_LINES:]
-        return [f"{line.process} | {hide(line.message)}" for line in own] or ["it wrote nothing"]
-
-    return "\n".join(["its last lines:", *await in_thread(tail)])
 
 
 def _how(end: Exit) -> str:

@@ -71,7 +71,8 @@ async def restart(
         config = await platform.config_of(app, environment)
         if not deployment.running and config != await platform.config_in(live):
             build = await platform.build_of(live)
-            proposal = Proposal(app, environment, build, config, "Start with the config set while stopped", by)
+            description = "Start with the config set while stopped"
+            proposal = Proposal(app, environment, build, config, description, by, rollout=build.rollout)
             return await roll_out(platform, operation, proposal, progress)
         if not deployment.running:
             await in_thread(platform.deploys.set_running, app, environment, True)
@@ -102,6 +103,7 @@ async def down(
         deployment = platform.engine.deployment(app, environment)
         names = sorted({one.identity.name for one in deployment.processes()})
         progress.begin("stop", " ".join(names))
+        await _stop_baking(platform, app, environment)
         await in_thread(platform.deploys.set_running, app, environment, False)
         platform.engine.run(deployment)
         deployment.set_running(False)
@@ -111,6 +113,7 @@ async def down(
 
 
 async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any]:
+    await _stop_baking(platform, app, environment)
     await in_thread(platform.deploys.set_running, app, environment, False)
     deployment = platform.engine.deployment(app, environment)
     platform.engine.run(deployment)
@@ -120,6 +123,12 @@ async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any
     # A release that was just going live meanwhile has said that the deploy runs.
     await in_thread(platform.deploys.set_running, app, environment, False)
     return {"app": app, "environment": environment, "stopped": names}
+
+
+async def _stop_baking(platform: Platform, app: str, environment: str) -> None:
+    """What is stopped cannot fail any more."""
+    await in_thread(platform.bakes.stop, app, environment, "it was stopped")
+    platform.bakery.stop(app, environment)
 
 
 async def remove(
@@ -132,6 +141,7 @@ async def remove(
         planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
         for one in planned.environments:
             progress.begin("stop", f"{app} in {one}")
+            platform.bakery.stop(app, one)
             await platform.engine.remove(app, one)
             progress.done("stop", f"{app} in {one}")
         removed = await in_thread(destroy, platform.store, app, environment)
@@ -158,20 +168,22 @@ def processes(platform: Platform, app: str, environment: str) -> list[dict[str, 
     """What `tolv ps` lists: the formation's processes, then one-offs."""
     deployment = platform.engine.deployment(app, environment)
     one_offs = platform.engine.one_offs.of(app, environment)
-    return [*map(_process_row, deployment.processes()), *map(_one_off_row, one_offs)]
+    return [*(_process_row(platform, one) for one in deployment.processes()), *map(_one_off_row, one_offs)]
 
 
-def _process_row(one: Process) -> dict[str, Any]:
+def _process_row(platform: Platform, one: Process) -> dict[str, Any]:
+    baking = platform.bakery.left(one.identity.app, one.identity.environment, one.identity.release)
     now = time.time()
-    crashed = one.phase is Phase.CRASHED
+    crashed = one.phase in (Phase.CRASHED, Phase.HUNG)
     return {
         **_row(one.identity),
         "state": str(state_of(one)),
-        "pid": None if crashed else one.pid,
+        "pid": None if one.phase is Phase.CRASHED else one.pid,
         "uptime_s": 0 if crashed else round(now - one.identity.started_ns / 1e9, 1),
-        "restarts": one.restarts,
-        "reason": one.reason,
+        "restarts": one.identity.past.restarts,
+        "reason": one.health.complaint if one.phase is Phase.READY and one.health.complaint else one.reason,
         "next_attempt_s": round(max(0.0, one.retry_at - now), 1) if crashed and one.retry_at else None,
+        "baking_s": None if baking is None else round(baking, 1),
     }
 
 
@@ -184,6 +196,7 @@ def _one_off_row(one: OneOff) -> dict[str, Any]:
         "restarts": 0,
         "reason": None,
         "next_attempt_s": None,
+        "baking_s": None,
     }
 
 

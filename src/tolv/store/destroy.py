@@ -65,7 +65,14 @@ def _remove_deploy(connection: Connection, app: str, environment: str) -> dict[s
     # The triggers that keep releases let them go only while this row is there, and no other transaction ever sees it.
     connection.execute(insert(tables.meta).values(key="destroying", value=f"{app}/{environment}"))
     counts = {}
-    for table in (tables.release_events, tables.releases, tables.configs, tables.one_offs, tables.deploys):
+    for table in (
+        tables.bakes,
+        tables.release_events,
+        tables.releases,
+        tables.configs,
+        tables.one_offs,
+        tables.deploys,
+    ):
         gone = connection.execute(delete(table).where(table.c.app == app, table.c.environment == environment))
         counts[table.name] = gone.rowcount
     operations = tables.operations

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: The revision of `store/migrations` that makes these tables.
-HEAD = "0001"
+HEAD = "0004"
 
 metadata = MetaData()
 
@@ -119,6 +119,26 @@ release_events = Table(
     ForeignKeyConstraint(["app", "environment", "number"], ["releases.app", "releases.environment", "releases.number"]),
     Index("release_events_release", "app", "environment", "number"),
     sqlite_autoincrement=True,
+)
+
+#: How a release is watched once it is live (see `tolv.release.bakes`).
+bakes = Table(
+    "bakes",
+    metadata,
+    Column("app", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    Column("status", String, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("target", Integer),
+    Column("live", Double),
+    Column("until", Double),
+    Column("seen", Double),
+    Column("observed", JSON, nullable=False),
+    Column("reason", Text),
+    ForeignKeyConstraint(
+        ["app", "environment", "release"], ["releases.app", "releases.environment", "releases.number"]
+    ),
 )
 
 #: What the server is about or was about; an open row is the lease of its deploy.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _FIRST, _LONGEST = 1.0, 300.0
-_FORGIVEN_AFTER = 600.0
+#: Seconds after which a process that runs is no part of a crash loop.
+FORGIVEN_AFTER = 600.0
 
 
 def delay(crashes: int) -> float:
@@ -16,4 +17,4 @@ def delay(crashes: int) -> float:
 
 def crashes_in_a_row(before: int, uptime: float) -> int:
     """The count after one more crash: a process that ran for ten minutes starts anew."""
-    return 1 if uptime >= _FORGIVEN_AFTER else before + 1
+    return 1 if uptime >= FORGIVEN_AFTER else before + 1

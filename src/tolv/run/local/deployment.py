@@ -18,7 +18,7 @@ from tolv.codebase.model import ProcessType
 from tolv.errors import TolvError, UsageError
 from tolv.route.model import Route, Upstream
 from tolv.run.formation import ROUTED, target_for
-from tolv.run.local.launch import Identity, Launch, identify, needs_port
+from tolv.run.local.launch import Identity, Launch, Past, identify, needs_port
 from tolv.run.local.process import End, Ground, Process
 from tolv.run.local.routing import host_of
 from tolv.run.model import State
@@ -115,7 +115,8 @@ class Deployment:
     def steady(self) -> bool:
         """Nothing starts, stops or waits to be replaced: what runs is what should, or has crashed."""
         return self._plan().settled and not any(
-            one.phase in (Phase.STARTING, Phase.STOPPING) or one.outdated for one in self._processes.values()
+            one.phase in (Phase.STARTING, Phase.STOPPING, Phase.HUNG) or one.outdated
+            for one in self._processes.values()
         )
 
     def calm(self) -> bool:
@@ -222,11 +223,19 @@ class Deployment:
         assert launch is not None
         type_: ProcessType = launch.types[step.type]
         port = self._ground.ports.take() if needs_port(type_) else None
-        identity = identify(launch, type_, step.index, port=port)
-        crashed = self._processes.pop(step.after) if step.after is not None else None
-        process = Process(identity, self._ground, after=crashed)
+        process = Process(identify(launch, type_, step.index, port=port, past=self._past_of(step.after)), self._ground)
+        identity = process.identity
         self._processes[identity.id] = process
         self._spawn(lives, process, process.start(launch, self.wake))
+
+    def _past_of(self, before: str | None) -> Past:
+        """What a new process takes over from the one whose place it has."""
+        if before is None:
+            return Past()
+        process = self._processes[before]
+        if process.phase is Phase.CRASHED:
+            del self._processes[before]
+        return process.give_way()
 
     def _spawn(self, lives: set[asyncio.Task[None]], process: Process, life: Awaitable[End]) -> None:
         task = asyncio.create_task(self._see_through(process, life))
@@ -327,11 +336,12 @@ class Deployment:
 
 def state_of(process: Process) -> State:
     """The word that `tolv ps` shows."""
-    if process.phase is Phase.STOPPING and process.draining:
-        return State.DRAINING
+    if process.phase is Phase.READY and process.health.complaint is not None:
+        return State.UNREADY
     return {
         Phase.STARTING: State.STARTING,
         Phase.READY: State.READY,
         Phase.STOPPING: State.DRAINING,
+        Phase.HUNG: State.CRASHED,
         Phase.CRASHED: State.CRASHED,
     }[process.phase]

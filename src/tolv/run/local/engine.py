@@ -20,7 +20,7 @@ from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Identity, log_files
 from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOffs
 from tolv.run.local.ports import Ports
-from tolv.run.local.process import Ground, Process, ending
+from tolv.run.local.process import Crash, Ground, Process, ending
 from tolv.run.local.routing import Routing
 from tolv.run.model import Kept
 
@@ -33,14 +33,25 @@ class LocalEngine:
     """Runs formations on this machine.
 
     `promoted(app, environment, release)` is awaited when a candidate has become the live release, before requests
-    go to it: what it writes must be on disk when it returns. `ended(process id, exit)` is called at a one-off's end.
+    go to it: what it writes must be on disk when it returns. `ended(process id, exit)` is called at a one-off's end,
+    `crashed(crash)` when a process of a formation has died against our will, or hangs.
     """
 
-    def __init__(self, home: Home, *, port: int, bind: str, routers: int, promoted: Promoted, ended: Ended) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        port: int,
+        bind: str,
+        routers: int,
+        promoted: Promoted,
+        ended: Ended,
+        crashed: Callable[[Crash], None],
+    ) -> None:
         self.home = home
         self.keeper = KeeperClient(home)
         self.router = RouterClient(home)
-        self.ground = Ground(home, self.keeper, Routing(self.router), Ports())
+        self.ground = Ground(home, self.keeper, Routing(self.router), Ports(), crashed)
         self.one_offs = OneOffs(self.ground, ended)
         self._listen = (port, bind, routers)
         self._promoted = promoted

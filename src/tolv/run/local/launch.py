@@ -34,6 +34,17 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What became of those that had a process's place in the same release before it."""
+
+    restarts: int = 0
+    crashes: int = 0
+    """In a row, without one that ran for long."""
+    reason: str | None = None
+    """Why the last one crashed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Which process this is. All of it is kept with the process, so that it can be found again by any server."""
 
@@ -51,6 +62,7 @@ class Identity:
     """Of the app, where the server is root."""
     off: tuple[str, ...] = ()
     """What of the sandbox it goes without."""
+    past: Past = Past()
 
     @property
     def name(self) -> str:
@@ -69,6 +81,7 @@ class Identity:
             "time_limit": "" if self.time_limit is None else str(self.time_limit),
             "user": "" if self.user is None else str(self.user),
             "off": ",".join(self.off),
+            "past": json.dumps([self.past.restarts, self.past.crashes, self.past.reason]),
         }
 
     @classmethod
@@ -87,6 +100,7 @@ class Identity:
             int(labels["user"]) if labels.get("user") else None,
             # One that an earlier version started is not confined.
             tuple(filter(None, labels.get("off", "sandbox").split(","))),
+            Past(*json.loads(labels.get("past", "[]"))),
         )
 
 
@@ -98,12 +112,13 @@ def identify(
     id_: str | None = None,
     port: int | None = None,
     time_limit: float | None = None,
+    past: Past = Past(),
 ) -> Identity:
     """A new process of a release, with the id that it was given or one that is never used again."""
     if id_ is None:
         id_ = f"{launch.app}-{launch.environment}-v{launch.release}-{type_.name}.{index}-{secrets.token_hex(4)}"
     now = time.time_ns()
-    return Identity(id_, launch.app, launch.environment, launch.release, type_, index, port, now, time_limit)
+    return Identity(id_, launch.app, launch.environment, launch.release, type_, index, port, now, time_limit, past=past)
 
 
 def specify(

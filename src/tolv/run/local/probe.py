@@ -1,4 +1,4 @@
-"""Readiness: does the process answer, as its type says that it must?"""
+"""Readiness and liveness: does the process answer, as its type says that it must?"""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Answer:
     ready: bool
     detail: str
     host: str | None = None
+    status: int | None = None
+    """Of the response; None when there was none."""
 
 
 async def probe_open(port: int, timeout: float) -> Answer:
@@ -52,12 +54,12 @@ async def _probe(port: int, method: str, path: str, host_header: str, timeout: f
             async with asyncio.timeout(timeout):
                 status = await _ask(host, port, method, path, host_header)
         except TimeoutError:
-            return Answer(False, f"{method} {path} gave no answer in {timeout:g} s", host)
+            return Answer(False, f"{method} {path}: no answer in {timeout:g} s", host)
         except ConnectionRefusedError:
             continue
         except (OSError, ValueError, IndexError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             return Answer(False, f"{method} {path} failed: {error or type(error).__name__}", host)
-        return Answer(status in wanted, f"{method} {path} answered {status}", host)
+        return Answer(status in wanted, f"{method} {path} answered {status}", host, status)
     return Answer(False, f"nothing accepts on port {port}")
 
 

@@ -4,6 +4,7 @@ The life of a process is one coroutine, `Process.live`, that owns it from end to
 
     start -> starting -> ready -> (told to stop) draining -> stopped
                               \\-> (ended by itself) crashed
+                              \\-> (does not answer any more) hung, and ended -> crashed
 
 What it waits for are two facts that the keeper reports, `exited` (the leader ended) and `empty` (the tree is dead and
 its output is on disk), and one wish, `stop`.
@@ -24,8 +25,10 @@ from tolv.home import Home
 from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
 from tolv.run.keeper.client import KeeperClient, Scope
-from tolv.run.local.backoff import crashes_in_a_row, delay
-from tolv.run.local.launch import Identity, Launch, environment_for, shell
+from tolv.run.local.backoff import FORGIVEN_AFTER, crashes_in_a_row, delay
+from tolv.run.local.health import Health
+from tolv.run.local.launch import Identity, Launch, Past, environment_for, log_files, shell
+from tolv.run.local.memory import said_out_of_memory
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_any, probe_http, probe_open
 from tolv.run.local.rest import until_rest
@@ -39,11 +42,26 @@ _SETTLED_AFTER = 1.0
 #: Readiness is asked for again after a part of the time waited so far, within these bounds (seconds): soon enough for
 #: a quick start, and seldom enough not to slow down the other.
 _PROBE_PART, _PROBE_PAUSE = 0.05, (0.01, 0.25)
-_PROBE_TIMEOUT = 5.0
+_OPEN_TIMEOUT = 5.0
 #: Where only an answer of any kind is wanted, an app that takes long for its first page is given the time.
 _PATIENT_TIMEOUT = 30.0
 #: What is left of a tree once its leader has ended gets this long between SIGTERM and SIGKILL.
 _STRAY_GRACE = 5.0
+#: Seconds that a look at a process may be late by: if it was later, it was Tolv or the machine that was slow.
+_LATE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A process that died against our will, or hung."""
+
+    identity: Identity
+    at: float
+    """Seconds since 1970."""
+    reason: str
+    hung: bool = False
+    killed: bool = False
+    """By a SIGKILL that was neither ours nor for want of memory: somebody's doing, not the app's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,8 @@ class Ground:
     keeper: KeeperClient
     routing: Routing
     ports: Ports
+    crashed: Callable[[Crash], None] = lambda crash: None
+    """Hears of each process that died against our will."""
 
 
 class End(Enum):
@@ -68,20 +88,19 @@ class End(Enum):
 class Process:
     """A running process, or one that crashed and waits for its successor."""
 
-    def __init__(self, identity: Identity, ground: Ground, *, after: Process | None = None) -> None:
-        """`after`: the crashed process whose place it takes."""
+    def __init__(self, identity: Identity, ground: Ground) -> None:
         self.identity = identity
         self.phase = Phase.STARTING
         self.outdated = False
-        self.draining = False
         self.pid: int | None = None
         self.host = "127.0.0.1"
-        self.restarts: int = after.restarts + 1 if after else 0
         self.retry_at: float | None = None
-        self.reason: str | None = after.reason if after else None
+        self.reason: str | None = identity.past.reason
         """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
-        self._crashes: int = after._crashes if after else 0
+        self.crashes: int = identity.past.crashes
+        """In a row, its own included."""
+        self.health = Health(identity.type.health_failures)
         self._ground = ground
         self._detail = "it has not started"
         self._answers = False
@@ -106,10 +125,21 @@ class Process:
             self._become(Phase.STOPPING)
         self._stop.set()
 
+    def give_way(self) -> Past:
+        """Its successor starts; of one that hung the rest is ended all the same."""
+        if self.phase is Phase.HUNG:
+            self.phase = Phase.STOPPING
+        return Past(self.identity.past.restarts + 1, self.crashes, self.reason)
+
     def instance(self) -> Instance:
         """This process as the planner sees it."""
         one = self.identity
-        return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at)
+        well = self.health.complaint is None
+        return Instance(one.id, one.release, one.type.name, one.index, self.phase, self.outdated, self.retry_at, well)
+
+    def in_crash_loop(self, crashes: int) -> bool:
+        """So many in its place have crashed in a row, the last one not long ago."""
+        return self.crashes >= crashes and time.time() - self.identity.started_ns / 1e9 < FORGIVEN_AFTER
 
     # Its life.
 
@@ -140,12 +170,14 @@ class Process:
                 failure = await self._become_ready()
                 if failure is not None:
                     return await self._fail(failure)
-            await _first(_future(self._exited), self._stop.wait())
-            if not self._stop.is_set():
-                await self._clear(_STRAY_GRACE)
-                return self.give_up(ending(self._exited.result()))
-            await self._stop_gracefully()
-            return End.STOPPED
+            await _first(_future(self._exited), self._stop.wait(), self._until_hung())
+            if self._stop.is_set():
+                await self._stop_gracefully()
+                return End.STOPPED
+            if not self._exited.done():
+                return await self._end_hung()
+            await self._clear(_STRAY_GRACE)
+            return await self._note_ending(self._exited.result())
         finally:
             await self._forget()
 
@@ -191,7 +223,7 @@ class Process:
 
     async def _probe_open(self) -> Answer:
         assert self.identity.port is not None
-        return await probe_open(self.identity.port, _PROBE_TIMEOUT)
+        return await probe_open(self.identity.port, _OPEN_TIMEOUT)
 
     async def _probe(self) -> Answer:
         one = self.identity
@@ -199,7 +231,59 @@ class Process:
         host = host_of(one.app, one.environment)
         if one.type.health is None:
             return await probe_any(one.port, host, _PATIENT_TIMEOUT)
-        return await probe_http(one.port, one.type.health, host, _PROBE_TIMEOUT)
+        return await probe_http(one.port, one.type.health, host, one.type.health_timeout)
+
+    async def _until_hung(self) -> None:
+        """Ask its health path again and again; returns when it hangs. Without one nothing is asked."""
+        type_ = self.identity.type
+        if type_.health is None:
+            await asyncio.Event().wait()
+        answered: int | None = None
+        while self.health.hung is None:
+            await asyncio.sleep(type_.health_interval)
+            began, before = time.monotonic(), self.health.complaint
+            answer = await self._probe()
+            if answer.status is None and time.monotonic() - began > type_.health_timeout + _LATE:
+                continue
+            earlier, answered = answered, None if answer.status else await self._answered()
+            self.health.note(answer, busy=None not in (earlier, answered) and earlier != answered)
+            if self.health.complaint != before:
+                self._tell_health(before)
+
+    async def _answered(self) -> int | None:
+        """How many requests it has answered, by the router's count; None when the router cannot be asked."""
+        try:
+            return await self._ground.routing.router.answered(self.identity.id)
+        except TolvError:
+            return None
+
+    def _tell_health(self, before: str | None) -> None:
+        if self.health.complaint is None:
+            self.say("well again")
+        elif before is None:
+            self.say(f"unready: {self.health.complaint}")
+        self._changed()
+
+    async def _end_hung(self) -> End:
+        """It gets no more requests, its successor starts, and its tree is ended meanwhile."""
+        assert self.health.hung is not None
+        self.give_up(self.health.hung, phase=Phase.HUNG)
+        await self._clear(_STRAY_GRACE)
+        if self.phase is Phase.HUNG:
+            self._become(Phase.CRASHED)
+            return End.CRASHED
+        self.say("the one that hung is gone")
+        return End.STOPPED
+
+    async def _note_ending(self, end: Exit) -> End:
+        reason = ending(end)
+        if not end.out_of_memory and (end.code or end.signal is not None):
+            said = await asyncio.to_thread(said_out_of_memory, log_files(self._ground.home, self.identity)[1])
+            if said:
+                limit = self.identity.type.memory
+                reason = f"out of memory{f' (limit {_size(limit)})' if limit else ''}: {said}; {reason}"
+        killed = end.signal == signal.SIGKILL and not end.out_of_memory
+        return self.give_up(reason, killed=killed)
 
     async def _fail(self, reason: str) -> End:
         """It lives but is of no use: end it at once."""
@@ -214,7 +298,6 @@ class Process:
         """Drain, the declared signal, the grace period, SIGKILL, and nothing of its tree is left."""
         policy = self.identity.type
         if self.identity.port is not None:
-            self.draining = True
             self._changed()
             left = await self._ground.routing.router.drain([self.identity.id], policy.drain)
             if any(left.values()):
@@ -222,7 +305,9 @@ class Process:
                 await self._ground.routing.router.cut([self.identity.id])
         if not self._exited.done():
             self.say(f"stopping with {policy.stop_signal}")
-            await self._signal(signal.Signals[policy.stop_signal], policy.stop_scope or _natural_scope(self.pid))
+            scope = policy.stop_scope or _natural_scope(self.pid)
+            await self._signal(signal.Signals[policy.stop_signal], scope)
+            await self._signal(signal.SIGCONT, scope)  # one that was frozen would never see it
             if not await _within(policy.grace, _first(_future(self._exited), self._empty.wait())):
                 self.say(f"still running after {policy.grace:g} s: SIGKILL")
                 await self._kill()
@@ -237,6 +322,7 @@ class Process:
         if self._exited.done() and await _within(0.2, self._empty.wait()):
             return
         await self._signal(signal.SIGTERM, "tree")
+        await self._signal(signal.SIGCONT, "tree")
         if not await _within(grace, self._empty.wait()):
             await self._kill()
 
@@ -263,16 +349,17 @@ class Process:
                 self.say("ready")
             self._changed()
 
-    def give_up(self, reason: str) -> End:
-        """It is dead against our will: note why, and when its successor is due."""
+    def give_up(self, reason: str, *, phase: Phase = Phase.CRASHED, killed: bool = False) -> End:
+        """It is dead against our will, or hangs: note why, and when its successor is due."""
         self.ended_at = time.time()
         started = self.identity.started_ns / 1e9
-        self._crashes = crashes_in_a_row(self._crashes, self.ended_at - started)
-        pause = delay(self._crashes)
+        self.crashes = crashes_in_a_row(self.identity.past.crashes, self.ended_at - started)
+        pause = delay(self.crashes)
         self.retry_at = self.ended_at + pause
         self.reason = reason
         self.say(f"crashed: {reason}; next start " + (f"in {pause:g} s" if pause else "at once"))
-        self._become(Phase.CRASHED)
+        self._become(phase)
+        self._ground.crashed(Crash(self.identity, self.ended_at, reason, phase is Phase.HUNG, killed))
         return End.CRASHED
 
     def say(self, text: str) -> None:
@@ -302,6 +389,14 @@ def ending(end: Exit) -> str:
     if end.code is not None:
         return f"exited with {end.code}"
     return "ended, exit status unknown"
+
+
+def _size(count: int) -> str:
+    """Bytes as `tolv.toml` has them: `64M`."""
+    for shift, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if count >= 1 << shift and not count % (1 << shift):
+            return f"{count >> shift}{unit}"
+    return f"{count} bytes"
 
 
 async def _future(future: asyncio.Future[Exit]) -> Exit:
