@@ -188,7 +188,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.abort()
 
     def forwarded(self, fields: RequestFields) -> bytes:
-        """The X-Forwarded-* lines for a request of this client's. Whatever others than the edge say there is dropped."""
+        """The X-Forwarded-* lines for a request of this client's. What others than the edge say is dropped."""
         if fields is not self._forwarded_for:
             sent = fields.forwarded if self.from_edge else {}
             self._forwarded_for = fields

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: The revision of `store/migrations` that makes these tables.
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 
@@ -166,6 +166,20 @@ one_offs = Table(
     Column("exit", JSON(none_as_null=True)),
     ForeignKeyConstraint(["app", "environment"], ["deploys.app", "deploys.environment"]),
     Index("one_offs_number", "app", "environment", "number", unique=True),
+)
+
+#: A domain belongs to one deploy of all.
+domains = Table(
+    "domains",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("internal", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("by", String, nullable=False),
+    ForeignKeyConstraint(["app", "environment"], ["deploys.app", "deploys.environment"]),
+    Index("domains_deploy", "app", "environment"),
 )
 
 #: `destroying` = `app/environment`, inside the one transaction that may remove a deploy's releases.
