@@ -61,6 +61,16 @@ class Home:
         return self.keeper / "keeper.sock"
 
     @property
+    def edge(self) -> Path:
+        """The HTTPS edge's directory: its certificates and authority (`data/`), permits, configuration and log."""
+        return self.root / "edge"
+
+    @property
+    def edge_state(self) -> Path:
+        """JSON: `pid` and `settings` of the edge, which holds a lock on this file as long as it lives."""
+        return self.edge / "edge.json"
+
+    @property
     def router(self) -> Path:
         """The router's directory: `table.json`, `router-<n>.sock`, `router-<n>.json`."""
         return self.root / "router"

@@ -102,14 +102,16 @@ class Stage:
         self.port = 0
         self.apps: list[FakeApp] = []
         self.sides: list[Side] = []
-        self.trusted_proxy = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._version = 0
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self.switchboard = Switchboard(self.logs, self.limits, trusted_proxy=self.trusted_proxy)
-        self._server = await loop.create_server(lambda: ClientConnection(self.switchboard), "127.0.0.1", 0)
+        self.switchboard = Switchboard(self.logs, self.limits)
+        self.from_edge = False
+        self._server = await loop.create_server(
+            lambda: ClientConnection(self.switchboard, from_edge=self.from_edge), "127.0.0.1", 0
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

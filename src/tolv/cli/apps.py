@@ -35,7 +35,7 @@ def apps(call: Call) -> None:
                 one["release"],
                 short(one["build"]),
                 " ".join(f"{name}={count}" for name, count in (one["formation"] or {}).items()),
-                one["url"] if one["running"] else "stopped",
+                " ".join([one["url"] or "", *one["domains"]]).strip() if one["running"] else "stopped",
             )
             for app, one in rows
         ),

@@ -48,6 +48,8 @@ def _show(call: Call, value: dict[str, Any] | None, what: str) -> None:
         return
     call.console.line(f"{what}: {value['app']} in {', '.join(value['environments']) or 'no environment'}")
     counts = (len(value["builds"]), "build"), (value["releases"], "release"), (value["configs"], "config version")
+    if value["domains"]:
+        call.console.line(f"{'':{len(what)}}  with the domains {', '.join(value['domains'])}")
     named = ", ".join(f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in counts)
     call.console.line(f"{'':{len(what)}}  with {named} and all logs")
 

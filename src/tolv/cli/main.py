@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollback": "Go back: a new release from an old one.",
         "promote": "Move a build from one environment to another.",
         "config": "Show and change config: environment variables.",
+        "domains": "Show and change own domains, and their HTTPS.",
     },
     "Processes": {
         "ps": "List processes, their state and why they are in it.",

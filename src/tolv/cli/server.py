@@ -82,7 +82,7 @@ def status(ctx: click.Context, call: Call) -> None:
         call.console.json(state or {"pid": None, "home": str(call.api.home.root)})
     elif state:
         for name, value in state.items():
-            shown = " ".join(map(str, value)) if isinstance(value, list) else value
+            shown = " ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
             call.console.line(f"{name.replace('_', ' '):<12} {shown}")
     else:
         call.console.line(f"no server runs on {call.api.home.root}")

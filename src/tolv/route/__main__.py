@@ -23,7 +23,7 @@ from tolv.route import state
 from tolv.route.client_connection import ClientConnection
 from tolv.route.control import Control
 from tolv.route.limits import Limits
-from tolv.route.listen import inherit, listen, port_lock, send_sockets
+from tolv.route.listen import inherit, listen, listen_to_edge, port_lock, send_sockets
 from tolv.route.switchboard import Switchboard
 
 _TERM_SECONDS = 10.0
@@ -44,6 +44,7 @@ def main() -> int:
                 return 4
             if not sockets:
                 sockets = listen(arguments.port, arguments.bind, shared=_has_sister(home, arguments))
+                sockets.append(listen_to_edge(state.edge_socket(home, arguments.index)))
             state.announce(claimed, state.RouterState(os.getpid(), arguments.port, arguments.bind))
     except PlatformError as error:
         if arguments.ready_fd is not None:
@@ -65,7 +66,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="the public port")
     parser.add_argument("--bind", default="127.0.0.1", help="the address to listen on (127.0.0.1 includes ::1)")
     parser.add_argument("--index", type=int, default=0, help="which of the processes that share the port")
-    parser.add_argument("--trusted-proxy", action="store_true", help="believe the X-Forwarded-* that come in")
     parser.add_argument("--inherit", action="store_true", help="take the sockets over from the process of this index")
     parser.add_argument("--ready-fd", type=int, help="a pipe: gets {} when all is ready, or the error as JSON")
     return parser.parse_args()
@@ -84,9 +84,9 @@ def _has_sister(home: Home, arguments: argparse.Namespace) -> bool:
 
 async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket.socket], claimed: int) -> None:
     loop = asyncio.get_running_loop()
-    switchboard = Switchboard(home.logs, _limits(), trusted_proxy=arguments.trusted_proxy)
+    switchboard = Switchboard(home.logs, _limits())
     switchboard.apply(state.load_table(home))
-    servers = [await loop.create_server(lambda: ClientConnection(switchboard), sock=one) for one in sockets]
+    servers = [await _accept(one, switchboard) for one in sockets]
     stopped = asyncio.Event()
     stopping: list[asyncio.Task[None]] = []
 
@@ -111,6 +111,14 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
         os.close(arguments.ready_fd)
     await stopped.wait()
     await control.close()
+
+
+async def _accept(listening: socket.socket, switchboard: Switchboard) -> asyncio.Server:
+    """Serve the clients of the public port, or those that the edge passes on through its unix socket."""
+    loop = asyncio.get_running_loop()
+    if listening.family == socket.AF_UNIX:
+        return await loop.create_unix_server(lambda: ClientConnection(switchboard, from_edge=True), sock=listening)
+    return await loop.create_server(lambda: ClientConnection(switchboard), sock=listening)
 
 
 def _limits() -> Limits:

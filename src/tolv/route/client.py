@@ -28,9 +28,8 @@ class RouterClient:
     One that dies is started again at once, with the same table.
     """
 
-    def __init__(self, home: Home, *, trusted_proxy: bool = False) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
-        self._trusted_proxy = trusted_proxy
         self._links: dict[int, Link] = {}
         self._keepers: dict[int, asyncio.Task[None]] = {}
         self._started: dict[int, subprocess.Popen[bytes]] = {}
@@ -158,8 +157,6 @@ class RouterClient:
 
     async def _start(self, index: int, port: int, bind: str, *, inherit: bool = False) -> Link:
         arguments = ["--home", str(self._home.root), "--port", str(port), "--bind", bind, "--index", str(index)]
-        if self._trusted_proxy:
-            arguments.append("--trusted-proxy")
         if inherit:
             arguments.append("--inherit")
         if (former := self._started.pop(index, None)) is not None:

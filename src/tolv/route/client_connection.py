@@ -47,6 +47,7 @@ class ClientConnection(asyncio.Protocol):
         "_stalled_at",
         "_tunnel",
         "_upstream_full",
+        "from_edge",
         "hindered",
         "switchboard",
         "transport",
@@ -54,8 +55,10 @@ class ClientConnection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, *, from_edge: bool = False) -> None:
         self.switchboard = switchboard
+        self.from_edge = from_edge
+        """The HTTPS edge has sent it: own domains alone answer, and what it says of its client counts."""
         self.hindered = False
         """The client does not take what was written to it."""
         self._buffer = b""
@@ -81,7 +84,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]).encode() if peer else b"unknown"
-        self._port = b"%d" % transport.get_extra_info("sockname")[1]
+        self._port = b"" if self.from_edge else b"%d" % transport.get_extra_info("sockname")[1]
         if self.switchboard.admit(self):
             self._rest()
             if self.switchboard.stopping:
@@ -185,15 +188,14 @@ class ClientConnection(asyncio.Protocol):
         self.transport.abort()
 
     def forwarded(self, fields: RequestFields) -> bytes:
-        """The X-Forwarded-* lines for a request of this client's."""
+        """The X-Forwarded-* lines for a request of this client's. What others than the edge say is dropped."""
         if fields is not self._forwarded_for:
-            sent = fields.forwarded if self.switchboard.trusted_proxy else {}
-            before = fields.forwarded.get(b"x-forwarded-for")
+            sent = fields.forwarded if self.from_edge else {}
             self._forwarded_for = fields
             self._forwarded = (
                 b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n"
                 % (
-                    b"%b, %b" % (before, self._peer) if before else self._peer,
+                    sent.get(b"x-forwarded-for", self._peer),
                     sent.get(b"x-forwarded-proto", b"http"),
                     sent.get(b"x-forwarded-host", fields.host),
                     sent.get(b"x-forwarded-port", self._port),

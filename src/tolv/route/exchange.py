@@ -78,7 +78,7 @@ class Exchange:
     def dispatch(self) -> None:
         """Send the request to the upstream with the fewest in flight, or hold it, or say why not."""
         switchboard = self.client.switchboard
-        self.host = host = switchboard.find(self.request.fields.name)
+        self.host = host = switchboard.find(self.request.fields.name, from_edge=self.client.from_edge)
         if host is None:
             self.fail(404, f"no app answers to the host {self.request.fields.name!r}")
         elif host.route.mode == "refuse":

@@ -39,6 +39,19 @@ def listen(port: int, bind: str, *, shared: bool) -> list[socket.socket]:
     return sockets
 
 
+def listen_to_edge(path: Path) -> socket.socket:
+    """Listen at `path` for the HTTPS edge, mode 0600; what lies there is stale, since the caller holds the index."""
+    path.unlink(missing_ok=True)
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    mask = os.umask(0o177)
+    try:
+        one.bind(socket_address(path))
+    finally:
+        os.umask(mask)
+    one.listen(_BACKLOG)
+    return one
+
+
 def send_sockets(peer: socket.socket, sockets: list[socket.socket]) -> None:
     """Hand listening sockets to a successor."""
     socket.send_fds(peer, [b"{}\n"], [one.fileno() for one in sockets])

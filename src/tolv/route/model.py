@@ -21,7 +21,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One host and who answers for it.
+    """One deploy: its host, its own domains, and who answers for them.
 
     `mode`: `serve` routes, and holds requests up to `hold` seconds while there is no upstream; `hold` keeps all
     requests waiting; `refuse` answers 503 at once (a deploy that is stopped).
@@ -34,6 +34,8 @@ class Route:
     upstreams: tuple[Upstream, ...]
     mode: Mode = "serve"
     hold: float = 30.0
+    domains: tuple[str, ...] = ()
+    """Own domains: the HTTPS edge passes on requests for these, and for no other host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Table:
                     "environment": route.environment,
                     "mode": route.mode,
                     "hold": route.hold,
+                    "domains": list(route.domains),
                     "upstreams": [
                         {
                             "id": one.id,
@@ -90,6 +93,7 @@ class Table:
                     ),
                     route["mode"],
                     float(route["hold"]),
+                    tuple(str(one) for one in route.get("domains", ())),
                 )
                 for route in data["routes"]
             ),

@@ -28,6 +28,11 @@ def control_socket(home: Home, index: int) -> Path:
     return home.router / f"router-{index}.sock"
 
 
+def edge_socket(home: Home, index: int) -> Path:
+    """Where router process `index` takes the requests that came in through the HTTPS edge."""
+    return home.router / f"edge-{index}.sock"
+
+
 def state_file(home: Home, index: int) -> Path:
     return home.router / f"router-{index}.json"
 

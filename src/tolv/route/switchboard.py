@@ -53,10 +53,9 @@ class Host:
 class Switchboard:
     """One router process's state. All its methods run in the event loop and never wait, `drain` and `stop` excepted."""
 
-    def __init__(self, logs: Path, limits: Limits, *, trusted_proxy: bool = False) -> None:
+    def __init__(self, logs: Path, limits: Limits) -> None:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
-        self.trusted_proxy = trusted_proxy
         self.version = 0
         self.stopping = False
         self.refused = 0
@@ -64,6 +63,7 @@ class Switchboard:
         self._logs = logs
         self._log_files: dict[tuple[str, str], AccessLog] = {}
         self._hosts: dict[str, Host] = {}
+        self._domains: dict[str, Host] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._only: Host | None = None
         self._clients: set[ClientConnection] = set()
@@ -80,7 +80,7 @@ class Switchboard:
         if table.version < self.version:
             return
         before, pools = self._pools, dict[str, UpstreamPool]()
-        hosts = dict[str, Host]()
+        hosts, domains = dict[str, Host](), dict[str, Host]()
         for route in table.routes:
             for upstream in route.upstreams:
                 old = before.get(upstream.id)
@@ -89,8 +89,10 @@ class Switchboard:
             if (same := self._hosts.get(route.host)) is not None:
                 host.succeed(same)
             hosts[route.host] = host
+            domains.update(dict.fromkeys(route.domains, host))
         self.version = table.version
         self._hosts = hosts
+        self._domains = domains
         self._only = next(iter(hosts.values())) if len(hosts) == 1 else None
         self._pools = pools
         self._tallies.follow(table)
@@ -108,8 +110,14 @@ class Switchboard:
             self._log_files[key] = AccessLog(self._logs, *key)
         return self._log_files[key]
 
-    def find(self, name: str) -> Host | None:
-        """Who answers for a host. A table of one route also answers to this machine's own names."""
+    def find(self, name: str, *, from_edge: bool = False) -> Host | None:
+        """Who answers for a host. A table of one route also answers to this machine's own names.
+
+        What comes in through the edge reaches own domains alone: all the world may connect there.
+        """
+        host = self._domains.get(name)
+        if host is not None or from_edge:
+            return host
         host = self._hosts.get(name)
         return self._only if host is None and name in _LOOPBACK else host
 

@@ -17,6 +17,8 @@ import uvicorn
 
 from tolv.errors import PlatformError, TolvError, UsageError
 from tolv.home import Home, current_home, socket_address
+from tolv.route.edge.settings import read_settings
+from tolv.route.edge.upkeep import Upkeep
 from tolv.run.local.sandbox import SWITCH, parse_switch
 from tolv.server.api import create_api
 from tolv.server.bake import Bakery
@@ -52,7 +54,7 @@ def main() -> int:
 def _listen() -> Listen:
     port = _number("TOLV_PORT", "8080", "a port", 65535)
     routers = _number("TOLV_ROUTERS", "2" if (os.cpu_count() or 1) >= 4 else "1", "a number of routers", 64)
-    return Listen(port, os.environ.get("TOLV_BIND") or "127.0.0.1", routers)
+    return Listen(port, os.environ.get("TOLV_BIND") or "127.0.0.1", routers, read_settings())
 
 
 def _number(name: str, default: str, what: str, largest: int) -> int:
@@ -89,8 +91,13 @@ async def _serve(home: Home, listen: Listen) -> None:
 
     application.state.stop = stop
     await recover(platform)
-    forever = (platform.engine.watch(), platform.keep_logs_small(), platform.traffic.keep())
-    background = [asyncio.create_task(one) for one in forever]
+    lasting = (
+        platform.engine.watch(),
+        platform.keep_logs_small(),
+        platform.traffic.keep(),
+        Upkeep(platform.edge).keep(),
+    )
+    background = [asyncio.create_task(one) for one in lasting]
     await bakery.resume()
     with _bind(home.server_socket) as listener:
         _write_state(home, listen.port)
@@ -103,6 +110,9 @@ async def _serve(home: Home, listen: Listen) -> None:
     for task in background:
         task.cancel()
     await asyncio.gather(*background, return_exceptions=True)
+    if not application.state.leave_running:
+        await platform.edge.stop()
+    await platform.edge.close()
     await platform.engine.close(leave_running=application.state.leave_running)
     platform.store.close()
 

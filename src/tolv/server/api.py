@@ -23,13 +23,16 @@ from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
+from tolv.route.edge.certificates import authority_root
 from tolv.server import deploys, queries, running
+from tolv.server import domains as own_domains
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
     BuildRequest,
     ConfigRequest,
     DeployRequest,
+    DomainRequest,
     DownRequest,
     FormationRequest,
     OneOffRequest,
@@ -274,6 +277,47 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
 async def config_diff(request: Request, app: str, left: str, right: str, reveal: bool = False) -> dict[str, Any]:
     """How the config of two environments differs."""
     return await queries.config_diff(_platform(request), app, left, right, reveal=reveal)
+
+
+# Own domains.
+
+
+@api.get("/domains")
+async def domains(request: Request, app: str | None = None, environment: str | None = None) -> list[dict[str, Any]]:
+    """Every own domain, or those of an app or a deploy, with its certificate."""
+    return await own_domains.listed(_platform(request), app, environment)
+
+
+@api.get("/domains/ca")
+async def authority(request: Request) -> dict[str, str]:
+    """The root certificate of Tolv's own authority, PEM."""
+    return {"certificate": await in_thread(authority_root, _platform(request).home)}
+
+
+@api.post(f"{_DEPLOY}/domains")
+async def add_domain(request: Request, app: str, environment: str, asked: DomainRequest) -> StreamingResponse:
+    """Let a domain lead to a deploy, by HTTPS."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: own_domains.add(
+            platform,
+            app,
+            environment,
+            asked.domain,
+            internal=asked.internal,
+            move=asked.move,
+            by=asked.by,
+            progress=progress,
+        ),
+    )
+
+
+@api.delete("/domains")
+async def remove_domain(request: Request, domain: str) -> StreamingResponse:
+    """Forget a domain."""
+    platform = _platform(request)
+    return _operate(platform, lambda progress: own_domains.remove(platform, domain, progress))
 
 
 # Logs and one-offs.

@@ -24,6 +24,9 @@ from tolv.release.bakes import Bakes
 from tolv.release.model import Release
 from tolv.release.releases import Releases
 from tolv.release.retention import builds_to_keep, restorable
+from tolv.route.edge.domain import Domain
+from tolv.route.edge.edge import Edge
+from tolv.route.edge.settings import EdgeSettings
 from tolv.run.formation import ROUTED
 from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
@@ -33,6 +36,7 @@ from tolv.server.traffic import TrafficBook
 from tolv.store.apps import Apps, Deploys
 from tolv.store.builds import Builds
 from tolv.store.configs import Configs
+from tolv.store.domains import Domains
 from tolv.store.one_offs import OneOffs
 from tolv.store.operations import Operation, Operations
 from tolv.store.owner import Owner, this_process
@@ -65,11 +69,12 @@ async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the router listens."""
+    """Where router and HTTPS edge listen."""
 
     port: int
     bind: str
     routers: int
+    edge: EdgeSettings
 
 
 class Platform:
@@ -104,6 +109,9 @@ class Platform:
             crashed=lambda crash: self.bakery.crashed(crash),
         )
         self.traffic = TrafficBook(self.engine.router)
+        self.domains = Domains(self.store)
+        self.edge = Edge(home, listen.edge, listen.routers)
+        self._domains_change = asyncio.Lock()
         self._by: dict[tuple[str, str, int], str] = {}
         self._building = _Shared()
 
@@ -147,12 +155,45 @@ class Platform:
         """Raise `UsageError` if there can be no such deploy: a name that cannot be, or another's host."""
         check_names(app, environment)
         host = host_of(app, environment)
+        self.check_host(host, app, environment)
+        for one in self.domains.list():
+            if one.name == host and (one.app, one.environment) != (app, environment):
+                raise UsageError(
+                    f"the host {host} is a domain of {one.app} in {one.environment}",
+                    remedy=f"give the app or the environment another name, or: tolv domains remove {host}",
+                )
+
+    def check_host(self, host: str, app: str, environment: str) -> None:
+        """Raise `UsageError` if another deploy than this one has the host by its name."""
         for other in self.deploys.list():
             if host_of(other.app, other.environment) == host and (other.app, other.environment) != (app, environment):
                 raise UsageError(
                     f"the host {host} is that of {other.app} in {other.environment}",
                     remedy="give the app or the environment another name",
                 )
+
+    async def serve_domains(self) -> None:
+        """Have router and edge serve the domains that the store has.
+
+        Raises `PlatformError` if the edge cannot: Caddy or a port is missing.
+        """
+        async with self._domains_change:
+            domains = await self._route_domains()
+            await self.edge.apply(domains)
+
+    async def restore_domains(self) -> None:
+        """The same for a server that starts: it does not wait for the edge, and goes on without it if need be."""
+        async with self._domains_change:
+            self.edge.want(await self._route_domains())
+
+    async def _route_domains(self) -> list[Domain]:
+        domains = await in_thread(self.domains.list)
+        by_deploy: dict[tuple[str, str], tuple[str, ...]] = {}
+        for one in domains:
+            key = (one.app, one.environment)
+            by_deploy[key] = (*by_deploy.get(key, ()), one.name)
+        await self.engine.ground.routing.set_domains(by_deploy)
+        return domains
 
     @asynccontextmanager
     async def building(self) -> AsyncIterator[None]:

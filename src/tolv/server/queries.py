@@ -33,16 +33,28 @@ async def server_status(platform: Platform) -> dict[str, Any]:
         "started": datetime.fromtimestamp(_STARTED, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "keeper_pid": (await platform.engine.keeper.hello())["pid"],
         "router_pids": platform.engine.router.pids,
+        "edge_pid": platform.edge.pid,
     }
 
 
 def apps(platform: Platform) -> list[dict[str, Any]]:
     """Every app with its deploys."""
+    domains = platform.domains.list()
     return [
         {
             "app": app.name,
             "source": app.source_path,
-            "environments": [_deploy(platform, app.name, one.environment) for one in platform.deploys.list(app.name)],
+            "environments": [
+                {
+                    **_deploy(platform, app.name, one.environment),
+                    "domains": [
+                        domain.name
+                        for domain in domains
+                        if (domain.app, domain.environment) == (app.name, one.environment)
+                    ],
+                }
+                for one in platform.deploys.list(app.name)
+            ],
         }
         for app in platform.apps.list()
     ]

@@ -36,6 +36,7 @@ async def recover(platform: Platform) -> None:
         await _restore(platform, deploy)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
     await _settle_one_offs(platform, {one.id for one in kept})
+    await platform.restore_domains()
     await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
     for deployment in platform.engine.deployments():
         platform.engine.run(deployment)

@@ -76,5 +76,13 @@ class OneOffRequest(Asked):
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
+class DomainRequest(Asked):
+    domain: str
+    internal: bool = False
+    """Have its certificate from Tolv's own authority, public name or not."""
+    move: bool = False
+    """Take it from the deploy that it leads to now."""
+
+
 class StopRequest(BaseModel):
     leave_running: bool = False

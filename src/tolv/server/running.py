@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import Any
 
-from tolv.errors import AppError, UsageError
+from tolv.errors import AppError, PlatformError, UsageError
 from tolv.logs.model import deploy_logs
 from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
@@ -145,6 +145,8 @@ async def remove(
             await platform.engine.remove(app, one)
             progress.done("stop", f"{app} in {one}")
         removed = await in_thread(destroy, platform.store, app, environment)
+        if removed.domains:
+            await _let_go_of_domains(platform, progress)
         for one in removed.environments:
             await in_thread(shutil.rmtree, deploy_logs(platform.home.logs, app, one), ignore_errors=True)
     if removed.whole_app:
@@ -154,12 +156,20 @@ async def remove(
     return _removal(removed)
 
 
+async def _let_go_of_domains(platform: Platform, progress: Progress) -> None:
+    try:
+        await platform.serve_domains()
+    except PlatformError as error:
+        progress.warn("domains", f"HTTPS is off: {error.problem}")
+
+
 def _removal(removed: Removed) -> dict[str, Any]:
     return {
         "app": removed.app,
         "environments": list(removed.environments),
         "releases": removed.releases,
         "configs": removed.configs,
+        "domains": list(removed.domains),
         "builds": list(removed.builds),
     }
 

@@ -22,6 +22,7 @@ class Removed:
     releases: int
     configs: int
     one_offs: int
+    domains: tuple[str, ...]
     builds: tuple[str, ...]
     """Digests of the app's builds, when the app itself is gone; their images are the caller's to remove."""
 
@@ -37,6 +38,7 @@ def destroy(store: Store, app: str, environment: str | None = None, *, dry_run: 
         whole_app = environments == everything
         savepoint = connection.begin_nested()
         counts = {"releases": 0, "configs": 0, "one_offs": 0}
+        domains = tuple(name for one in environments for name in _domains(connection, app, one))
         for one in environments:
             for table, count in _remove_deploy(connection, app, one).items():
                 counts[table] += count
@@ -44,7 +46,7 @@ def destroy(store: Store, app: str, environment: str | None = None, *, dry_run: 
         builds = _remove_app(connection, app) if whole_app else ()
         if dry_run:
             savepoint.rollback()
-        return Removed(app, tuple(environments), whole_app, **counts, builds=builds)
+        return Removed(app, tuple(environments), whole_app, **counts, domains=domains, builds=builds)
 
 
 def _environments(connection: Connection, app: str, environment: str | None) -> list[str]:
@@ -60,6 +62,12 @@ def _all_environments(connection: Connection, app: str) -> list[str]:
     return list(connection.execute(select(column).where(tables.deploys.c.app == app).order_by(column)).scalars())
 
 
+def _domains(connection: Connection, app: str, environment: str) -> list[str]:
+    table = tables.domains
+    mine = select(table.c.name).where(table.c.app == app, table.c.environment == environment)
+    return list(connection.execute(mine.order_by(table.c.name)).scalars())
+
+
 def _remove_deploy(connection: Connection, app: str, environment: str) -> dict[str, int]:
     """Remove the rows of one deploy; the count of each table that a person asks about."""
     # The triggers that keep releases let them go only while this row is there, and no other transaction ever sees it.
@@ -71,6 +79,7 @@ def _remove_deploy(connection: Connection, app: str, environment: str) -> dict[s
         tables.releases,
         tables.configs,
         tables.one_offs,
+        tables.domains,
         tables.deploys,
     ):
         gone = connection.execute(delete(table).where(table.c.app == app, table.c.environment == environment))

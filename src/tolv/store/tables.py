@@ -188,6 +188,20 @@ one_offs = Table(
     Index("one_offs_number", "app", "environment", "number", unique=True),
 )
 
+#: A domain belongs to one deploy of all.
+domains = Table(
+    "domains",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("internal", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("by", String, nullable=False),
+    ForeignKeyConstraint(["app", "environment"], ["deploys.app", "deploys.environment"]),
+    Index("domains_deploy", "app", "environment"),
+)
+
 #: `destroying` = `app/environment`, inside the one transaction that may remove a deploy's releases.
 meta = Table(
     "meta",

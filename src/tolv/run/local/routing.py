@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tolv.route.client import RouterClient
 from tolv.route.model import Route, Table
@@ -15,7 +16,8 @@ class Routing:
     def __init__(self, router: RouterClient) -> None:
         self.router = router
         self._lock = asyncio.Lock()
-        self._routes = {(route.app, route.environment): route for route in router.table.routes}
+        self._domains = {(route.app, route.environment): route.domains for route in router.table.routes}
+        self._routes = {(route.app, route.environment): replace(route, domains=()) for route in router.table.routes}
 
     def upstreams(self) -> set[str]:
         """Ids of the processes that get requests now."""
@@ -31,6 +33,13 @@ class Routing:
             self._routes[key] = route
             await self.apply()
 
+    async def set_domains(self, domains: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
+        """Make these the deploys' own domains, in one table: one that moves is at no moment nobody's."""
+        before = {key: self._domains.get(key, ()) for key in self._routes}
+        self._domains = dict(domains)
+        if before != {key: self._domains.get(key, ()) for key in self._routes}:
+            await self.apply()
+
     async def remove(self, app: str, environment: str) -> None:
         """Forget the deploy's route: its host is unknown from now on."""
         if self._routes.pop((app, environment), None):
@@ -39,7 +48,8 @@ class Routing:
     async def apply(self) -> None:
         """Send the table as it is now; the last one sent is always the newest."""
         async with self._lock:
-            await self.router.apply(Table(self.router.table.version + 1, tuple(self._routes.values())))
+            routes = (replace(route, domains=self._domains.get(key, ())) for key, route in self._routes.items())
+            await self.router.apply(Table(self.router.table.version + 1, tuple(routes)))
 
 
 def host_of(app: str, environment: str) -> str:
