@@ -53,11 +53,12 @@ class Bed:
     def state(self) -> dict[str, Any]:
         """What must not change: apps, releases, processes, config, and the files that builds and processes leave."""
         deploy = "/v1/apps/shop/environments/prod"
-        rows = [{**row, "uptime_s": None} for row in self.get(f"{deploy}/processes")]
-        asked = {path: self.get(path) for path in ("/v1/apps", f"{deploy}/releases", f"{deploy}/config")}
+        rows = [{**row, "uptime_s": None, "baking_s": None} for row in self.get(f"{deploy}/processes")]
+        asked = {path: self.get(path) for path in ("/v1/apps", f"{deploy}/config")}
+        releases = [{**row, "bake": None} for row in self.get(f"{deploy}/releases")]
         kept = ("images", "builds", "layers", "work", "tmp", "keeper/processes")
         files = {name: sorted(one.name for one in (self.machine.home / name).rglob("*")) for name in kept}
-        return {**asked, **files, "processes": rows}
+        return {**asked, **files, "releases": releases, "processes": rows}
 
     def get(self, path: str) -> Any:
         return json.loads(self.request("GET", path)[1])
@@ -335,7 +336,6 @@ def test_the_server_outlives_what_is_no_http(bed: Bed, sent: bytes) -> None:
 )
 def test_a_socket_that_is_no_tolv_server_is_an_error(tmp_path: Path, answer: bytes) -> None:
     machine = Machine(tmp_path / "home", tmp_path)
-    machine.home.mkdir(mode=0o700)
     with _stranger(machine.home / "server.sock", answer):
         told, as_json = machine.tolv("apps", ok=False), machine.tolv("apps", "--json", ok=False)
     assert (told.code, as_json.code) == (3, 3)

@@ -60,10 +60,11 @@ Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Path:
+def ward(machine: Machine, name: str) -> Path:
     """A directory whose files say which processes are ill."""
-    (tmp_path / "ward").mkdir()
-    return tmp_path / "ward"
+    directory = machine.projects / f"{name}.ward"
+    directory.mkdir()
+    return directory
 
 
 @pytest.fixture
