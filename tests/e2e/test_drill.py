@@ -134,8 +134,8 @@ def test_an_interrupted_drill_leaves_all_as_it_was(fresh: Fresh) -> None:
 @AS_ROOT
 def test_a_full_temporary_directory_is_borne_and_given_back(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
-    machine = Machine(tmp_path / "home", tmp_path / "projects")
-    with small_disk(machine.home, "size=30m"):
+    with small_disk(tmp_path / "home", "size=30m"):
+        machine = Machine(tmp_path / "home", tmp_path / "projects")
         try:
             machine.deploy(machine.app("shop", FILES), "staging")
             free = os.statvfs(machine.home).f_bavail
