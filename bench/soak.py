@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import select
@@ -72,10 +73,12 @@ class Soak:
 
     def run(self) -> None:
         """Set up, run for as long as was asked, look at what is left, and stop it all."""
-        self._tolv("server", "start")
+        self.home.mkdir(mode=0o700)
+        # The apps run this very Python, which lies where no app may look unless the operator lets it.
+        (self.home / "sandbox.toml").write_text(f'["*"]\nreadable = {json.dumps([sys.prefix, sys.base_prefix])}\n')
         try:
-            self._tolv("deploy", str(self._shop.path), "-e", "prod")
-            self._tolv("scale", "web=2", "-a", "shop", "-e", "prod")
+            self._must("deploy", str(self._shop.path), "-e", "prod")
+            self._must("scale", "web=2", "-a", "shop", "-e", "prod")
             self._began = time.monotonic()
             self.seen.calm_from = self._began + self._seconds * (KILLING + (1 - KILLING) * WARMING)
             watching = threading.Thread(target=self._watch)
@@ -169,6 +172,12 @@ class Soak:
             found: list[dict[str, Any]] = self._api.get("/v1/apps")
             return found
         return []
+
+    def _must(self, *words: str) -> None:
+        """A command without which there is no soak."""
+        code, said = self._tolv(*words)
+        if code:
+            sys.exit(f"tolv {' '.join(words)} ended with {code}: {said}")
 
     def _tolv(self, *words: str) -> tuple[int, str]:
         done = subprocess.run(
