@@ -54,6 +54,43 @@ def test_a_server_killed_after_any_act_loses_nothing_and_leaves_nothing_over(fre
     assert machine.tolv("releases", "--verify", "-a", "shop", "-e", "prod").code == 0
 
 
+@pytest.mark.timeout(240)
+def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(fresh: Fresh) -> None:
+    machine = fresh()
+    good = f"web: {PYTHON} app.py\nworker: sleep 1000\n"
+    path = machine.app("shop", {"Procfile": good})
+    _start(machine)
+    machine.deploy(path)
+    machine.commit(path, {"Procfile": good + "mail: sleep 0.3; exit 7\n"})
+    fuse, survived = machine.home / "crash-after", False
+    for turn in range(1, _MOST, 2 * _STRIDE):
+        bad = machine.deploy(path)["release"]
+        fuse.write_text(str(turn))
+        eventually(lambda bad=bad: not fuse.exists() or _failed(machine, bad))
+        survived = fuse.exists()
+        fuse.unlink(missing_ok=True)
+        assert machine.get("shop-prod").status == 200
+        _start(machine)
+        eventually(lambda bad=bad: _failed(machine, bad))
+        _check(machine)
+        live = next(one for one in _releases(machine, "prod") if one["status"] == "live")
+        assert str(live["description"]).startswith("Rollback to ")
+        if survived:
+            break
+    assert survived, "it never got through"
+    assert turn > 1, "the server was never killed"
+    assert machine.tolv("releases", "--verify", "-a", "shop", "-e", "prod").code == 0
+
+
+def _failed(machine: Machine, release: str) -> bool:
+    """Whether the release was live and has failed; no server may answer just now."""
+    try:
+        found = _releases(machine, "prod")
+    except OSError:
+        return False
+    return any((one["release"], one["status"]) == (release, "failed") for one in found)
+
+
 @pytest.mark.timeout(120)
 def test_a_destruction_that_was_cut_off_can_be_repeated(fresh: Fresh) -> None:
     machine = fresh()

@@ -70,10 +70,10 @@ class Bakery:
                 watch.stop()
 
     def crashed(self, crash: Crash) -> None:
-        """A process died against our will. What somebody killed is not held against its release."""
+        """A process died against our will. What is not its own doing is not held against its release."""
         one = crash.identity
         watch = self._watches.get((one.app, one.environment, one.release))
-        if watch is not None and not crash.killed:
+        if watch is not None and not crash.blameless:
             watch.crashed(Crashed(one.name, crash.at, crash.reason, crash.hung))
 
     def left(self, app: str, environment: str, release: int) -> float | None:
@@ -280,11 +280,8 @@ class Watch:
         assert bake.target is not None
         try:
             async with platform.lease(app, environment, "rollback", _BY, wait=True) as operation:
-                deploy = await in_thread(platform.deploys.find, app, environment)
-                if deploy is None or deploy.live != bake.release:
-                    return
-                if not deploy.running:
-                    await in_thread(platform.bakes.conclude, bake, BakeStatus.ENDED, "it was stopped")
+                now = await in_thread(platform.bakes.find, app, environment, bake.release)
+                if now is None or now.status is not BakeStatus.FAILING:
                     return
                 phases = await self._phases_since(bake)
                 value = await go_back(platform, operation, bake.target, _BY, Progress(), because=bake.reason)

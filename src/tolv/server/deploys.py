@@ -136,7 +136,7 @@ async def go_back(
         # What was migrated forward is not migrated again by going back.
         replace(await platform.build_of(target), release_command=None),
         await platform.config_in(target),
-        f"Rollback to {target.name}" + (f" by itself: {because}" if because else ""),
+        f"Rollback to {target.name}" + (f" by itself: {because.partition(';')[0]}" if because else ""),
         by,
         formation=target.last_formation or target.formation,
     )

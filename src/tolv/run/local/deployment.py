@@ -249,9 +249,9 @@ class Deployment:
             end = await life
         except (TolvError, OSError) as error:
             log.exception("%s", id_)
-            end = process.give_up(f"lost: {error}")
+            end = process.give_up(f"lost: {error}", blameless=True)
         if end is End.LOST_ITS_PORT and not self._may_try_another_port(process):
-            end = process.give_up(f"port taken by another program, {_PORT_ATTEMPTS} times over")
+            end = process.give_up(f"port taken by another program, {_PORT_ATTEMPTS} times over", blameless=True)
         if end is not End.CRASHED:
             self._processes.pop(id_, None)
         self.wake()

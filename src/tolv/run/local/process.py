@@ -60,8 +60,8 @@ class Crash:
     """Seconds since 1970."""
     reason: str
     hung: bool = False
-    killed: bool = False
-    """By a SIGKILL that was neither ours nor for want of memory: somebody's doing, not the app's."""
+    blameless: bool = False
+    """It was not the app's doing, as far as is known: somebody sent it a signal, or Tolv could not start it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Process:
         self._changed = changed
         identity = self.identity
         if launch.unready:
-            return self.give_up(f"cannot be started: {launch.unready}")
+            return self.give_up(f"cannot be started: {launch.unready}", blameless=True)
         self.say(f"starting: {identity.type.command}" + (f" (port {identity.port})" if identity.port else ""))
         ground = self._ground
         try:
@@ -156,7 +156,7 @@ class Process:
             self.identity, spec = specify_confined(ground.home, offer, launch, identity, argv)
             self.pid = await ground.keeper.start(spec, environment_for(ground.home, launch, identity))
         except TolvError as error:
-            return self.give_up(f"could not be started: {error.problem}")
+            return self.give_up(f"could not be started: {error.problem}", blameless=True)
         return await self._live()
 
     async def resume(self, changed: Callable[[], None]) -> End:
@@ -282,8 +282,7 @@ class Process:
             if said:
                 limit = self.identity.type.memory
                 reason = f"out of memory{f' (limit {_size(limit)})' if limit else ''}: {said}; {reason}"
-        killed = end.signal == signal.SIGKILL and not end.out_of_memory
-        return self.give_up(reason, killed=killed)
+        return self.give_up(reason, blameless=not end.out_of_memory and (end.unknown or end.signal in _SENT))
 
     async def _fail(self, reason: str) -> End:
         """It lives but is of no use: end it at once."""
@@ -349,7 +348,7 @@ class Process:
                 self.say("ready")
             self._changed()
 
-    def give_up(self, reason: str, *, phase: Phase = Phase.CRASHED, killed: bool = False) -> End:
+    def give_up(self, reason: str, *, phase: Phase = Phase.CRASHED, blameless: bool = False) -> End:
         """It is dead against our will, or hangs: note why, and when its successor is due."""
         self.ended_at = time.time()
         started = self.identity.started_ns / 1e9
@@ -359,7 +358,7 @@ class Process:
         self.reason = reason
         self.say(f"crashed: {reason}; next start " + (f"in {pause:g} s" if pause else "at once"))
         self._become(phase)
-        self._ground.crashed(Crash(self.identity, self.ended_at, reason, phase is Phase.HUNG, killed))
+        self._ground.crashed(Crash(self.identity, self.ended_at, reason, phase is Phase.HUNG, blameless))
         return End.CRASHED
 
     def say(self, text: str) -> None:
@@ -377,6 +376,8 @@ def _natural_scope(leader: int | None) -> Scope:
     return "group" if program in _SHELLS else "leader"
 
 
+#: Signals that a process gets from others and never from a fault of its own.
+_SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
