@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,8 +97,9 @@ class Machine:
         self.home = home
         self.projects = projects
         self.port = free_port()
-        self._granted: dict[str, dict[str, list[str]]] = {}
-        self.grant(readable=[sys.prefix, sys.base_prefix], writable=[str(projects)])
+        # Apps run this Python, which they name in their Procfile, and leave traces for a test to find.
+        self._granted = {"*": {"readable": [sys.prefix, sys.base_prefix], "writable": [str(projects)]}}
+        projects.chmod(0o777)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TOLV_")},
             "TOLV_HOME": str(home),
@@ -107,15 +109,23 @@ class Machine:
         }
 
     def grant(self, app: str = "*", **paths: list[str]) -> None:
-        """Let apps run this Python, which they name in their Procfile, and leave traces for a test to find."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.projects.chmod(0o777)
+        """Let an app read (`readable`) and write (`writable`) more than apps may."""
         self._granted[app] = paths
+        (self.home / "sandbox.toml").unlink(missing_ok=True)
+        self._write_grants()
+
+    def _write_grants(self) -> None:
+        """Late, as a test may mount a disk at the home that it has named."""
+        path = self.home / "sandbox.toml"
+        if path.exists():
+            return
         lines = [
-            f'["{one}"]\n' + "".join(f"{key} = {json.dumps(value)}\n" for key, value in granted.items())
-            for one, granted in self._granted.items()
+            f'["{app}"]\n' + "".join(f"{key} = {json.dumps(value)}\n" for key, value in granted.items())
+            for app, granted in self._granted.items()
         ]
-        (self.home / "sandbox.toml").write_text("".join(lines))
+        with suppress(OSError):
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text("".join(lines))
 
     # Commands.
 
@@ -150,6 +160,7 @@ class Machine:
         )
 
     def command(self, *words: str) -> list[str]:
+        self._write_grants()
         return [sys.executable, "-P", "-m", "tolv", *words]
 
     def deploy(self, path: Path, environment: str = "prod", *words: str, ok: bool = True) -> Any:

@@ -430,8 +430,8 @@ def test_a_home_of_somebody_elses_is_refused(tmp_path: Path) -> None:
 @AS_ROOT
 def test_on_a_full_disk_nothing_changes_and_what_ran_goes_on(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
-    with small_disk(tmp_path / "home", "size=30m"):
-        machine = Machine(tmp_path / "home", tmp_path / "projects")
+    machine = Machine(tmp_path / "home", tmp_path / "projects")
+    with small_disk(machine.home, "size=30m"):
         try:
             bed = Bed(machine)
             machine.greet(bed.path, "second")
