@@ -55,6 +55,13 @@ def trim(
     return max(0, before - total)
 
 
+def shrink(path: Path, most: int) -> None:
+    """Give back the oldest part of a log that takes more than `most` bytes; a missing one is fine."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        if bound.held(file.fileno()) > most:
+            bound.free_front(file.fileno(), most * (bound.SLACK - 1) // bound.SLACK)
+
+
 def _groups(directory: Path, keep: frozenset[str] | set[str]) -> list[_Group]:
     """All files below an app's logs, by process, oldest process first."""
     groups: dict[tuple[Path, str], _Group] = {}

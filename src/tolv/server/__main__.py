@@ -93,7 +93,7 @@ async def _serve(home: Home, listen: Listen) -> None:
     await recover(platform)
     lasting = (
         platform.engine.watch(),
-        platform.keep_logs_small(),
+        platform.keep_small(),
         platform.traffic.keep(),
         Upkeep(platform.edge).keep(),
     )
