@@ -32,6 +32,9 @@ class Budgets:
     releases: int = 10
     """`TOLV_KEPT_RELEASES`: releases of a deploy that can be restored, besides the live one."""
 
+    def to_dict(self) -> dict[str, int | None]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     def on_disk(self, root: Path) -> int:
         """The budget of the home at `root`: what was asked for, else 10 GiB, or a third of a smaller disk."""
         if self.disk is not None:
