@@ -94,6 +94,7 @@ async def _serve(home: Home, listen: Listen) -> None:
     lasting = (
         platform.engine.watch(),
         platform.keep_small(),
+        platform.keep_disk_shared(),
         platform.traffic.keep(),
         Upkeep(platform.edge).keep(),
     )

@@ -56,6 +56,8 @@ _AGAIN = 0.5
 
 #: Seconds between two looks at how much the apps have logged.
 _TRIM_EVERY = 5.0
+#: Seconds between two looks at whether the disk fills.
+_LOOK_EVERY = 2.0
 #: Seconds between two collections of garbage when nobody deploys.
 _COLLECT_EVERY = 3600.0
 #: Bytes of the server's own log that are kept.
@@ -323,6 +325,15 @@ class Platform:
                     await self.collect_garbage()
             except (TolvError, OSError) as error:
                 log.warning("what grows cannot be trimmed: %s", error)
+
+    async def keep_disk_shared(self) -> None:
+        """Have no process's temporary files take the disk from the others, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            try:
+                await self.engine.end_hoarders(self.budgets.tmp)
+            except OSError as error:
+                log.warning("temporary directories cannot be measured: %s", error)
 
     async def _trim_logs(self, app: str) -> None:
         await in_thread(trim, self.home.logs, app, self.budgets.logs, keep=self.engine.log_stems(app))
