@@ -43,7 +43,7 @@ class Home:
 
     @property
     def server_state(self) -> Path:
-        """JSON: `pid`, `start_time`, `boot_id`, `port` of the running server."""
+        """JSON: `pid`, `start_time`, `boot_id`, `port` and `budgets` of the running server."""
         return self.root / "server.json"
 
     @property

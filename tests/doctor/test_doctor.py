@@ -201,3 +201,24 @@ def test_a_check_is_json(home: Home) -> None:
 @pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 40, "3.0 TiB")])
 def test_sizes_are_shown_for_people(size: int, shown: str) -> None:
     assert in_bytes(size) == shown
+
+
+def test_what_takes_room_is_told_beside_its_budget(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not {"builds", "disk budget"} & {one.name for one in examine(home, 0)}, "nothing is there yet"
+    home.make()
+    for path, size in (("images/blobs/a", 1), ("layers/b/f", 2), ("cache/uv/c", 3), ("cache/d", 1), ("logs/shop/x", 2)):
+        (home.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (home.root / path).write_bytes(b"x" * (size << 20))
+    (home.layers / "b" / "again").hardlink_to(home.layers / "b" / "f")
+    assert "2.0 MiB in 1 layers" in check(home, "dependencies").detail
+    assert check(home, "caches").detail.startswith("4.0 MiB, of which uv's 3.0 MiB")
+    assert "2.0 MiB of 1 apps, 50.0 MiB for each" in check(home, "logs").detail
+    assert check(home, "disk budget").status == "ok"
+    monkeypatch.setenv("TOLV_DISK_BUDGET", "16M")
+    assert "7.0 MiB of 16.0 MiB" in check(home, "disk budget").detail
+    (home.images / "blobs" / "large").write_bytes(b"x" * (10 << 20))
+    assert check(home, "disk budget").status == "warn"
+    monkeypatch.setenv("TOLV_DISK_BUDGET", "some")
+    assert check(home, "budgets").status == "fail"
+    home.server_state.write_text(json.dumps({"budgets": {"disk": 32 << 20}}))
+    assert "of 32.0 MiB" in check(home, "disk budget").detail

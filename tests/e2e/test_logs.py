@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from e2e.machine import Machine, eventually
+from e2e.machine import DEADLINE, Machine, eventually
 
 PYTHON = sys.executable
+LINES = 400_000
+#: Writes that many numbered lines of 100 bytes when the file `go` is there, and ends them with `the end`.
+FLOOD = """
+import os, sys, time
+print("waiting", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.02)
+out = sys.stdout.buffer
+for start in range(0, int(sys.argv[2]), 1000):
+    out.write(b"".join(b"%07d " % number + b"x" * 91 + b"\\n" for number in range(start, start + 1000)))
+out.write(b"the end\\n")
+out.flush()
+time.sleep(1000)
+"""
 
 
 def lines(machine: Machine, name: str, *words: str) -> list[dict[str, str]]:
@@ -115,3 +133,107 @@ def test_logs_stay_within_their_bounds_while_an_app_writes_without_a_deploy(mach
     eventually(lambda: written() > 120_000_000)
     eventually(lambda: held() <= 51_000_000)
     assert "the end" in {line["message"] for line in lines(machine, name, "-n", "5")}
+
+
+def a_flood(machine: Machine, name: str, count: int = LINES) -> tuple[Path, Callable[[], int], Callable[[], bool]]:
+    """An app that waits to flood its log: what lets it go, what its logs take on disk, and whether it has finished."""
+    go = machine.projects / f"{name}.go"
+    machine.deploy(machine.app(name, {"flood.py": FLOOD, "Procfile": f"noise: exec {PYTHON} flood.py {go} {count}\n"}))
+    directory = machine.home / "logs" / name / "prod"
+
+    def held() -> int:
+        return sum(path.stat().st_blocks * 512 for path in directory.iterdir())
+
+    def finished() -> bool:
+        return max(path.stat().st_size for path in directory.glob("*-noise.1-*.out")) == 8 + count * 100 + 8
+
+    return go, held, finished
+
+
+def test_a_flood_keeps_within_the_budget_while_no_server_runs(fresh: Callable[..., Machine], name: str) -> None:
+    machine = fresh(TOLV_LOG_BUDGET="8M")
+    go, held, finished = a_flood(machine, name)
+    machine.kill_server()
+    go.touch()
+    most = 0
+
+    def over() -> bool:
+        nonlocal most
+        most = max(most, held())
+        return finished()
+
+    eventually(over, "the flood does not end")
+    assert most <= 10 << 20
+    assert not (machine.home / "server.sock").exists() or machine.tolv("server", "status", ok=False).code == 3
+    found = [line["message"] for line in lines(machine, name, "-n", "1000")]
+    assert found[-1] == "the end"
+    numbers = [int(text[:7]) for text in found if text[:7].isdigit()]
+    assert numbers == list(range(LINES - len(numbers), LINES))
+
+
+def test_a_follower_that_stops_reading_holds_up_nobody_and_is_told_what_it_missed(
+    fresh: Callable[..., Machine], name: str
+) -> None:
+    machine = fresh(TOLV_LOG_BUDGET="8M")
+    go, _, finished = a_flood(machine, name)
+    server = machine.tolv("server", "status", "--json").json["pid"]
+    following = http.client.HTTPConnection("localhost", timeout=DEADLINE)
+    following.sock = socket.socket(socket.AF_UNIX)
+    following.sock.settimeout(DEADLINE)
+    following.sock.connect(str(machine.home / "server.sock"))
+    following.request("GET", f"/v1/apps/{name}/environments/prod/logs?follow=true&process=noise")
+    stream = following.getresponse()
+    before = resident(server)
+    go.touch()
+    eventually(finished, "a follower holds the app up")
+    assert resident(server) - before < 64 << 20
+    messages = []
+    while not messages or messages[-1] != "the end":
+        messages.append(json.loads(stream.readline())["message"])
+    following.close()
+    missed = sum(int(text.split()[1]) for text in messages if " bytes were dropped here" in text)
+    read = [text for text in messages if text[:7].isdigit()]
+    assert missed > 0
+    assert missed + len(read) * 100 == LINES * 100
+    numbers = [int(text[:7]) for text in read]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_follower_misses_no_line_and_prints_none_twice_when_the_server_is_killed(machine: Machine, name: str) -> None:
+    go, _, _ = a_flood(machine, name, count := 60_000)
+    following = machine.start("logs", "-f", "-a", name, "-e", "prod", "--json", "--process", "noise")
+    try:
+        assert following.stdout is not None
+        assert any("waiting" in json.loads(line)["message"] for line in iter(following.stdout.readline, ""))
+        go.touch()
+        numbers = []
+        for line in following.stdout:
+            text = json.loads(line)["message"]
+            if text[:7].isdigit():
+                numbers.append(int(text[:7]))
+                if len(numbers) in (count // 10, count // 2):
+                    machine.kill_server()
+            if text == "the end":
+                break
+        assert numbers == list(range(count))
+    finally:
+        following.terminate()
+        following.communicate()
+
+
+def test_a_name_that_no_line_can_have_is_refused_with_those_that_there_are(machine: Machine, name: str) -> None:
+    machine.deploy(machine.app(name))
+    refused = machine.tolv("logs", "-a", name, "-e", "prod", "--process", "nobody", ok=False)
+    assert refused.code == 2
+    assert "no process 'nobody' has logs" in refused.err
+    assert "web.1" in refused.err
+    for words in (["--process", "web.7"], ["--release", "v9"], ["--process", "nobody", "-f"]):
+        assert machine.tolv("logs", "-a", name, "-e", "prod", *words, ok=False).code == 2
+    for known in ("web", "web.1", "router"):
+        assert machine.tolv("logs", "-a", name, "-e", "prod", "--process", known).code == 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * 4096

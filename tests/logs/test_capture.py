@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tolv.logs import capture as capture_module
+from tolv.logs.bound import Quota
 from tolv.logs.capture import Capture
 
 
@@ -136,3 +137,34 @@ def test_a_log_that_cannot_be_opened_does_not_hold_up_the_process(tmp_path: Path
     os.write(writer, b"kept\n")
     capture.pump()
     assert (tmp_path / "logs" / "out").read_bytes().splitlines()[-1] == b"kept"
+
+
+def test_the_living_processes_of_an_app_keep_within_their_quota_and_the_newest_lines_stay(tmp_path: Path) -> None:
+    quota, captures, writers = Quota(1 << 20), [], []
+    for name in ("loud", "quiet"):
+        captures.append(Capture(str(tmp_path / f"{name}.fifo"), str(tmp_path / name)))
+        quota.join(captures[-1])
+        writers.append(os.open(tmp_path / f"{name}.fifo", os.O_WRONLY))
+    for number in range(20_000):
+        os.write(writers[0], b"%08d " % number + b"x" * 190 + b"\n")
+        if number % 5 == 0:
+            if number % 500 == 0:
+                os.write(writers[1], b"%d\n" % number)
+            for capture in captures:
+                capture.pump()
+                quota.wrote(capture.moved)
+        assert sum(capture.held() for capture in captures) < (1 << 20) + (64 << 10)
+    drain(captures[0])
+    assert (tmp_path / "loud").stat().st_size == 20_000 * 200, "offsets stay"
+    begin = os.lseek(captures[0]._file or 0, 0, os.SEEK_DATA)  # type: ignore[attr-defined]
+    lines = (tmp_path / "loud").read_bytes()[begin:].splitlines()
+    assert [int(line[:8]) for line in lines[1:]] == list(range(20_000 - len(lines) + 1, 20_000))
+    # What is left of the index is that of the bytes that are left: it says of each when it came.
+    records = [one for one in struct.iter_unpack("<QQ", (tmp_path / "loud.idx").read_bytes()) if one != (0, 0)]
+    assert records[0][0] <= begin + 4096 * 64
+    assert len(records) < 4000
+    quota.leave(captures[1])
+    quota.leave(captures[0])
+    assert quota.unused
+    for capture in captures:
+        capture.close()

@@ -16,7 +16,7 @@ from tolv.logs.capture import Capture
 from tolv.logs.model import LogLine, deploy_logs, process_log
 from tolv.logs.reader import follow, read
 from tolv.logs.retention import trim
-from tolv.logs.writer import StampedLog
+from tolv.logs.writer import StampedLog, append, stamp
 
 
 class Writer:
@@ -170,9 +170,14 @@ def test_a_text_with_newlines_stays_one_line_of_a_stamped_log(tmp_path: Path) ->
     ]
 
 
-async def take(lines: AsyncIterator[LogLine], count: int) -> list[str]:
+async def take(batches: AsyncIterator[list[LogLine]], count: int) -> list[str]:
+    """The next lines, of which the last must end a batch."""
+    found: list[str] = []
     async with asyncio.timeout(20):
-        return [(await anext(lines)).message for _ in range(count)]
+        while len(found) < count:
+            found += [line.message for line in await anext(batches)]
+    assert len(found) == count
+    return found
 
 
 def test_following_starts_with_the_last_lines_and_goes_on_without_a_gap(tmp_path: Path) -> None:
@@ -200,8 +205,8 @@ def test_following_waits_for_a_deploy_that_has_no_logs_yet_and_stops_when_told(t
         found = []
 
         async def listen() -> None:
-            async for line in follow(tmp_path, "app", "dev", process="web", stop=stop):
-                found.append(line.message)
+            async for batch in follow(tmp_path, "app", "dev", process="web", stop=stop):
+                found.extend(line.message for line in batch)
                 stop.set()
 
         listening = asyncio.create_task(listen())
@@ -223,14 +228,14 @@ def test_following_passes_lines_of_many_megabytes(tmp_path: Path, size: int) -> 
         web.write(10, b"y" * size + b"\nend\n")
         text = ""
         async with asyncio.timeout(30):
-            async for line in lines:
-                if line.message == "end":
+            async for batch in lines:
+                text += "".join(line.message for line in batch)
+                if text.endswith("end"):
                     break
-                text += line.message
         await lines.aclose()  # type: ignore[attr-defined]
         return text
 
-    assert asyncio.run(story()) == "y" * size
+    assert asyncio.run(story()) == "y" * size + "end"
 
 
 def test_a_reader_that_stalls_holds_up_no_writer(tmp_path: Path) -> None:
@@ -253,3 +258,68 @@ def test_a_reader_that_stalls_holds_up_no_writer(tmp_path: Path) -> None:
         capture.close()
 
     asyncio.run(story())
+
+
+def test_a_follower_that_comes_too_late_is_told_how_much_it_missed(tmp_path: Path) -> None:
+    line = b"%06d " + b"x" * 92 + b"\n"
+
+    async def story() -> None:
+        web = Writer(tmp_path, "v1", "web.1", 1)
+        web.write(10, b"begin\n")
+        batches = follow(tmp_path, "app", "dev", last=None)
+        assert await take(batches, 1) == ["begin"]
+        web.write(20, b"".join(line % number for number in range(60_000)))
+        assert trim(tmp_path, "app", 1 << 20, keep={web.out.stem}) > 0
+        found: list[str] = []
+        async with asyncio.timeout(20):
+            while not found or not found[-1].startswith("059999"):
+                found += [one.message for one in await anext(batches)]
+        missed = int(found[0].removeprefix("[tolv] ").split(" bytes were dropped here")[0])
+        assert missed + sum(len(one) + 1 for one in found[1:]) == 60_000 * 100
+        assert [int(one[:6]) for one in found[1:]] == list(range(60_000 - len(found) + 1, 60_000))
+        web.write(30, b"".join(line % number for number in range(60_000)))
+        found = [one.message for one in await anext(batches)]
+        web.out.unlink()
+        async with asyncio.timeout(20):
+            while not found[-1].startswith("[tolv] "):
+                found += [one.message for one in await anext(batches)]
+        assert int(found[-1].split()[1]) + sum(len(one) + 1 for one in found[:-1]) == 60_000 * 100
+        await batches.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(story())
+
+
+def test_a_reader_that_retention_overtakes_in_mid_file_goes_on_behind_the_hole(tmp_path: Path) -> None:
+    web = Writer(tmp_path, "v1", "web.1", 1)
+    web.write(10, b"".join(b"%06d " % number + b"x" * 92 + b"\n" for number in range(60_000)))
+    lines = read(tmp_path, "app", "dev")
+    assert next(lines).message.startswith("000000")
+    trim(tmp_path, "app", 1 << 20, keep={web.out.stem})
+    rest = messages(lines)
+    told = [one for one in rest if one.startswith("[tolv]")]
+    assert len(told) == 1
+    missed = int(told[0].split()[1])
+    assert 100 + missed + sum(len(one) + 1 for one in rest if one not in told) == 60_000 * 100
+    assert not any("\0" in one for one in rest)
+
+
+def test_a_stamped_log_keeps_within_its_bound_and_its_lines_stay_whole(tmp_path: Path) -> None:
+    path = deploy_logs(tmp_path, "app", "dev") / "router.log"
+    for number in range(3000):
+        append(path, stamp("v1", "router", f"{number:06d} " + "x" * 200, number), limit=100_000)
+        assert path.stat().st_blocks * 512 <= 100_000 + 8192
+    found = messages(read(tmp_path, "app", "dev"))
+    assert len(found) > 300
+    assert [int(one[:6]) for one in found] == list(range(3000 - len(found), 3000))
+
+
+def test_lines_of_tolvs_own_that_a_full_disk_did_not_take_are_counted(tmp_path: Path) -> None:
+    directory = deploy_logs(tmp_path, "app", "dev")
+    directory.parent.mkdir(parents=True)
+    directory.write_text("a file where the directory should be")
+    log = StampedLog(directory / "platform.log")
+    log.write("v1", "web.1", "starting")
+    log.write("v1", "web.1", "ready")
+    directory.unlink()
+    log.write("v1", "web.1", "stopping")
+    assert messages(read(tmp_path, "app", "dev")) == ["2 lines of this process were lost: the log could not be written", "stopping"]

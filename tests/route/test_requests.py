@@ -366,11 +366,21 @@ async def test_no_bytes_whatever_break_the_router_or_reach_the_upstream_unread(s
 
 
 @pytest.mark.parametrize("limits", [Limits(connections=3)])
-async def test_one_connection_too_many_is_503_and_the_others_are_served(stage) -> None:
-    stage.route(await stage.app())
+async def test_one_connection_too_many_is_503_and_those_that_are_served_go_on(stage) -> None:
+    gate = asyncio.Event()
+
+    async def answer_late(side) -> None:
+        await side.head()
+        await gate.wait()
+        await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    app = await stage.app(answer_late)
+    stage.route(app)
     sides = [await stage.client() for _ in range(3)]
-    await stage.until(lambda: stage.switchboard.stats()["connections"] == 3)
-    assert (await stage.exchange(b"")).startswith(b"HTTP/1.1 503 ")
     for side in sides:
         await side.send(GET)
+    await stage.until(lambda: stage.in_flight(app) == 3)
+    assert (await stage.exchange(b"")).startswith(b"HTTP/1.1 503 ")
+    gate.set()
+    for side in sides:
         assert (await side.response())[0] == 200

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tolv.build import image, layers
-from tolv.build.collect import remove
+from tolv.build.collect import holds, remove
 from tolv.build.dependency_layers import Installed, dependencies
 from tolv.build.locks import in_use
 from tolv.build.model import Build, Layer
@@ -29,7 +29,7 @@ from tolv.dependencies import detect
 from tolv.dependencies.model import DependencyPlan, Language, Step
 from tolv.home import Home
 
-__all__ = ["build", "read_build", "remove", "sbom", "unpack"]
+__all__ = ["build", "holds", "read_build", "remove", "sbom", "unpack"]
 
 #: Never part of an image, wherever in the tree it lies.
 _NEVER_DIRECTORIES = frozenset({".git", "__pycache__"})
@@ -75,11 +75,6 @@ def build(
             part.language.finish(part.plan, root / "app", shop)
         shop.check()
         return _publish(app, commit, parts, root, notes, shop, layout)
-
-
-def holds(home: Home, digest: str) -> bool:
-    """Whether the image of this digest is in the home."""
-    return Layout(home.images).has(digest)
 
 
 def read_build(home: Home, digest: str) -> Build:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tolv.budgets import disk_usage
 from tolv.build import image, layers
 from tolv.build.environment import SYSTEM_PATH
 from tolv.build.locks import placing
@@ -26,7 +27,7 @@ from tolv.dependencies.node_modules import link_tree
 from tolv.errors import PlatformError
 from tolv.home import Home
 
-_BOOT = "boot"
+_BOOT, _SIZE = "boot", "size"
 
 
 def unpack(home: Home, digest: str) -> Runnable:
@@ -95,7 +96,7 @@ def keep_build(home: Home, build: Build, stage: Path) -> None:
     """Move a build's tree, just made on this machine, to where unpacking would put it."""
     with placing(home):
         if not _is_whole(home.builds / _hex(build.digest)):
-            _put(stage, home.builds / _hex(build.digest))
+            _put(stage, home.builds / _hex(build.digest), own=True)
 
 
 def furnish(home: Home, layer: Layer, root: Path) -> None:
@@ -110,6 +111,14 @@ def furnish(home: Home, layer: Layer, root: Path) -> None:
         link_tree(shared, place)
     else:
         place.symlink_to(shared)
+
+
+def tree_size(root: Path) -> int:
+    """Bytes that an unpacked layer or build takes on disk, without what is shared with others."""
+    try:
+        return int((root / _SIZE).read_text())
+    except (OSError, ValueError):
+        return disk_usage(root, own=True)
 
 
 def ensure_layer(home: Home, layer: Layer, runtimes: Sequence[Runtime]) -> None:
@@ -142,7 +151,7 @@ def _unpack_build(home: Home, build: Build, root: Path) -> None:
         for layer in build.layers:
             if layer.title != "code":
                 furnish(home, layer, stage)
-        _put(stage, root)
+        _put(stage, root, own=True)
 
 
 def _blob(home: Home, layer: Layer) -> Path:
@@ -160,10 +169,12 @@ def _languages(runtimes: Sequence[Runtime]) -> Iterator[tuple[Language, Runtime]
         yield language, runtime
 
 
-def _put(stage: Path, target: Path) -> None:
-    """Rename a finished tree to its place, read-only. Whatever lies there is not whole, and goes."""
-    (stage / _BOOT).write_text(_boot_id())
-    (stage / _BOOT).chmod(0o444)
+def _put(stage: Path, target: Path, *, own: bool = False) -> None:
+    """Rename a finished tree to its place, read-only. Whatever lies there is not whole, and goes. `own`: its size is
+    that of what it shares with no other tree."""
+    for name, text in ((_SIZE, str(disk_usage(stage, own=own))), (_BOOT, _boot_id())):
+        (stage / name).write_text(text)
+        (stage / name).chmod(0o444)
     for entry in os.scandir(stage):
         if entry.is_dir(follow_symlinks=False):
             layers.make_read_only(Path(entry.path))

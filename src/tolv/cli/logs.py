@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,6 +15,8 @@ from tolv.errors import PlatformError
 
 #: Times in a row that a stream which brought nothing is asked for again.
 _TRIES = 5
+#: By how much a line of one process may come after a later one of another.
+_OVERLAP = timedelta(seconds=2)
 
 
 @click.command()
@@ -52,24 +53,50 @@ def logs(
 
 def follow_logs(call: Call, deploy: Deploy, **asked: Any) -> None:
     """Print lines as they come until interrupted; a server that goes away is started again, and no line missed."""
+    place = _Place()
     failures = 0
     while failures < _TRIES:
         try:
-            for line in _following(call, deploy, asked):
-                call.console.log(line)
-                sys.stdout.flush()
-                asked |= {"since": _just_after(line["time"]), "lines": None}
+            for line in call.api.lines(f"{deploy.path}/logs", follow=True, **asked | place.asked()):
+                if place.is_new(line):
+                    call.console.log(line)
+                    sys.stdout.flush()
                 failures = 0
             return
         except CutShort:
             failures += 1
+            place.go_back()
             time.sleep(0.1 * failures)
     raise PlatformError("the Tolv server keeps going away", remedy="`tolv server status` shows its log")
 
 
-def _following(call: Call, deploy: Deploy, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return call.api.lines(f"{deploy.path}/logs", follow=True, **asked)
+class _Place:
+    """How far the lines of each stream have been printed: many share one time, and between streams times go back."""
 
+    def __init__(self) -> None:
+        self._latest: datetime | None = None
+        self._printed: dict[tuple[str, ...], tuple[str, int]] = {}
+        """By stream: the time of its last line, and how many lines of that time were printed."""
+        self._again: dict[tuple[str, ...], tuple[str, int]] = {}
 
-def _just_after(moment: str) -> str:
-    return (datetime.fromisoformat(moment) + timedelta(microseconds=1)).isoformat()
+    def asked(self) -> dict[str, Any]:
+        """What to ask the next server for: lines from a little before the last one."""
+        return {} if self._latest is None else {"since": (self._latest - _OVERLAP).isoformat(), "lines": None}
+
+    def go_back(self) -> None:
+        """From here on lines come again."""
+        self._again = dict(self._printed)
+
+    def is_new(self, line: dict[str, Any]) -> bool:
+        """Whether a line was not printed yet."""
+        key, moment = (line["release"], line["process"], line["stream"]), line["time"]
+        last, count = self._again.get(key, ("", 0))
+        if moment < last:
+            return False
+        if moment == last and count:
+            self._again[key] = (last, count - 1)
+            return False
+        before, so_many = self._printed.get(key, ("", 0))
+        self._printed[key] = (moment, so_many + 1 if moment == before else 1)
+        self._latest = max(self._latest or datetime.min.replace(tzinfo=UTC), datetime.fromisoformat(moment))
+        return True

@@ -20,6 +20,8 @@ from tolv.home import Home, current_home, socket_address
 
 #: Seconds that the server has to end once it said that it stops.
 _STOP_DEADLINE = 30.0
+#: What of this environment a unit takes along.
+_SETTINGS = ("TOLV_PORT", "TOLV_LOG_BUDGET", "TOLV_DISK_BUDGET", "TOLV_TMP_BUDGET", "TOLV_KEPT_RELEASES")
 
 
 @click.group(invoke_without_command=True)
@@ -145,8 +147,7 @@ def systemd_unit(home: Home) -> str:
     """A unit for this user: the system's for root, the user's own otherwise."""
     program = Path(__file__).parents[3] / "bin" / "tolv"
     words = [str(program)] if program.exists() else [sys.executable, "-m", "tolv"]
-    port = os.environ.get("TOLV_PORT")
-    variables = [f"TOLV_HOME={home.root}"] + ([f"TOLV_PORT={port}"] if port else [])
+    variables = [f"TOLV_HOME={home.root}"] + [f"{name}={os.environ[name]}" for name in _SETTINGS if name in os.environ]
     return _UNIT.format(
         command=" ".join(map(_quoted, [*words, "server"])),
         environment="\n".join(f"Environment={_quoted(one)}" for one in variables),

@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import struct
 import time
+
+from tolv.logs import bound
+from tolv.logs.bound import RECORD
 
 #: A pipe of this size lets a process write for a while without a reader: 1 MiB is what the kernel grants to all.
 PIPE_SIZES = (1 << 20, 1 << 18, 1 << 16)
@@ -21,7 +23,6 @@ PIPE_SIZES = (1 << 20, 1 << 18, 1 << 16)
 CHUNK = 1 << 20
 #: Seconds between two tries to write again after the disk was full.
 RETRY = 0.5
-RECORD = struct.Struct("<QQ")
 
 
 class Capture:
@@ -67,6 +68,18 @@ class Capture:
         else:
             self.eof = True
         return not self.eof
+
+    def held(self) -> int:
+        """Bytes that file and index take on disk."""
+        return sum(bound.held(one) for one in (self._file, self._index) if one is not None)
+
+    def shrink(self, share: float) -> None:
+        """Give up the oldest part of what is held: the newest `share` of it stays."""
+        if self._file is None:
+            return
+        begin = bound.free_front(self._file, int(bound.held(self._file) * share))
+        if begin and self._index is not None:
+            bound.free_index(self._index, begin)
 
     def close(self) -> None:
         """Let go of pipe and file; a loss that has not been announced is, if there is room for it."""

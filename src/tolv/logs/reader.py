@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tolv.logs.model import LogLine, deploy_logs
-from tolv.logs.streams import BLOCK, LogStream, find_streams
+from tolv.logs.streams import BLOCK, LogStream, Span, dropped, find_streams
 from tolv.logs.watch import DirectoryWatch
 
 #: Nanoseconds by which a file's modification time may lag behind the last line in it.
 _SLACK = 1_000_000_000
+#: Lines that are handed on at once.
+_BATCH = 1000
+#: Bytes that one look takes from all files together, and least from each: what a follower costs in memory.
+_LOOK, _LEAST = 8 * BLOCK, 1 << 14
 #: Seconds that a line without an end is waited for.
 _PARTIAL = 1.0
 #: Seconds between two looks when nothing reports a change (a file system without inotify).
@@ -77,11 +81,12 @@ async def follow(
     since_ns: int | None = None,
     last: int | None = 0,
     stop: asyncio.Event | None = None,
-) -> AsyncIterator[LogLine]:
+) -> AsyncIterator[list[LogLine]]:
     """First what is there (`last` lines of it; None: all), then what comes, until `stop` is set; no gap in between.
 
-    Files of new processes and releases are taken up as they appear. A line without an end is held until it has one, or
-    for a second.
+    Lines come in batches, a bounded number in each: whoever takes them slowly finds the rest in the files, and is told
+    when retention was faster. Files of new processes and releases are taken up as they appear. A line without an end
+    is held until it has one, or for a second.
     """
     selection = Selection(process, release, since_ns)
     tails: dict[LogStream, _Tail] = {}
@@ -89,9 +94,8 @@ async def follow(
         if selection.admits(stream):
             tails[stream] = _Tail(stream, await asyncio.to_thread(stream.whole, stream.size()))
     earlier = _read({stream: tail.position for stream, tail in tails.items()}, selection, last)
-    while batch := await asyncio.to_thread(_take, earlier, 1000):
-        for line in batch:
-            yield line
+    while batch := await asyncio.to_thread(_take, earlier, _BATCH):
+        yield batch
     with DirectoryWatch(deploy_logs(logs, app, environment)) as watch:
         names: set[str] | None = None
         while stop is None or not stop.is_set():
@@ -101,9 +105,10 @@ async def follow(
                         tails[stream] = _Tail(stream, 0)
             due = [tail for tail in tails.values() if names is None or tail.held or tail.stream.path.name in names]
             lines, more = await asyncio.to_thread(_gather, due)
-            for line in lines:
-                if selection.accepts(line):
-                    yield line
+            wanted = [line for line in lines if selection.accepts(line)]
+            for start in range(0, len(wanted), _BATCH):
+                yield wanted[start : start + _BATCH]
+            tails = {stream: tail for stream, tail in tails.items() if not tail.gone}
             if not more:
                 held = any(tail.held for tail in tails.values())
                 names = await watch.changed(_PARTIAL / 4 if held else _SWEEP, stop)
@@ -186,16 +191,20 @@ class _Tail:
         self.position = position
         self.held = False
         """There is the beginning of a line after `position`."""
+        self.gone = False
+        """The file was removed: nothing comes any more."""
         self._size = 0
         self._since = 0.0
 
-    def advance(self) -> tuple[list[LogLine], bool]:
-        """New lines, a bounded number of them, and whether there are more."""
+    def advance(self, most: int) -> tuple[list[LogLine], bool]:
+        """New lines, of about `most` bytes, and whether there are more."""
         size = self.stream.size()
-        if size <= self.position:
+        if size < self.position or not size:
+            return self._missed()
+        if size == self.position:
             self.held = False
             return [], False
-        end = min(size, self.position + 8 * BLOCK)
+        end = min(size, self.position + most)
         lines = []
         # A cut-off end is a partial line only where the file ends too.
         for span in self.stream.lines(self.position, end, partial=self._is_overdue(size)):
@@ -205,6 +214,14 @@ class _Tail:
             return self._long_line(size)
         self.held = self.position < size
         return lines, bool(lines) and self.held and end < size
+
+    def _missed(self) -> tuple[list[LogLine], bool]:
+        """Retention removed the file of a dead process. Whoever had not read it to its end is told."""
+        self.gone, self.held = not self.stream.path.exists(), False
+        missed = self._size - self.position
+        if not self.gone or missed <= 0 or self.stream.stamped:
+            return [], False
+        return [self.stream.line(Span(time.time_ns(), self._size, dropped(missed).encode()))], False
 
     def _long_line(self, size: int) -> tuple[list[LogLine], bool]:
         spans = self.stream.lines(self.position, size, partial=self._is_overdue(size))
@@ -226,6 +243,7 @@ class _Tail:
 
 def _gather(tails: list[_Tail]) -> tuple[list[LogLine], bool]:
     """New lines of all streams, by time."""
-    found = [tail.advance() for tail in tails]
+    most = max(_LEAST, _LOOK // max(1, len(tails)))
+    found = [tail.advance(most) for tail in tails]
     lines = sorted((line for lines, _ in found for line in lines), key=lambda one: one.time)
     return lines, any(more for _, more in found)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: 50 MB an app, across environments and releases.
-BUDGET = 50_000_000
+from tolv.budgets import Budgets
+from tolv.logs import bound
+
+#: Bytes for an app, across environments and releases.
+BUDGET = Budgets().logs
 #: Processes of which logs are kept, however little they wrote: a crash loop makes many files.
 MOST = 1000
 
 #: A process that started within these nanoseconds counts as living: it may have come after `keep` was made.
 _YOUNG = 60 * 10**9
-
-_KEEP_SIZE, _PUNCH_HOLE = 1, 2
-_PAGE = 4096
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(slots=True)
@@ -57,6 +55,13 @@ def trim(
     return max(0, before - total)
 
 
+def shrink(path: Path, most: int) -> None:
+    """Give back the oldest part of a log that takes more than `most` bytes; a missing one is fine."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        if bound.held(file.fileno()) > most:
+            bound.free_front(file.fileno(), most * (bound.SLACK - 1) // bound.SLACK)
+
+
 def _groups(directory: Path, keep: frozenset[str] | set[str]) -> list[_Group]:
     """All files below an app's logs, by process, oldest process first."""
     groups: dict[tuple[Path, str], _Group] = {}
@@ -80,12 +85,16 @@ def _remove(group: _Group) -> None:
 
 
 def _free_front(path: Path, share: float) -> int:
-    """Keep the newest `share` of what a file holds; whole pages only. Returns the bytes given back."""
+    """Keep the newest `share` of what a file holds, and what its index says of that. Returns the bytes given back."""
+    if path.suffix == ".idx":
+        return 0  # it goes with its file
+    freed = 0
     with contextlib.suppress(OSError), path.open("r+b") as file:
-        status = os.fstat(file.fileno())
-        held = status.st_blocks * 512
-        end = (status.st_size - int(held * share)) // _PAGE * _PAGE
-        if end > 0:
-            _libc.fallocate(file.fileno(), _PUNCH_HOLE | _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(end))
-        return held - os.fstat(file.fileno()).st_blocks * 512
-    return 0
+        before = bound.held(file.fileno())
+        begin = bound.free_front(file.fileno(), int(before * share))
+        freed = before - bound.held(file.fileno())
+        with path.with_name(path.name + ".idx").open("r+b") as index:
+            freed += bound.held(index.fileno())
+            bound.free_index(index.fileno(), begin)
+            freed -= bound.held(index.fileno())
+    return freed

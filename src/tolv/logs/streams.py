@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tolv.logs.model import LogLine, Stream
+from tolv.logs.writer import stamp
 
 #: Bytes read at once.
 BLOCK = 1 << 18
@@ -75,6 +76,11 @@ class LogStream:
             clock = _stamped_time if self.stamped else _Clock(self.path, start)
             rest, position, at = b"", start, start
             while position < end and (block := os.pread(file, min(BLOCK, end - position), position)):
+                if _begin(file) > position:  # retention was faster: that block may be nothing but zeros
+                    position = _first_line(file)
+                    yield self._dropped(clock, at, position)
+                    rest, at = b"", position
+                    continue
                 position += len(block)
                 *whole, rest = (rest + block).split(b"\n")
                 for text in whole:
@@ -86,6 +92,13 @@ class LogStream:
                     rest = b""
             if rest and partial:
                 yield Span(clock(position, rest), position, rest)
+
+    def _dropped(self, clock: Callable[[int, bytes], int], start: int, end: int) -> Span:
+        """What stands for bytes that retention has freed before they were read."""
+        text = dropped(end - start)
+        if self.stamped:
+            text = stamp("", self.stream, text).decode().rstrip("\n")
+        return Span(clock(end, text.encode()), end, text.encode())
 
     def tail(self, count: int, end: int) -> int:
         """Where the last `count` lines before `end` start."""
@@ -124,6 +137,11 @@ class LogStream:
         """The end of the last whole line before `end`."""
         with _opened(self.path) as file:
             return end if file is None else max(_line_start(file, end), min(_first_line(file), end))
+
+
+def dropped(size: int) -> str:
+    """What a reader is told who came too late."""
+    return f"[tolv] {size} bytes were dropped here before they were read: the app's logs are over their budget"
 
 
 def find_streams(logs: Path, app: str, environment: str) -> list[LogStream]:
@@ -212,12 +230,7 @@ def _search(file: int, field: int, value: int) -> int:
 
 def _first_line(file: int) -> int:
     """Where the first line starts that is there in full: 0, or behind what retention has freed."""
-    try:
-        start = os.lseek(file, 0, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # nothing but a hole
-            return os.fstat(file).st_size
-        return 0
+    start = _begin(file)
     if start == 0:
         return 0
     while block := os.pread(file, BLOCK, start):
@@ -226,6 +239,14 @@ def _first_line(file: int) -> int:
             return start + newline + 1
         start += len(block)
     return start
+
+
+def _begin(file: int) -> int:
+    """Where a file's content begins: 0, or the end of the hole that retention has made."""
+    try:
+        return os.lseek(file, 0, os.SEEK_DATA)
+    except OSError as error:
+        return os.fstat(file).st_size if error.errno == errno.ENXIO else 0  # nothing but a hole
 
 
 def _line_start(file: int, offset: int) -> int:

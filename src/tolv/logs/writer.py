@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
+
+from tolv.logs import bound
 
 
 class StampedLog:
     """Appends lines `<nanoseconds> <release> <process> <text>`; several programs may write to one file.
 
-    Each line is one `write` to a file opened for appending, so that lines never mix. The file is opened for each: they
-    are few, and whoever has one of these for every process would hold a descriptor for every process. A full disk costs
-    lines, never what they tell of; how many is said with the next line for which there is room.
+    Whoever writes has more important things to do than to fail here: what a full disk does not take is counted, and
+    the count stands before the next line that it takes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,21 +29,34 @@ class StampedLog:
             notice = f"{self._lost} lines of this process were lost: the log could not be written"
             lines = stamp(release, process, notice, time_ns) + lines
         try:
-            self._append(lines)
+            append(self._path, lines)
             self._lost = 0
         except OSError:
             self._lost += 1
 
-    def _append(self, lines: bytes) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            if os.write(file, lines) < len(lines):
-                with suppress(OSError):
-                    os.write(file, b"\n")  # the disk filled up within a line: the next one is whole
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(file)
+
+def append(path: Path, lines: bytes, limit: int | None = None) -> None:
+    """Append whole lines in one write, so that those of several programs never mix; the directory is made if needed.
+
+    When the file takes more than `limit` bytes on disk its oldest part goes. Raises OSError when there is no room;
+    what was written of a line then is ended, so that the next one is whole.
+    """
+    # Opened anew each time: retention may have removed the file, and who is idle holds no descriptor.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        file = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, flags, 0o600)
+    try:
+        if os.write(file, lines) < len(lines):
+            with contextlib.suppress(OSError):
+                os.write(file, b"\n")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if limit is not None and bound.held(file) > limit:
+            bound.free_front(file, limit * (bound.SLACK - 1) // bound.SLACK)
+    finally:
+        os.close(file)
 
 
 def stamp(release: str, process: str, text: str, time_ns: int | None = None) -> bytes:

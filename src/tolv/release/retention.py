@@ -4,39 +4,61 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from tolv.budgets import Budgets
 from tolv.release.model import Release, Status
 from tolv.release.releases import read_releases
 from tolv.store import tables
 from tolv.store.store import Store
 
 #: Restorable releases that are kept per deploy, besides the live one.
-KEPT = 10
+KEPT = Budgets().releases
 
 #: Seconds that a build without a release is kept: `tolv build` made it, or its release is about to be made.
 UNRELEASED_FOR = 24 * 3600.0
+#: Seconds in which its release may be about to be made: until then it goes for no budget.
+_FRESH = 600.0
 #: How many releases are read at a time in the search for restorable ones: most are.
 _PAGE = 50
 
 _ONCE_LIVE = (Status.LIVE, Status.SUPERSEDED)
 
 
-def builds_to_keep(store: Store, kept: int = KEPT) -> set[str]:
-    """Digests that garbage collection must not touch, of all deploys.
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """The builds that garbage collection leaves alone."""
 
-    Those of the live release, the candidate, the newest release (it failed, perhaps, and is tried again) and the last
-    `kept` releases that can be restored, of each deploy; of one-offs that run; those that an open operation wrote down
-    as `build`; and those of the last day that have no release yet.
-    """
+    needed: frozenset[str]
+    """Whatever they take: those of the live release, of the one before it, of the candidate, of the newest release (it
+    failed, perhaps, and is tried again), of one-offs that run; those that an open operation wrote down as `build`; and
+    those that were just made."""
+    spare: tuple[str, ...]
+    """The rest of the last that can be restored, and those of the last day without a release, the oldest first: they
+    may go when the disk budget says so."""
+
+    @property
+    def builds(self) -> set[str]:
+        return {*self.needed, *self.spare}
+
+
+def retained(store: Store, kept: int = KEPT) -> Retained:
+    """What is kept of all deploys, `kept` restorable releases of each besides the live one."""
     deploys = tables.deploys
     with store.read() as connection:
         gone = _removed(connection)
-        keep = _in_use(connection) | _unreleased(connection)
+        spare = _unreleased(connection, UNRELEASED_FOR)
+        needed = _in_use(connection) | _unreleased(connection, _FRESH).keys()
         for row in connection.execute(select(deploys.c.app, deploys.c.environment)).all():
-            keep |= _restorable_builds(connection, row.app, row.environment, gone, kept)
-    return keep
+            found = _restorable_builds(connection, row.app, row.environment, gone, kept)
+            needed |= set(list(found)[:1])
+            for digest, created in found.items():
+                spare[digest] = max(created, spare.get(digest, 0.0))
+    oldest_first = sorted(spare.keys() - needed, key=lambda digest: (spare[digest], digest))
+    return Retained(frozenset(needed), tuple(oldest_first))
 
 
 def restorable(store: Store, app: str, environment: str, holds: Callable[[str], bool] = lambda _: True) -> set[int]:
@@ -56,16 +78,22 @@ def _can_be_restored(release: Release, gone: set[str]) -> bool:
     return release.status in _ONCE_LIVE and release.build not in gone
 
 
-def _restorable_builds(connection: Connection, app: str, environment: str, gone: set[str], kept: int) -> set[str]:
-    builds: list[str] = []
+def _restorable_builds(
+    connection: Connection, app: str, environment: str, gone: set[str], kept: int
+) -> dict[str, float]:
+    """The builds of the deploy's last `kept` restorable releases, each with when its newest was made, newest first."""
+    found: list[Release] = []
     below: int | None = None
-    while len(builds) < kept:
+    while len(found) < kept:
         page = read_releases(connection, app, environment, _PAGE, below=below)
         if not page:
             break
-        builds += [one.build for one in page if one.status is Status.SUPERSEDED and one.build not in gone]
+        found += [one for one in page if one.status is Status.SUPERSEDED and one.build not in gone]
         below = page[-1].number
-    return set(builds[:kept])
+    builds: dict[str, float] = {}
+    for one in found[:kept]:
+        builds.setdefault(one.build, datetime.fromisoformat(one.created).timestamp())
+    return builds
 
 
 def _removed(connection: Connection) -> set[str]:
@@ -73,13 +101,15 @@ def _removed(connection: Connection) -> set[str]:
     return set(connection.execute(select(builds.c.digest).where(builds.c.removed.is_not(None))).scalars())
 
 
-def _unreleased(connection: Connection) -> set[str]:
-    """Young builds that no release names."""
+def _unreleased(connection: Connection, seconds: float) -> dict[str, float]:
+    """Builds of the last `seconds` that no release names, each with when it was made."""
     builds, releases = tables.builds, tables.releases
-    young = select(builds.c.digest).where(
-        builds.c.created_at > time.time() - UNRELEASED_FOR, builds.c.digest.not_in(select(releases.c.build))
+    young = select(builds.c.digest, builds.c.created_at).where(
+        builds.c.created_at > time.time() - seconds,
+        builds.c.removed.is_(None),
+        builds.c.digest.not_in(select(releases.c.build)),
     )
-    return set(connection.execute(young).scalars())
+    return {row.digest: row.created_at for row in connection.execute(young)}
 
 
 def _in_use(connection: Connection) -> set[str]:

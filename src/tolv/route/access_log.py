@@ -1,22 +1,24 @@
 """The router's own log: a line per request in `<home>/logs/<app>/<environment>/router.log`.
 
 Lines are gathered and written a few times a second, whole and by one `write`, so that several router processes can
-share a file. A disk that is full costs lines, never a request; what was lost is counted and said in the log itself
-when there is room again.
+share a file, which keeps within a part of the app's budget for logs, oldest lines first. A disk that is full costs
+lines, never a request; what was lost is counted and said in the log itself when there is room again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import time
 from pathlib import Path
 
+from tolv.budgets import budgets
 from tolv.logs.model import deploy_logs
+from tolv.logs.writer import append
 
 _FLUSH_SECONDS = 0.2
 _FLUSH_LINES = 2000
+#: The part of the app's budget for logs that its requests may take, also while no server is there to look after it.
+_SHARE = 4
 
 
 class AccessLog:
@@ -29,6 +31,7 @@ class AccessLog:
         self._path = deploy_logs(logs, app, environment) / "router.log"
         self._lines: list[str] = []
         self._lost = 0
+        self._limit = budgets().logs // _SHARE
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, text: str) -> None:
@@ -50,26 +53,8 @@ class AccessLog:
         data = "".join(lines).encode("utf-8", "backslashreplace")
         if not data:
             return
-        # Opened anew each time: retention may have renamed or removed the file, and idle deploys hold no descriptor.
         try:
-            self._append(data)
+            append(self._path, data, self._limit)
             self._lost = 0
         except OSError:
             self._lost += len(lines) - (1 if self._lost else 0)
-
-    def _append(self, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        try:
-            descriptor = os.open(self._path, flags, 0o600)
-        except FileNotFoundError:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, flags, 0o600)
-        try:
-            written = os.write(descriptor, data)
-            if written < len(data):
-                # The disk filled up within a line: end it, so that the next one is whole.
-                with contextlib.suppress(OSError):
-                    os.write(descriptor, b"\n")
-                raise OSError("short write")
-        finally:
-            os.close(descriptor)

@@ -64,10 +64,16 @@ class RouterClient:
 
     async def apply(self, table: Table) -> int:
         """Put a table in force in all router processes, first on disk, and give its version: `table.version`, or the
-        next free one if that was used already (by a former server, for instance)."""
+        next free one if that was used already (by a former server, for instance).
+
+        Raises OSError when the disk does not take it. The routers that run have it all the same: whoever is to be
+        served now matters more than the router that may have to read it.
+        """
         self._table = table = replace(table, version=max(table.version, self._table.version + 1))
-        save_table(self._home, table)
-        await self._ask_all({"op": "apply", "table": table.to_json()})
+        try:
+            save_table(self._home, table)
+        finally:
+            await self._ask_all({"op": "apply", "table": table.to_json()})
         return table.version
 
     async def drain(self, upstreams: Iterable[str], deadline: float) -> dict[str, int]:

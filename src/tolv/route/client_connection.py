@@ -14,7 +14,7 @@ from tolv.route.heads import RequestFields, has_bare_newline, read_request, read
 from tolv.route.pages import error_page
 
 if TYPE_CHECKING:
-    from tolv.route.switchboard import Switchboard
+    from tolv.route.switchboard import Host, Switchboard
     from tolv.route.tunnel import Tunnel
 
 _NEVER = float("inf")
@@ -49,6 +49,7 @@ class ClientConnection(asyncio.Protocol):
         "_upstream_full",
         "from_edge",
         "hindered",
+        "host",
         "switchboard",
         "transport",
     )
@@ -61,6 +62,8 @@ class ClientConnection(asyncio.Protocol):
         """The HTTPS edge has sent it: own domains alone answer, and what it says of its client counts."""
         self.hindered = False
         """The client does not take what was written to it."""
+        self.host: Host | None = None
+        """Who answered its last request."""
         self._buffer = b""
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
@@ -153,6 +156,7 @@ class ClientConnection(asyncio.Protocol):
 
     def exchange_over(self, exchange: Exchange) -> None:
         """The response is written; the next request may be served."""
+        self.host = exchange.host
         self._exchange = None
         self._tunnel = None
         self._upstream_full = False
@@ -221,7 +225,23 @@ class ClientConnection(asyncio.Protocol):
             if self._left or self._chunks is not None:
                 self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
 
-    # From the sweep
+    # From the switchboard
+
+    @property
+    def customer_of(self) -> str:
+        """The host whose requests it sends; '' before the first."""
+        host = self.host if self._exchange is None else self._exchange.host
+        return host.route.host if host is not None else ""
+
+    @property
+    def idle_until(self) -> float | None:
+        """When it is closed unless it sends a whole request; None while it has one, or is on its way out."""
+        idle = self._exchange is None and self._tunnel is None and not self._lingering
+        return self._deadline if idle and not self.transport.is_closing() else None
+
+    def give_way(self) -> None:
+        """Close: others need the room more."""
+        self._close()
 
     def expire(self, now: float) -> None:
         """Act on what has taken too long."""

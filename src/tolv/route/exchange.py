@@ -83,6 +83,8 @@ class Exchange:
             self.fail(404, f"no app answers to the host {self.request.fields.name!r}")
         elif host.route.mode == "refuse":
             self.fail(503, f"{host.route.app} is stopped in {host.route.environment}")
+        elif switchboard.crowds_out(host):
+            self.fail(503, f"too many requests for {host.route.app} in {host.route.environment} are in flight")
         elif host.route.mode == "hold" or not host.pools:
             switchboard.hold(self, host.route.hold)
         elif (pool := host.choose(self._tried)) is None:

@@ -60,7 +60,8 @@ def claim(home: Home, index: int) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    os.ftruncate(descriptor, 0)
+    # Blanked, not cut short: a full disk takes what lies within the file already.
+    os.pwrite(descriptor, b" " * os.fstat(descriptor).st_size, 0)
     return descriptor
 
 
@@ -85,8 +86,12 @@ def save_table(home: Home, table: Table) -> None:
     """Write the table so that a crash at any moment leaves the old one or the new one."""
     path = home.router / "table.json"
     scratch = path.with_name(f"table.json.{os.getpid()}")
-    with open(scratch, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        json.dump(table.to_json(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(scratch, path)
+    try:
+        with open(scratch, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(table.to_json(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise

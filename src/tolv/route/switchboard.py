@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from tolv.route.tally import Tallies
 from tolv.route.upstream import UpstreamPool
 
 _SWEEP_SECONDS = 0.25
+#: One part in so many of all connections is freed at once: looking who has the most is not for free.
+_ROOM = 32
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
 
@@ -71,6 +75,7 @@ class Switchboard:
         self._held: dict[Exchange, bool] = {}
         self._retired: set[UpstreamPool] = set()
         self._tallies = Tallies()
+        self._crowding: frozenset[str] = frozenset()
         self._sweeper = self.loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     # The table
@@ -154,13 +159,41 @@ class Switchboard:
             self._retired.discard(pool)
             still = {*self._pools, *(one.upstream.id for one in self._retired)}
             self._tallies.fold(pool, gone=pool.upstream.id not in still)
+        self._find_crowding()
 
     # Clients
 
     def admit(self, client: ClientConnection) -> bool:
         """A client has come. Gives whether there is room for it."""
+        if len(self._clients) >= self.limits.connections:
+            self._make_room()
         self._clients.add(client)
         return len(self._clients) <= self.limits.connections
+
+    def _make_room(self) -> None:
+        """Close idle connections of those who have the most: a flood that comes for one host drives out itself, not
+        the clients of the others."""
+        idle: dict[str, list[tuple[float, int, ClientConnection]]] = {}
+        for number, client in enumerate(self._clients):
+            if (until := client.idle_until) is not None:
+                idle.setdefault(client.customer_of, []).append((until, number, client))
+        if idle:
+            most = max(idle.values(), key=len)
+            for _, _, client in heapq.nsmallest(max(1, self.limits.connections // _ROOM), most):
+                self._clients.discard(client)
+                client.give_way()
+
+    def crowds_out(self, host: Host) -> bool:
+        """Whether a host has so many requests in flight that there would be no room for those of others."""
+        return host.route.host in self._crowding
+
+    def _find_crowding(self) -> None:
+        """More than half of all connections may not wait for one host, unless it is the only one."""
+        half = self.limits.connections // 2
+        self._crowding = frozenset()
+        if len(self._clients) > half and len(self._hosts) > 1:
+            busy = Counter(client.customer_of for client in self._clients if client.idle_until is None)
+            self._crowding = frozenset(name for name, count in busy.items() if name and count > half)
 
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""

@@ -71,6 +71,10 @@ class ProcessSpec:
     """The descriptor that an attached client sent is a terminal: make it the controlling one."""
     labels: dict[str, str] = field(default_factory=dict)
     """What whoever finds the process again must know of it (app, release, port …); kept with the process."""
+    log_group: str | None = None
+    """Living processes of one group share `log_limit`: those of an app."""
+    log_limit: int | None = None
+    """Bytes that the logs of the group's living processes may take on disk; beyond it the oldest go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,15 @@ async def _serve(home: Home, listen: Listen) -> None:
     await recover(platform)
     lasting = (
         platform.engine.watch(),
-        platform.keep_logs_small(),
+        platform.keep_small(),
+        platform.keep_disk_shared(),
         platform.traffic.keep(),
         Upkeep(platform.edge).keep(),
     )
     background = [asyncio.create_task(one) for one in lasting]
     await bakery.resume()
     with _bind(home.server_socket) as listener:
-        _write_state(home, listen.port)
+        _write_state(platform)
         log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
         await server.serve(sockets=[listener])
     home.server_socket.unlink(missing_ok=True)
@@ -132,11 +133,10 @@ def _bind(path: Path) -> socket.socket:
     return listener
 
 
-def _write_state(home: Home, port: int) -> None:
-    from tolv.store.owner import this_process
-
-    me = this_process()
-    state = {"pid": me.pid, "start_time": me.start_time, "boot_id": me.boot_id, "port": port}
+def _write_state(platform: Platform) -> None:
+    home, me = platform.home, platform.owner
+    state = {"pid": me.pid, "start_time": me.start_time, "boot_id": me.boot_id, "port": platform.listen.port}
+    state["budgets"] = platform.budgets.to_dict()
     temporary = home.server_state.with_suffix(".new")
     try:
         temporary.write_text(json.dumps(state))

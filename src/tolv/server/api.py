@@ -337,6 +337,7 @@ async def logs(
     """The log stream, past and (with `follow`) to come, one JSON object a line."""
     platform = _platform(request)
     await in_thread(platform.deploys.get, app, environment)
+    await in_thread(queries.check_log_choice, platform, app, environment, process, release, coming=follow_)
     since_ns = None if since is None else queries.parse_since(since)
     last = lines if since is None else None
     where = (platform.home.logs, app, environment)
@@ -373,9 +374,9 @@ def _in_batches(lines: Iterator[LogLine]) -> Iterator[bytes]:
         yield b"".join(map(_as_line, batch))
 
 
-async def _as_lines(lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
-    async for line in lines:
-        yield _as_line(line)
+async def _as_lines(batches: AsyncIterator[list[LogLine]]) -> AsyncIterator[bytes]:
+    async for lines in batches:
+        yield b"".join(map(_as_line, lines))
 
 
 def _platform(request: Request) -> Platform:

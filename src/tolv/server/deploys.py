@@ -16,7 +16,7 @@ from tolv.codebase.envfile import read_env
 from tolv.codebase.model import Commit, RolloutPolicy, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
-from tolv.errors import AppError, UsageError
+from tolv.errors import AppError, PlatformError, UsageError
 from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
@@ -63,6 +63,7 @@ async def build(platform: Platform, request: Request, progress: Progress) -> dic
     source, app = await _find(request)
     tree = await in_thread(_choose_tree, request, source)
     made = await _build(platform, source, app, tree, request.runtimes, progress)
+    platform.operating.note(platform.tidy(app))
     return {"app": made.app, "build": made.digest, "commit": made.commit}
 
 
@@ -123,9 +124,11 @@ async def go_back(
     """
     app, environment = operation.app, operation.environment
     assert environment is not None
-    releases = await in_thread(platform.releases.list, app, environment)
-    can_be = await platform.restorable(app, environment)
-    target = rollback_target(releases, number, can_be)
+    async with platform.building():  # what can be restored stays so until it is written down that it is
+        releases = await in_thread(platform.releases.list, app, environment)
+        can_be = await platform.restorable(app, environment)
+        target = rollback_target(releases, number, can_be)
+        await in_thread(platform.operations.advance, operation.id, "chosen", build=target.build)
     notes = tuple(
         f"{one.name} ran a release phase since {target.name}: what it did to a database stays done"
         for one in phases_undone(releases, target)
@@ -177,9 +180,11 @@ async def promote(
     if origin == environment:
         raise UsageError(f"{origin} cannot be promoted to itself", remedy="name two environments: staging prod")
     await in_thread(platform.check_deploy, app, environment)
-    made = await platform.build_of(live)
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "promote", by) as operation:
+        async with platform.building():
+            made = await platform.build_of(live)
+            await in_thread(platform.operations.advance, operation.id, "chosen", build=made.digest)
         config = await platform.config_of(app, environment)
         description = f"Promote {origin} {live.name}"
         proposal = Proposal(app, environment, made, config, description, by, rollout=watch.policy(made))
@@ -288,6 +293,10 @@ async def _build(
             )
         except asyncio.CancelledError:
             cancelled.set()  # the thread ends its tools and clears away what they made
+            raise
+        except PlatformError:
+            # The disk is full, perhaps: a layer that was made for this build must not keep it so.
+            platform.operating.note(platform.tidy(app))
             raise
         await in_thread(platform.builds.add, made)
     progress.done("build", f"{made.digest[:19]}… {made.summary}")

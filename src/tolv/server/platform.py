@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from tolv.budgets import budgets
 from tolv.build.builder import holds, remove, unpack
 from tolv.build.model import Build, Runnable
 from tolv.codebase.model import RolloutPolicy
@@ -18,12 +20,12 @@ from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
-from tolv.logs.retention import trim
+from tolv.logs.retention import shrink, trim
 from tolv.names import check_names
 from tolv.release.bakes import Bakes
 from tolv.release.model import Release
 from tolv.release.releases import Releases
-from tolv.release.retention import builds_to_keep, restorable
+from tolv.release.retention import restorable, retained
 from tolv.route.edge.domain import Domain
 from tolv.route.edge.edge import Edge
 from tolv.route.edge.settings import EdgeSettings
@@ -54,6 +56,12 @@ _AGAIN = 0.5
 
 #: Seconds between two looks at how much the apps have logged.
 _TRIM_EVERY = 5.0
+#: Seconds between two looks at whether the disk fills.
+_LOOK_EVERY = 2.0
+#: Seconds between two collections of garbage when nobody deploys.
+_COLLECT_EVERY = 3600.0
+#: Bytes of the server's own log that are kept.
+_SERVER_LOG = 10 << 20
 
 #: Crashes in a row from which a process of the release before was in a crash loop.
 _LOOP = RolloutPolicy().crashes
@@ -86,6 +94,7 @@ class Platform:
     def __init__(self, home: Home, listen: Listen) -> None:
         self.home = home
         self.listen = listen
+        self.budgets = budgets()
         self.store = Store(home.store_url)
         self.store.migrate()
         self.apps = Apps(self.store)
@@ -279,11 +288,18 @@ class Platform:
         self.bakery.begin(app, environment, number)
 
     async def collect_garbage(self) -> list[str]:
-        """Remove builds that no live release and no rollback needs; returns their digests."""
+        """Remove builds that no live release and no rollback needs, or that exceed the disk budget; returns their
+        digests."""
         async with self._building.alone():
-            keep = await in_thread(builds_to_keep, self.store)
-            removed = await in_thread(remove, self.home, keep)
-            await in_thread(self.builds.mark_removed, removed)
+            return await in_thread(self._collect_garbage)
+
+    def _collect_garbage(self) -> list[str]:
+        # A server that was killed between the two: what is gone from the index is marked by the next one.
+        lost = {digest for digest in self.builds.present() if not holds(self.home, digest)}
+        self.builds.mark_removed(lost)
+        kept = retained(self.store, self.budgets.releases)
+        removed = remove(self.home, kept.needed, kept.spare, self.budgets.on_disk(self.home.root))
+        self.builds.mark_removed(removed)
         return removed
 
     async def tidy(self, app: str) -> None:
@@ -294,18 +310,33 @@ class Platform:
         except (TolvError, OSError) as error:
             log.warning("tidying up after %s failed: %s", app, error)
 
-    async def keep_logs_small(self) -> None:
-        """Keep every app's logs within their bounds, for ever: one that never deploys may write without end."""
+    async def keep_small(self) -> None:
+        """Keep within their bounds, for ever, what grows without a deploy: logs of those that never deploy, builds
+        that are never released."""
+        collected = time.monotonic()
         while True:
             await asyncio.sleep(_TRIM_EVERY)
             try:
                 for app in await in_thread(os.listdir, self.home.logs):
                     await self._trim_logs(app)
+                await in_thread(shrink, self.home.server_log, _SERVER_LOG)
+                if time.monotonic() - collected > _COLLECT_EVERY:
+                    collected = time.monotonic()
+                    await self.collect_garbage()
+            except (TolvError, OSError) as error:
+                log.warning("what grows cannot be trimmed: %s", error)
+
+    async def keep_disk_shared(self) -> None:
+        """Have no process's temporary files take the disk from the others, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            try:
+                await self.engine.end_hoarders(self.budgets.tmp)
             except OSError as error:
-                log.warning("the logs cannot be trimmed: %s", error)
+                log.warning("temporary directories cannot be measured: %s", error)
 
     async def _trim_logs(self, app: str) -> None:
-        await in_thread(trim, self.home.logs, app, keep=self.engine.log_stems(app))
+        await in_thread(trim, self.home.logs, app, self.budgets.logs, keep=self.engine.log_stems(app))
 
 
 async def _until_written(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -14,6 +14,8 @@ from tolv.codebase import git
 from tolv.codebase.reader import name_source
 from tolv.config.redact import mask
 from tolv.errors import TolvError, UsageError
+from tolv.logs.streams import find_streams
+from tolv.release.rollback import parse_number
 from tolv.server.platform import Platform, in_thread
 
 _STARTED = time.time()
@@ -115,6 +117,26 @@ async def config_diff(platform: Platform, app: str, left: str, right: str, *, re
         "left": {name: show(value) for name, value in sorted(ours.items())},
         "right": {name: show(value) for name, value in sorted(theirs.items())},
     }
+
+
+def check_log_choice(
+    platform: Platform, app: str, environment: str, process: str | None, release: str | None, *, coming: bool
+) -> None:
+    """Raise `UsageError` for a process or release that no line can be of; with `coming`, a process of a known type may
+    still come."""
+    if release is not None:
+        name = f"v{parse_number(release)}"
+        if name != release or name not in {one.name for one in platform.releases.list(app, environment)}:
+            raise UsageError(f"{app} has no release {release} in {environment}", remedy="see `tolv releases`")
+    if process is None:
+        return
+    written = {one.process for one in find_streams(platform.home.logs, app, environment) if one.process}
+    names = written | {one.identity.name for one in platform.engine.deployment(app, environment).processes()}
+    types = {one.rpartition(".")[0] for one in names} | platform.deploys.get(app, environment).formation.keys()
+    if process in names | types | {"router"} or (coming and process.rpartition(".")[0] in types):
+        return
+    there = ", ".join(sorted(names | {"router"}))
+    raise UsageError(f"no process {process!r} has logs", remedy=f"name a type or one of: {there}")
 
 
 def parse_since(text: str) -> int:

@@ -35,6 +35,11 @@ class Builds:
             data = connection.execute(select(_builds.c.json).where(_builds.c.digest == digest)).scalar_one_or_none()
         return None if data is None else build_from_json(data)
 
+    def present(self) -> set[str]:
+        """Digests that nobody has said to be gone."""
+        with self._store.read() as connection:
+            return set(connection.execute(select(_builds.c.digest).where(_builds.c.removed.is_(None))).scalars())
+
     def mark_removed(self, digests: Iterable[str]) -> None:
         """Say that these images are gone: releases of them are no longer restorable."""
         with self._store.write() as connection:

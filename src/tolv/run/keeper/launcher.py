@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tolv.run.keeper.confine import Unconfined, confine
 
 ORDER, GO = 3, 4
+#: How far behind Tolv's own processes the apps come, for the processor and when memory is short.
+NICENESS, OUT_OF_MEMORY = 5, 500
 #: What a shell says too: 127 for a program that is not there, 126 for one that cannot be run.
 NOT_FOUND, NOT_RUNNABLE, ABANDONED = 127, 126, 125
 SIGNALS, SIG_SETMASK = 65, 2
@@ -49,6 +51,7 @@ def main() -> None:
         for group in order["cgroups"]:
             join_cgroup(group)
         start_session()
+        give_way()
         take_descriptors(order)
         take_limits(order["limits"], order["descriptors"])
         reset_signals()
@@ -74,6 +77,21 @@ def join_cgroup(path: str) -> None:
 def start_session() -> None:
     """A session and group of its own: a signal to the keeper's terminal or group does not reach the app."""
     os.setsid()
+
+
+def give_way() -> None:
+    """Apps leave the processor to server, keeper and router, which are for all of them, and memory too: when there is
+    none left the kernel looks among the apps first.
+
+    Where the kernel shares the processor by session (autogroup) the session's own niceness counts.
+    """
+    for path, value in (("/proc/self/autogroup", str(NICENESS)), ("/proc/self/oom_score_adj", str(OUT_OF_MEMORY))):
+        try:
+            with open(path, "w") as file:
+                file.write(value)
+        except OSError:
+            continue
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def take_descriptors(order: dict) -> None:  # type: ignore[type-arg]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
+from tolv.logs.bound import Quota
 from tolv.logs.capture import Capture
 from tolv.run.keeper import cgroups, limits, records, tree
 from tolv.run.keeper.anchor import Anchor
@@ -25,6 +26,8 @@ REST = 0.002
 FLOOD = 1 << 16
 #: Seconds between looks at a tree that has lost its leader, from first to last; the same while it is being killed.
 FIRST_LOOK, LAST_LOOK, LAST_KILL = 0.005, 1.0, 0.05
+#: Bytes of logs for a process whose spec says none.
+NO_LIMIT = 1 << 62
 #: Seconds that an attached one-off has between TERM and KILL when its client is gone.
 GRACE = 5.0
 
@@ -39,12 +42,15 @@ class Lifecycle:
         self._announce = announce
         self._machine_kills = cgroups.machine_kills()
         self._errands: dict[int, Callable[[], None]] = {}
+        self._quotas: dict[str, Quota] = {}
 
     def add(self, process: KeptProcess) -> None:
         """Take charge of a process that was started or adopted."""
         self.processes[process.id] = process
+        quota = self._quota(process)
         for capture in process.captures:
-            self._loop.watch(capture.fileno(), self._feeder(capture))
+            quota.join(capture)
+            self._loop.watch(capture.fileno(), self._feeder(capture, quota))
         if process.handle is not None and not process.child:
             self._loop.watch(process.handle, lambda _: self._adopted_ended(process))
         elif process.handle is None:
@@ -195,7 +201,14 @@ class Lifecycle:
             tree.send_group(process.pid, signal.SIGKILL)
         tree.send(members, signal.SIGKILL)
 
-    def _feeder(self, capture: Capture) -> Callable[[int], None]:
+    def _quota(self, process: KeptProcess) -> Quota:
+        """What bounds the logs of the process and of all others of its group."""
+        group, limit = process.spec.get("log_group") or process.id, process.spec.get("log_limit") or NO_LIMIT
+        quota = self._quotas.setdefault(group, Quota(limit))
+        quota.limit = limit  # the newest word counts
+        return quota
+
+    def _feeder(self, capture: Capture, quota: Quota) -> Callable[[int], None]:
         descriptor = capture.fileno()
 
         def wake() -> None:
@@ -205,7 +218,9 @@ class Lifecycle:
         def feed(_: int) -> None:
             if not capture.pump():
                 self._loop.unwatch(descriptor)
-            elif capture.moved < FLOOD:
+                return
+            quota.wrote(capture.moved)
+            if capture.moved < FLOOD:
                 self._loop.rest(descriptor)
                 self._loop.after(REST, wake)
 
@@ -238,6 +253,10 @@ class Lifecycle:
         if process.empty:
             return
         process.empty = True
+        quota = self._quota(process)
+        for capture in process.captures:
+            quota.leave(capture)
+        self._quotas = {group: one for group, one in self._quotas.items() if not one.unused}
         self._anchor.drop(process.id)
         process.close()
         process.remove_groups()

@@ -20,6 +20,8 @@ _SPEC: dict[str, tuple[type, ...]] = {
     "limits": (dict,),
     "tty": (bool,),
     "labels": (dict,),
+    "log_group": (str, type(None)),
+    "log_limit": (int, type(None)),
 }
 _LIMITS = ("memory", "open_files", "processes", "cpu")
 _SANDBOX: dict[str, tuple[type, ...]] = {
@@ -69,7 +71,7 @@ def check_spec(request: dict[str, Any]) -> dict[str, Any]:
     if not all(isinstance(name, str) and isinstance(text, str) for name, text in spec["labels"].items()):
         raise Refused("'spec.labels' must map strings to strings")
     return {
-        **{name: spec[name] for name in _SPEC},
+        **{name: spec.get(name) for name in _SPEC},
         "limits": {name: limits.get(name) for name in _LIMITS},
         "sandbox": _check_sandbox(spec.get("sandbox")),
     }

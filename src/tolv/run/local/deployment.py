@@ -56,6 +56,8 @@ class Deployment:
         self.promoting = False
         """The candidate is just being made the live release."""
         self._stopped = False
+        self._switching = False
+        """The candidate is live, but requests perhaps do not go to it yet."""
         self._ground = ground
         self._promote = promote
         self._processes: dict[str, Process] = {}
@@ -177,6 +179,7 @@ class Deployment:
         try:
             current = self._plan()
             await self._route(current.routed)
+            self._conclude()
             if self._wake.is_set():  # something changed meanwhile: these steps may be out of date
                 return time.time()
             for step in current.steps:
@@ -278,10 +281,17 @@ class Deployment:
             self.candidate, self.running = None, not self._stopped
         finally:
             self.promoting = False
+        self._switching = True
         self._port_losses.clear()
         await self._route(self._plan().routed)
-        self._finish(Outcome(True))
+        self._conclude()
         self.wake()
+
+    def _conclude(self) -> None:
+        """Requests go where they should: a rollout that waits for that is over."""
+        if self._switching:
+            self._switching = False
+            self._finish(Outcome(True))
 
     def _give_up(self, id_: str) -> None:
         process = self._processes[id_]

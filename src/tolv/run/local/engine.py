@@ -22,6 +22,7 @@ from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOf
 from tolv.run.local.ports import Ports
 from tolv.run.local.process import Crash, Ground, Process, ending
 from tolv.run.local.routing import Routing
+from tolv.run.local.temporary import Temporary
 from tolv.run.model import Kept
 
 log = logging.getLogger("tolv.run")
@@ -55,6 +56,7 @@ class LocalEngine:
         self.one_offs = OneOffs(self.ground, ended)
         self._listen = (port, bind, routers)
         self._promoted = promoted
+        self._temporary: Temporary | None = None
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._loops: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -149,6 +151,19 @@ class LocalEngine:
             if loop is not None:
                 await loop
         await self.ground.routing.remove(app, environment)
+
+    async def end_hoarders(self, limit: int) -> None:
+        """End each process whose temporary directory takes more than `limit` bytes: the disk is everyone's."""
+        if self._temporary is None:
+            self._temporary = Temporary(self.home.tmp, limit)
+        for id_ in await asyncio.to_thread(self._temporary.over):
+            found = self._find(id_)
+            reason = f"its temporary directory was over {limit >> 20} MiB (TOLV_TMP_BUDGET)"
+            if isinstance(found, Process):
+                found.condemn(reason)
+            elif found is not None:
+                with suppress(TolvError):
+                    await found.condemn(reason)
 
     def log_stems(self, app: str) -> frozenset[str]:
         """Names of the log files that living processes of an app write to, without their endings."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tolv.budgets import budgets
 from tolv.build.model import Runnable
 from tolv.codebase.model import ProcessType
 from tolv.home import Home
@@ -148,6 +149,8 @@ def specify(
         sandbox=sandbox,
         tty=tty,
         labels=identity.labels(),
+        log_group=identity.app,
+        log_limit=budgets().logs,
     )
 
 

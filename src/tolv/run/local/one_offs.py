@@ -85,6 +85,11 @@ class OneOff:
         await self._ground.keeper.forget(self.identity.id)
         return end
 
+    async def condemn(self, reason: str) -> None:
+        """It harms others: end it at once."""
+        self.say(f"ended: {reason}")
+        await self._ground.keeper.signal(self.identity.id, signal.SIGKILL, "tree")
+
     async def _was_attached(self, until: float, over: float | None) -> bool:
         """Whether the client came; without one the keeper has nothing to report, ever. Looks when its time is over,
         if that is earlier, and else `until` the client must have come."""

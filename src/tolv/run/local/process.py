@@ -107,6 +107,7 @@ class Process:
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._empty = asyncio.Event()
         self._stop = asyncio.Event()
+        self._verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._changed: Callable[[], None] = lambda: None
         self._log = StampedLog(deploy_logs(ground.home.logs, identity.app, identity.environment) / "platform.log")
 
@@ -130,6 +131,11 @@ class Process:
         if self.phase is Phase.HUNG:
             self.phase = Phase.STOPPING
         return Past(self.identity.past.restarts + 1, self.crashes, self.reason)
+
+    def condemn(self, reason: str) -> None:
+        """It harms others: end it at once. That counts as a crash, for this reason."""
+        if not self._verdict.done():
+            self._verdict.set_result(reason)
 
     def instance(self) -> Instance:
         """This process as the planner sees it."""
@@ -170,10 +176,15 @@ class Process:
                 failure = await self._become_ready()
                 if failure is not None:
                     return await self._fail(failure)
-            await _first(_future(self._exited), self._stop.wait(), self._until_hung())
+            await _first(
+                _future(self._exited), self._stop.wait(), self._until_hung(), asyncio.shield(self._verdict)
+            )
             if self._stop.is_set():
                 await self._stop_gracefully()
                 return End.STOPPED
+            if self._verdict.done() and not self._exited.done():
+                await self._kill()
+                return self.give_up(self._verdict.result())
             if not self._exited.done():
                 return await self._end_hung()
             await self._clear(_STRAY_GRACE)
@@ -186,12 +197,14 @@ class Process:
         deadline = self.identity.type.start_deadline
         try:
             async with asyncio.timeout(deadline):
-                await _first(self._until_ready(), _future(self._exited), self._stop.wait())
+                awaited = (_future(self._exited), self._stop.wait(), asyncio.shield(self._verdict))
+                await _first(self._until_ready(), *awaited)
         except TimeoutError:
             return f"not ready within {deadline:g} s: {self._detail}"
         if not self._answers and await self._port_lost():
             return ""
-        if self.phase is Phase.STARTING and not self._exited.done() and not self._stop.is_set():
+        over = self._exited.done() or self._stop.is_set() or self._verdict.done()
+        if self.phase is Phase.STARTING and not over:
             self._become(Phase.READY)
         return None
 

@@ -18,6 +18,8 @@ class Routing:
         self._lock = asyncio.Lock()
         self._domains = {(route.app, route.environment): route.domains for route in router.table.routes}
         self._routes = {(route.app, route.environment): replace(route, domains=()) for route in router.table.routes}
+        self._behind = False
+        """The router, or its disk, does not have what was set last."""
 
     def upstreams(self) -> set[str]:
         """Ids of the processes that get requests now."""
@@ -27,9 +29,9 @@ class Routing:
         return tuple(self._routes)
 
     async def set(self, route: Route) -> None:
-        """Make `route` the deploy's only one; does nothing when it is already."""
+        """Make `route` the deploy's only one; does nothing when it is already. Call it again after a failure."""
         key = (route.app, route.environment)
-        if self._routes.get(key) != route:
+        if self._behind or self._routes.get(key) != route:
             self._routes[key] = route
             await self.apply()
 
@@ -42,14 +44,16 @@ class Routing:
 
     async def remove(self, app: str, environment: str) -> None:
         """Forget the deploy's route: its host is unknown from now on."""
-        if self._routes.pop((app, environment), None):
+        if self._routes.pop((app, environment), None) or self._behind:
             await self.apply()
 
     async def apply(self) -> None:
         """Send the table as it is now; the last one sent is always the newest."""
+        self._behind = True
         async with self._lock:
             routes = (replace(route, domains=self._domains.get(key, ())) for key, route in self._routes.items())
             await self.router.apply(Table(self.router.table.version + 1, tuple(routes)))
+            self._behind = False
 
 
 def host_of(app: str, environment: str) -> str:
