@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from e2e.machine import Machine, alive, eventually
+from e2e.secure import get, on_free_ports
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
@@ -70,6 +71,31 @@ def test_a_destruction_that_was_cut_off_can_be_repeated(fresh: Fresh) -> None:
         assert _kept(machine) == set()
     assert turn > 2, "the server was never killed"
     assert machine.get("shop-prod").status == 404
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_a_change_of_domains_that_was_cut_off_is_done_or_undone(fresh: Fresh, command: str) -> None:
+    machine = fresh(**on_free_ports())
+    _start(machine)
+    machine.deploy(machine.app("shop"))
+    words = ["domains", command, "shop.localhost", *(["-a", "shop", "-e", "prod"] if command == "add" else [])]
+    for turn in range(1, _MOST, _STRIDE):
+        machine.tolv("domains", "remove" if command == "add" else "add", *words[2:3], *_DEPLOY[command], ok=False)
+        if _survives(machine, turn, words):
+            break
+        _start(machine)
+        if machine.api("/domains"):
+            eventually(lambda: get(machine, "shop.localhost").status == 200)
+        else:
+            eventually(lambda: machine.api("/server")["edge_pid"] is None)
+            assert machine.get("shop-prod").status == 200
+    assert turn > 2, "the server was never killed"
+    assert [one["domain"] for one in machine.api("/domains")] == ["shop.localhost"] * (command == "add")
+
+
+#: What the command that takes back what another did says of its deploy.
+_DEPLOY = {"add": [], "remove": ["-a", "shop", "-e", "prod"]}
 
 
 def _survives(machine: Machine, acts: int, words: list[str]) -> bool:

@@ -52,8 +52,8 @@ def list_domains(call: Call) -> None:
 def add(call: Call, domain: str, internal: bool, move: bool) -> None:
     """Let DOMAIN lead to a deploy.
 
-    Its DNS record should point to this machine first. Names below .localhost, .test, .internal, .local and home.arpa get
-    a certificate of Tolv's own authority; others one of Let's Encrypt.
+    Its DNS record should point to this machine first. Names below .localhost, .test, .internal, .local and home.arpa
+    get a certificate of Tolv's own authority; others one of Let's Encrypt.
 
     \b
     Example:
