@@ -1,6 +1,7 @@
 """The server, with a bomb: when `$TOLV_HOME/crash-after` holds N, it is killed with -9 after its N-th act from then on.
 
-An act is what others can see: a transaction in the store, an order to the keeper, a new table for the router.
+An act is what others can see: a transaction in the store, an order to the keeper, a new table for the router, a start
+or a change of the HTTPS edge.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tolv.route.client import RouterClient
+from tolv.route.edge.edge import Edge
 from tolv.run.keeper.client import KeeperClient
 from tolv.server.__main__ import main
 from tolv.store.store import Store
@@ -55,7 +57,11 @@ def _counted_write(self: Store) -> Iterator[Any]:
 
 
 Store.write = _counted_write  # type: ignore[method-assign]
-for _kind, _names in ((KeeperClient, ("start", "signal", "forget")), (RouterClient, ("apply", "drain"))):
+for _kind, _names in (
+    (KeeperClient, ("start", "signal", "forget")),
+    (RouterClient, ("apply", "drain")),
+    (Edge, ("_start", "_serve", "_end")),
+):
     for _name in _names:
         setattr(_kind, _name, _counted(getattr(_kind, _name)))
 

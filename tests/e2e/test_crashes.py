@@ -13,6 +13,7 @@ import pytest
 from e2e.bomb import start_with_bomb, survives
 from e2e.invariants import check
 from e2e.machine import Machine, eventually
+from e2e.secure import get, on_free_ports
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
@@ -106,3 +107,28 @@ def test_a_destruction_that_was_cut_off_can_be_repeated(fresh: Fresh) -> None:
         check(machine)
     assert turn > 2, "the server was never killed"
     assert machine.get("shop-prod").status == 404
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_a_change_of_domains_that_was_cut_off_is_done_or_undone(fresh: Fresh, command: str) -> None:
+    machine = fresh(**on_free_ports())
+    start_with_bomb(machine)
+    machine.deploy(machine.app("shop"))
+    words = ["domains", command, "shop.localhost", *(["-a", "shop", "-e", "prod"] if command == "add" else [])]
+    for turn in range(1, _MOST, _STRIDE):
+        machine.tolv("domains", "remove" if command == "add" else "add", *words[2:3], *_DEPLOY[command], ok=False)
+        if survives(machine, turn, words):
+            break
+        start_with_bomb(machine)
+        if machine.api("/domains"):
+            eventually(lambda: get(machine, "shop.localhost").status == 200)
+        else:
+            eventually(lambda: machine.api("/server")["edge_pid"] is None)
+            assert machine.get("shop-prod").status == 200
+    assert turn > 2, "the server was never killed"
+    assert [one["domain"] for one in machine.api("/domains")] == ["shop.localhost"] * (command == "add")
+
+
+#: What the command that takes back what another did says of its deploy.
+_DEPLOY = {"add": [], "remove": ["-a", "shop", "-e", "prod"]}

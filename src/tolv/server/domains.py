@@ -58,7 +58,7 @@ async def remove(platform: Platform, text: str, progress: Progress) -> dict[str,
     """Forget a domain. Its certificate stays on disk, for the case that it comes back."""
     removed = await in_thread(platform.domains.remove, read_domain(text))
     await _serve_as_before(platform)
-    progress.done("domain", f"{removed.name} leads nowhere")
+    progress.done("domain", f"{removed.name} leads nowhere any more")
     return {"domain": removed.name, "app": removed.app, "environment": removed.environment}
 
 

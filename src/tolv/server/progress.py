@@ -63,9 +63,10 @@ class Progress:
         )
 
     def finish(self, value: Any, error: TolvError | None) -> None:
-        """The last event: what came of it."""
-        self._events.put_nowait({"event": "result", "value": value, "error": error.to_dict() if error else None})
-        self._events.put_nowait(None)
+        """The last event: what came of it. It waits its turn, as what was told from other threads does."""
+        result = {"event": "result", "value": value, "error": error.to_dict() if error else None}
+        for event in (result, None):
+            self._loop.call_soon(self._events.put_nowait, event)
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The events as newline-delimited JSON, until the last."""
