@@ -176,9 +176,7 @@ class Process:
                 failure = await self._become_ready()
                 if failure is not None:
                     return await self._fail(failure)
-            await _first(
-                _future(self._exited), self._stop.wait(), self._until_hung(), asyncio.shield(self._verdict)
-            )
+            await _first(_future(self._exited), self._stop.wait(), self._until_hung(), asyncio.shield(self._verdict))
             if self._stop.is_set():
                 await self._stop_gracefully()
                 return End.STOPPED
