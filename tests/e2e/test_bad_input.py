@@ -336,6 +336,7 @@ def test_the_server_outlives_what_is_no_http(bed: Bed, sent: bytes) -> None:
 )
 def test_a_socket_that_is_no_tolv_server_is_an_error(tmp_path: Path, answer: bytes) -> None:
     machine = Machine(tmp_path / "home", tmp_path)
+    machine.home.mkdir(mode=0o700)
     with _stranger(machine.home / "server.sock", answer):
         told, as_json = machine.tolv("apps", ok=False), machine.tolv("apps", "--json", ok=False)
     assert (told.code, as_json.code) == (3, 3)
