@@ -20,7 +20,7 @@ import time
 from tolv.logs.capture import Capture
 from tolv.run.keeper import cgroups, program, records
 from tolv.run.keeper.limits import not_held
-from tolv.run.keeper.tree import COOKIE, Tracked, read_process
+from tolv.run.keeper.tree import COOKIE, Tracked, read_namespace, read_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +119,14 @@ class KeptProcess:
         if self.handle is not None:
             os.close(self.handle)
             self.handle = None
+
+    def note_namespace(self) -> None:
+        """Look, while the leader lives, whether it has a mount namespace of its own: nobody leaves that unnoticed."""
+        sandbox = self.spec.get("sandbox")
+        if self.pid and self.exit is None and sandbox and sandbox["view"] and self.tree.namespace is None:
+            seen = read_namespace(self.pid)
+            if seen != read_namespace(os.getpid()):
+                self.tree.namespace = seen
 
     def remove_groups(self) -> None:
         """Remove its groups, which must be empty."""
@@ -225,6 +233,8 @@ def adopt(directory: str, home: str) -> KeptProcess | None:
             process.tree.pid = process.pid
             process.tree.session_is_ours = process.handle is not None
     process.open_captures()
+    if process.handle is not None:
+        process.note_namespace()
     return process
 
 

@@ -28,6 +28,8 @@ FLOOD = 1 << 16
 FIRST_LOOK, LAST_LOOK, LAST_KILL = 0.005, 1.0, 0.05
 #: Bytes of logs for a process whose spec says none.
 NO_LIMIT = 1 << 62
+#: Seconds after which a launcher has long become the app.
+SETTLED = 0.5
 #: Seconds that an attached one-off has between TERM and KILL when its client is gone.
 GRACE = 5.0
 
@@ -55,6 +57,8 @@ class Lifecycle:
             self._loop.watch(process.handle, lambda _: self._adopted_ended(process))
         elif process.handle is None:
             self._ended(process, process.exit or _unknown())
+        if process.exit is None:
+            self._loop.after(SETTLED, process.note_namespace)
 
     def members(self, processes: Iterable[KeptProcess]) -> dict[str, list[tree.Proc]]:
         """Who is alive of each tree."""
@@ -74,6 +78,7 @@ class Lifecycle:
     def signal(self, process: KeptProcess, number: int, scope: str) -> None:
         """Send a signal to the leader, its group or its tree; SIGKILL to a tree goes on until nothing is left."""
         self.killed_by_us(process, number)
+        process.note_namespace()
         if scope == "leader":
             if process.handle is not None and process.exit is None:
                 with contextlib.suppress(ProcessLookupError):

@@ -2,7 +2,8 @@
 
 Where a cgroup holds the tree the kernel knows it. Elsewhere a process belongs to a tree by any of these signs:
 it carries the cookie (`TOLV_PROCESS_ID=<id>@<home>` in the environment that it was started with), it is in the
-leader's session or group, it descends from a member, it was seen as a member before, or it holds the log pipe open.
+leader's session or group, it descends from a member, it was seen as a member before, it is in the leader's own mount
+namespace, or it holds the log pipe open.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Proc:
 class Tracked:
     """What identifies one tree for the search."""
 
-    __slots__ = ("cookie", "id", "pid", "pipes", "seen", "session_is_ours")
+    __slots__ = ("cookie", "id", "namespace", "pid", "pipes", "seen", "session_is_ours")
 
     def __init__(self, id: str, cookie: str, pid: int | None, session_is_ours: bool) -> None:
         self.id = id
@@ -54,6 +55,8 @@ class Tracked:
         """False when nobody watched the leader end: its number may have become another session's since."""
         self.seen: dict[int, int] = {}
         """Members found so far: pid and start time."""
+        self.namespace: str | None = None
+        """The mount namespace that its view of the file system is, once it was seen."""
         self.pipes: frozenset[tuple[int, int]] = frozenset()
         """The log pipes (device, inode)."""
 
@@ -86,6 +89,7 @@ def find_members(table: Table, trees: Iterable[Tracked]) -> dict[str, list[Proc]
     wanted = {tree.id: tree for tree in trees}
     leaders = {tree.pid: tree for tree in wanted.values() if tree.pid and tree.session_is_ours}
     cookies = {tree.cookie: tree for tree in wanted.values()}
+    namespaces = {tree.namespace: tree for tree in wanted.values() if tree.namespace}
     seen = {item: tree for tree in wanted.values() for item in tree.seen.items()}
     owners: dict[int, Tracked | None] = {os.getpid(): None}
 
@@ -100,6 +104,7 @@ def find_members(table: Table, trees: Iterable[Tracked]) -> dict[str, list[Proc]
                 or leaders.get(entry.session)
                 or leaders.get(entry.group)
                 or cookies.get(read_cookie(entry.pid) or "")
+                or (namespaces.get(read_namespace(entry.pid) or "") if namespaces else None)
             )
             if tree is not None or entry.parent not in table:
                 break
@@ -156,6 +161,14 @@ def read_cookie(pid: int) -> str | None:
         return None
     start += len(_MARK)
     return environment[start : environment.find(b"\0", start)].decode(errors="replace")
+
+
+def read_namespace(pid: int) -> str | None:
+    """The mount namespace of `pid`, or None."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return None
 
 
 def exit_status(handle: int) -> int | None:
