@@ -222,3 +222,18 @@ def test_what_takes_room_is_told_beside_its_budget(home: Home, monkeypatch: pyte
     assert check(home, "budgets").status == "fail"
     home.server_state.write_text(json.dumps({"budgets": {"disk": 32 << 20}}))
     assert "of 32.0 MiB" in check(home, "disk budget").detail
+
+
+def test_what_https_needs_is_told_and_is_no_failure(
+    home: Home, taken_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check(home, "caddy").status == "ok"
+    monkeypatch.setenv("TOLV_HTTPS_PORT", str(taken_port))
+    found = check(home, "https ports")
+    assert (found.status, str(taken_port) in found.detail) == ("warn", True)
+    assert "TOLV_HTTPS_PORT" in (found.remedy or "")
+    monkeypatch.setenv("TOLV_HTTPS_PORT", "https")
+    assert check(home, "https ports").status == "warn"
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert check(home, "caddy").status == "warn"

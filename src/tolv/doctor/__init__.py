@@ -5,7 +5,7 @@ Facts alone, read from the system without the server and without changing anythi
 
 from __future__ import annotations
 
-from tolv.doctor import growth, kernel, network, place, tools
+from tolv.doctor import growth, https, kernel, network, place, tools
 from tolv.doctor.check import Check
 from tolv.home import Home
 
@@ -27,4 +27,5 @@ def examine(home: Home, port: int) -> list[Check]:
         *growth.growth(home),
         network.port_check(home, port),
         network.localhost(),
+        *https.https(home),
     ]

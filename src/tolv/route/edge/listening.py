@@ -7,7 +7,7 @@ import errno
 import socket
 
 from tolv.errors import PlatformError, TolvError
-from tolv.route.edge.settings import EdgeSettings
+from tolv.route.edge.settings import HTTP_PORT, EdgeSettings
 
 _BACKLOG = 4096
 
@@ -67,7 +67,7 @@ def _refusal(error: OSError, bind: str, port: int, variable: str) -> PlatformErr
         return PlatformError(
             f"HTTPS needs port {port}, which takes privileges that this user does not have",
             where=where,
-            remedy=f"sysctl -w net.ipv4.ip_unprivileged_port_start={port} as root, or run the server under "
-            f"`authbind --deep`; or set {variable} above 1023 and let your firewall forward to it",
+            remedy=f"sysctl -w net.ipv4.ip_unprivileged_port_start={min(port, HTTP_PORT)} as root, or set {variable} "
+            "above 1023 and let your firewall forward to it",
         )
     return PlatformError(f"cannot listen for HTTPS: {error.strerror}", where=where, remedy="set TOLV_HTTPS_BIND")

@@ -11,6 +11,8 @@ from tolv.route.edge.edge import Edge
 
 #: Seconds between two looks at all domains.
 _ROUND = 60.0
+#: Seconds between two looks whether there is an edge at all.
+_UNTIL_THERE = 2.0
 #: Seconds between two attempts for one domain: they double, since authorities limit how often one may fail.
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 6 * 3600.0
 #: Seconds for one attempt; Caddy itself gives up after 90.
@@ -28,8 +30,10 @@ class Upkeep:
     async def keep(self) -> None:
         """Look after all domains, for ever."""
         while True:
-            if self._edge.pid is not None:
-                await asyncio.gather(*(self._look_after(one) for one in self._edge.domains))
+            if self._edge.pid is None:
+                await asyncio.sleep(_UNTIL_THERE)
+                continue
+            await asyncio.gather(*(self._look_after(one) for one in self._edge.domains))
             await asyncio.sleep(_ROUND)
 
     async def _look_after(self, domain: Domain) -> None:
