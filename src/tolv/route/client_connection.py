@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from tolv.route.chunked import ChunkedBody
 from tolv.route.exchange import Exchange
 from tolv.route.fields import BadMessage
-from tolv.route.heads import RequestFields, has_bare_newline, read_request, read_request_line
+from tolv.route.heads import Request, has_bare_newline, known_request, read_request, read_request_line
 from tolv.route.pages import error_page
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ class ClientConnection(asyncio.Protocol):
         "_ended",
         "_exchange",
         "_forwarded",
-        "_forwarded_for",
+        "_forwarded_host",
+        "_idle_timeout",
         "_left",
         "_lingering",
         "_new",
+        "_now",
         "_paused",
         "_peer",
         "_port",
@@ -60,6 +62,8 @@ class ClientConnection(asyncio.Protocol):
         self.switchboard = switchboard
         self.from_edge = from_edge
         """The HTTPS edge has sent it: own domains alone answer, and what it says of its client counts."""
+        self._now = switchboard.loop.time
+        self._idle_timeout = switchboard.limits.idle_timeout
         self.hindered = False
         """The client does not take what was written to it."""
         self.host: Host | None = None
@@ -79,7 +83,12 @@ class ClientConnection(asyncio.Protocol):
         self._stall_deadline = _NEVER
         self._stalled_at = 0
         self._forwarded = b""
-        self._forwarded_for: RequestFields | None = None
+        self._forwarded_host = b""
+
+    @property
+    def stopping(self) -> bool:
+        """This router process ends: no connection is kept."""
+        return self.switchboard.stopping
 
     # From the event loop
 
@@ -96,19 +105,20 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(503, "too many connections")
 
     def data_received(self, data: bytes) -> None:
-        if self._left or self._chunks is not None:
+        if self._exchange is None:
+            if self._lingering:
+                self._linger(data)
+            elif not self._buffer and not self.hindered and (request := known_request(data)) is not None:
+                self._begin(request)  # the usual case: one whole head, and one that was read before
+            else:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._advance(len(data))
+                if self.hindered:
+                    self.regulate()
+        elif self._left or self._chunks is not None:
             self._take_body(data)
         elif self._tunnel is not None:
             self._tunnel.from_client(data)
-        elif self._lingering:
-            self._lingering -= len(data)
-            if self._lingering <= 0:
-                self.transport.abort()
-        elif self._exchange is None:
-            self._buffer = self._buffer + data if self._buffer else data
-            self._advance(len(data))
-            if self.hindered:
-                self.regulate()
         else:
             self._buffer += data
             self.regulate()
@@ -158,11 +168,11 @@ class ClientConnection(asyncio.Protocol):
         """The response is written; the next request may be served."""
         self.host = exchange.host
         self._exchange = None
-        self._tunnel = None
-        self._upstream_full = False
-        if not exchange.request_complete or not exchange.keep_alive:
+        if not exchange.keep_alive:
+            self._tunnel = None
             self._hang_up(rest_unread=not exchange.request_complete or bool(self._buffer))
             return
+        self._upstream_full = False
         self._rest()
         if self._buffer:
             self._advance(len(self._buffer))
@@ -191,21 +201,22 @@ class ClientConnection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    def forwarded(self, fields: RequestFields) -> bytes:
+    def forwarded(self, request: Request) -> bytes:
         """The X-Forwarded-* lines for a request of this client's. What others than the edge say is dropped."""
-        if fields is not self._forwarded_for:
-            sent = fields.forwarded if self.from_edge else {}
-            self._forwarded_for = fields
-            self._forwarded = (
-                b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n"
-                % (
-                    sent.get(b"x-forwarded-for", self._peer),
-                    sent.get(b"x-forwarded-proto", b"http"),
-                    sent.get(b"x-forwarded-host", fields.host),
-                    sent.get(b"x-forwarded-port", self._port),
-                )
-            )
+        if self.from_edge:
+            return self._forwarded_lines(request, request.forwarded)
+        if request.host != self._forwarded_host:
+            self._forwarded_host = request.host
+            self._forwarded = self._forwarded_lines(request, {})
         return self._forwarded
+
+    def _forwarded_lines(self, request: Request, said: dict[bytes, bytes]) -> bytes:
+        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n" % (
+            said.get(b"x-forwarded-for", self._peer),
+            said.get(b"x-forwarded-proto", b"http"),
+            said.get(b"x-forwarded-host", request.host),
+            said.get(b"x-forwarded-port", self._port),
+        )
 
     def regulate(self) -> None:
         """Stop or go on reading from the client."""
@@ -279,7 +290,7 @@ class ClientConnection(asyncio.Protocol):
     # Reading requests
 
     def _rest(self) -> None:
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.idle_timeout
+        self._deadline = self._now() + self._idle_timeout
 
     def _advance(self, fresh: int) -> None:
         """Serve the requests in the buffer, of which the last `fresh` bytes were not looked at yet."""
@@ -300,12 +311,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _next_request(self, fresh: int) -> bool:
         buffer = self._buffer
-        seen = max(0, len(buffer) - fresh - 3)
-        end = buffer.find(b"\r\n\r\n", seen) + 4
-        limits = self.switchboard.limits
         if buffer.startswith(b"\r\n"):  # an empty line before a request is ignored (RFC 9112, 2.2)
             self._buffer = buffer[2:]
             return True
+        seen = max(0, len(buffer) - fresh - 3)
+        end = buffer.find(b"\r\n\r\n", seen) + 4
+        limits = self.switchboard.limits
         if end < 4:
             self._check_beginning(buffer, seen)
             if len(buffer) == fresh:
@@ -313,22 +324,31 @@ class ClientConnection(asyncio.Protocol):
             return False
         if end > limits.head_bytes:
             raise BadMessage(431, "the request's head is too long")
-        request = read_request(buffer if end == len(buffer) else buffer[:end], limits.target_bytes)
+        request = read_request(buffer[:end], limits.target_bytes)
         self._buffer = buffer[end:]
-        fields = request.fields
-        self._left = fields.length
-        self._chunks = ChunkedBody(400) if fields.chunked else None
-        self._deadline = _NEVER
+        self._begin(request)
+        return True
+
+    def _begin(self, request: Request) -> None:
+        """Serve a request; what there is of its body is in the buffer."""
         self._new = False
-        self._exchange = exchange = Exchange(self, request, not fields.length and not fields.chunked)
-        if not exchange.request_complete:
-            self._deadline = self.switchboard.loop.time() + limits.body_timeout
-            data, self._buffer = self._buffer, b""
-            if data:
-                self._take_body(data)
+        if request.length or request.chunked:
+            self._begin_body(request)
+        else:
+            self._deadline = _NEVER
+            self._exchange = exchange = Exchange(self, request, True)
+            exchange.dispatch()
+
+    def _begin_body(self, request: Request) -> None:
+        self._left = request.length
+        self._chunks = ChunkedBody(400) if request.chunked else None
+        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+        self._exchange = exchange = Exchange(self, request, False)
+        data, self._buffer = self._buffer, b""
+        if data:
+            self._take_body(data)
         if not exchange.over:
             exchange.dispatch()
-        return True
 
     def _check_beginning(self, buffer: bytes, seen: int) -> None:
         """Refuse a head as soon as it cannot become a good one; up to `seen` its lines were checked before."""
@@ -390,6 +410,11 @@ class ClientConnection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         self.transport.write_eof()
+
+    def _linger(self, data: bytes) -> None:
+        self._lingering -= len(data)
+        if self._lingering <= 0:
+            self.transport.abort()
 
     def _close(self) -> None:
         """Close after what was written has gone out, for which there is a limit, too."""

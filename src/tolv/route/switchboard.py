@@ -30,6 +30,11 @@ class Host:
         self.route = route
         self.pools = pools
         self.log = log
+        self.crowded = False
+        """So many requests are in flight that there would be no room for those of others."""
+        self.open = False
+        """Whether requests go to an upstream now."""
+        self.crowd(False)
         self.requests = 0
         self.errors_5xx = 0
         self._turn = 0
@@ -37,6 +42,11 @@ class Host:
     def succeed(self, other: Host) -> None:
         """Go on counting where the same host's former route ended."""
         self.requests, self.errors_5xx, self._turn = other.requests, other.errors_5xx, other._turn
+
+    def crowd(self, crowded: bool) -> None:
+        """Take no requests any more, or again."""
+        self.crowded = crowded
+        self.open = self.route.mode == "serve" and bool(self.pools) and not crowded
 
     def choose(self, tried: tuple[str, ...]) -> UpstreamPool | None:
         """The upstream with the fewest exchanges in flight, the one that waited longest among equals; None if all
@@ -93,6 +103,7 @@ class Switchboard:
             host = Host(route, [pools[upstream.id] for upstream in route.upstreams], self._log(route))
             if (same := self._hosts.get(route.host)) is not None:
                 host.succeed(same)
+            host.crowd(route.host in self._crowding)
             hosts[route.host] = host
             domains.update(dict.fromkeys(route.domains, host))
         self.version = table.version
@@ -183,17 +194,17 @@ class Switchboard:
                 self._clients.discard(client)
                 client.give_way()
 
-    def crowds_out(self, host: Host) -> bool:
-        """Whether a host has so many requests in flight that there would be no room for those of others."""
-        return host.route.host in self._crowding
-
     def _find_crowding(self) -> None:
         """More than half of all connections may not wait for one host, unless it is the only one."""
         half = self.limits.connections // 2
-        self._crowding = frozenset()
+        crowding = frozenset[str]()
         if len(self._clients) > half and len(self._hosts) > 1:
             busy = Counter(client.customer_of for client in self._clients if client.idle_until is None)
-            self._crowding = frozenset(name for name, count in busy.items() if name and count > half)
+            crowding = frozenset(name for name, count in busy.items() if name and count > half)
+        for name in crowding ^ self._crowding:
+            if name in self._hosts:
+                self._hosts[name].crowd(name in crowding)
+        self._crowding = crowding
 
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""
