@@ -30,6 +30,7 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing",
+        "_body_until",
         "_buffer",
         "_chunks",
         "_deadline",
@@ -41,17 +42,18 @@ class ClientConnection(asyncio.Protocol):
         "_left",
         "_lingering",
         "_new",
-        "_now",
         "_paused",
         "_peer",
         "_port",
         "_stall_deadline",
+        "_seen",
         "_stalled_at",
         "_tunnel",
         "_upstream_full",
         "from_edge",
         "hindered",
         "host",
+        "now",
         "switchboard",
         "transport",
     )
@@ -62,7 +64,7 @@ class ClientConnection(asyncio.Protocol):
         self.switchboard = switchboard
         self.from_edge = from_edge
         """The HTTPS edge has sent it: own domains alone answer, and what it says of its client counts."""
-        self._now = switchboard.loop.time
+        self.now = switchboard.loop.time
         self._idle_timeout = switchboard.limits.idle_timeout
         self.hindered = False
         """The client does not take what was written to it."""
@@ -79,6 +81,8 @@ class ClientConnection(asyncio.Protocol):
         self._new = True
         self._paused = False
         self._upstream_full = False
+        self._body_until = _NEVER
+        self._seen = 0
         self._deadline = _NEVER
         self._stall_deadline = _NEVER
         self._stalled_at = 0
@@ -133,6 +137,8 @@ class ClientConnection(asyncio.Protocol):
             self.transport.abort()
         elif self._exchange is None and not (self._buffer and self.hindered):
             self._close()
+        elif self._exchange is not None:
+            self._watch_half_closed()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -150,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.hindered = True
         self._stalled_at = self.transport.get_write_buffer_size()
-        self._stall_deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
+        self._stall_deadline = self.now() + self.switchboard.limits.write_timeout
         if self._exchange is not None and self._exchange.connection is not None:
             self._exchange.connection.pause(True)
 
@@ -234,7 +240,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.resume_reading()
             if self._left or self._chunks is not None:
-                self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+                self._await_body()
 
     # From the switchboard
 
@@ -263,11 +269,17 @@ class ClientConnection(asyncio.Protocol):
                 return
             self._stalled_at = left
             self._stall_deadline = now + self.switchboard.limits.write_timeout
+        exchange = self._exchange
+        if exchange is not None and now > exchange.respond_by and (exchange.request_complete or self._upstream_full):
+            exchange.fail(504, "the upstream did not answer in time")
+            return
         if now <= self._deadline:
             return
         self._deadline = _NEVER
-        if self._exchange is not None:
-            self._exchange.fail(408, "the request's body did not arrive in time")
+        if exchange is not None and exchange.request_complete:
+            self._expire_half_closed(exchange)
+        elif exchange is not None:
+            exchange.fail(408, "the request's body did not arrive in time")
         elif self.transport.is_closing() or (self._lingering and not self.transport.get_write_buffer_size()):
             self.transport.abort()
         elif self._lingering:
@@ -277,20 +289,31 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _watch_half_closed(self) -> None:
+        """Nothing more comes from the client: it may wait for its response, or have left."""
+        self._seen = self._exchange.sent_bytes if self._exchange is not None else 0
+        self._deadline = self.now() + self.switchboard.limits.half_closed_timeout
+
+    def _expire_half_closed(self, exchange: Exchange) -> None:
+        if exchange.status and exchange.sent_bytes == self._seen:
+            exchange.cut()
+        else:
+            self._watch_half_closed()
+
     def stop(self) -> None:
         """The router ends: an idle connection is closed, another after its response. One that has just been accepted
         gets a moment for its first request, since its client cannot know that it should try again."""
         if self._exchange is not None or self._lingering or self._buffer:
             return
         if self._new:
-            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+            self._deadline = self.now() + self.switchboard.limits.linger
         else:
             self._close()
 
     # Reading requests
 
     def _rest(self) -> None:
-        self._deadline = self._now() + self._idle_timeout
+        self._deadline = self.now() + self._idle_timeout
 
     def _advance(self, fresh: int) -> None:
         """Serve the requests in the buffer, of which the last `fresh` bytes were not looked at yet."""
@@ -306,8 +329,11 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(error.status, error.reason)
         finally:
             self._advancing = False
-        if self._ended and self._exchange is None and not self.hindered:
-            self._close()
+        if self._ended and not self.hindered:
+            if self._exchange is None:
+                self._close()
+            else:
+                self._watch_half_closed()
 
     def _next_request(self, fresh: int) -> bool:
         buffer = self._buffer
@@ -320,7 +346,7 @@ class ClientConnection(asyncio.Protocol):
         if end < 4:
             self._check_beginning(buffer, seen)
             if len(buffer) == fresh:
-                self._deadline = self.switchboard.loop.time() + limits.head_timeout
+                self._deadline = self.now() + limits.head_timeout
             return False
         if end > limits.head_bytes:
             raise BadMessage(431, "the request's head is too long")
@@ -342,13 +368,17 @@ class ClientConnection(asyncio.Protocol):
     def _begin_body(self, request: Request) -> None:
         self._left = request.length
         self._chunks = ChunkedBody(400) if request.chunked else None
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+        self._await_body()
         self._exchange = exchange = Exchange(self, request, False)
         data, self._buffer = self._buffer, b""
         if data:
             self._take_body(data)
         if not exchange.over:
             exchange.dispatch()
+
+    def _await_body(self) -> None:
+        """It is the client's turn to send (more of) the body."""
+        self._deadline = self._body_until = self.now() + self.switchboard.limits.body_timeout
 
     def _check_beginning(self, buffer: bytes, seen: int) -> None:
         """Refuse a head as soon as it cannot become a good one; up to `seen` its lines were checked before."""
@@ -382,7 +412,9 @@ class ClientConnection(asyncio.Protocol):
             exchange.request_complete = True
             self._deadline = _NEVER
         elif not self._paused:
-            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+            limits = self.switchboard.limits
+            self._body_until += len(data) / limits.body_rate
+            self._deadline = min(self.now() + limits.body_timeout, self._body_until)
         for piece in pieces:
             exchange.send_body(piece)
         if exchange.waiting_bytes or rest:
@@ -405,7 +437,7 @@ class ClientConnection(asyncio.Protocol):
             self._close()
             return
         self._lingering = _LINGER_BYTES
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+        self._deadline = self.now() + self.switchboard.limits.linger
         if self._paused:
             self._paused = False
             self.transport.resume_reading()
@@ -419,4 +451,4 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close after what was written has gone out, for which there is a limit, too."""
         self.transport.close()
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
+        self._deadline = self.now() + self.switchboard.limits.write_timeout

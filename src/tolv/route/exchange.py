@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tolv.route.client_connection import ClientConnection
     from tolv.route.switchboard import Host
 
+_NEVER = float("inf")
 _NOBODY = b"-", b"-"
 _HANGING_UP = "the upstream closed the connection before it answered"
 
@@ -57,6 +58,7 @@ class Exchange:
         "request",
         "request_complete",
         "request_id",
+        "respond_by",
         "sent_bytes",
         "status",
         "tunnel",
@@ -76,6 +78,8 @@ class Exchange:
         """Of the response whose head went to the client; 0 before."""
         self.sent_bytes = 0
         self.over = False
+        self.respond_by = _NEVER
+        """When the head of the response must be there; the upstream's turn, as long as it takes what it gets."""
         self.held_until = 0.0
         self.connect_seconds = 0.0
         self._started = time.perf_counter()
@@ -152,6 +156,7 @@ class Exchange:
     def _send(self, connection: UpstreamConnection) -> None:
         self.connection = connection
         client, request = self.client, self.request
+        self._await_response()
         head = (request.sent, client.forwarded(request), b"X-Request-ID: ", self.request_id, b"\r\n\r\n")
         connection.begin(self, b"".join((*head, *self._body) if self._body else head))
         if self._body:
@@ -166,6 +171,7 @@ class Exchange:
         """A piece of the request's body, framed as it goes upstream."""
         if self.connection is not None:
             self.connection.transport.write(data)
+            self._await_response()
         self._body.append(data)
         self._body_bytes += len(data)
         if self.connection is not None:
@@ -186,14 +192,20 @@ class Exchange:
 
     # The response
 
+    def _await_response(self) -> None:
+        assert self.pool is not None
+        self.respond_by = self.client.now() + self.pool.upstream.response_timeout
+
     def informational(self, response: Response) -> None:
         """100, 102, 103: passed on to whoever understands them."""
+        self._await_response()
         if self.request.minor == 1:
             self.client.transport.write(b"%b%b\r\n" % (response.line, response.sent))
 
     def begin_response(self, response: Response, *, bodiless: bool = False) -> bytes:
         """The head of the response as it goes to the client."""
         self.status = response.status
+        self.respond_by = _NEVER
         if response.status >= 500:
             self._count_error()
         framed = bodiless or response.length >= 0 or response.chunked
@@ -244,6 +256,7 @@ class Exchange:
         elif silent and reused and self._replayable:
             # Most likely the upstream closed an idle connection just as we took it, and never saw the request.
             self._fresh = True
+            self.respond_by = _NEVER
             self._leave_pool()
             self.dispatch()
         else:
@@ -259,6 +272,7 @@ class Exchange:
         """Answer with an error of the router's own."""
         if self.over:
             return
+        self.respond_by = _NEVER
         if self.connection is not None:
             connection, self.connection = self.connection, None
             connection.abandon()
@@ -335,6 +349,7 @@ class Exchange:
     def switch(self, response: Response) -> None:
         """101: from here on bytes go through in both directions."""
         assert self.connection is not None
+        self.respond_by = _NEVER
         self.status = 101
         self.keep_alive = False
         head = b"%b%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.line, response.sent, response.upgrade)

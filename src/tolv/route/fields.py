@@ -21,11 +21,12 @@ MAX_FIELDS: Final = 100
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t \x21-\x7e\x80-\xff]*)")
 _DIGITS = re.compile(rb"\d{1,18}")
 
-#: Fields that end at the router (RFC 9110, 7.6.1), and those it sets itself.
+#: Fields that end at the router (RFC 9110, 7.6.1; `Proxy`, since CGI would make HTTP_PROXY of it), and those it sets.
 HOP_BY_HOP = frozenset(
     (
         b"connection",
         b"keep-alive",
+        b"proxy",
         b"proxy-connection",
         b"proxy-authenticate",
         b"proxy-authorization",

@@ -191,7 +191,7 @@ def _read_request(head: bytes, target_limit: int) -> Request:
     request.sent = b"%b %b HTTP/1.1\r\n%b%b" % (
         request.method,
         request.target,
-        lines_without(fields, _OF_THE_REQUEST, tokens),
+        lines_without(fields, _OF_THE_REQUEST, tokens if request.minor else [*tokens, b"expect"]),
         b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade if request.upgrade else b"",
     )
     request.logged = _logged(request)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
-from tolv.route.fields import BadMessage
+from tolv.route.fields import BadMessage, tokens_of
 from tolv.route.heads import Response, has_bare_newline, read_response
 from tolv.route.limits import Limits
 from tolv.route.model import Upstream
@@ -269,8 +269,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._read_head(exchange, rest)
 
     def _switch(self, exchange: Exchange, response: Response, data: bytes) -> None:
-        if not exchange.request.upgrade:
-            exchange.fail(502, "the upstream changed the protocol without being asked")
+        if response.upgrade.lower() not in tokens_of([exchange.request.upgrade]):
+            exchange.fail(502, "the upstream changed to a protocol that nobody asked for")
             return
         self._state = _TUNNEL
         exchange.switch(response)
