@@ -131,8 +131,28 @@ def test_no_control_character_passes_in_a_value(control: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", [b"", b"a b", b"a/b", b"a@b", b"a:b", b"a:123456", b"[::1", b"::1", b"a,b.localhost:1:2", b"a\x80", b"user@app.localhost",
-             b"app.localhost:", b"app.localhost:80:80", b"app.localhost:-1", b"[::1]x", b"[::g]", b"app\\.localhost", b"#", b"?"]
+    "host",
+    [
+        b"",
+        b"a b",
+        b"a/b",
+        b"a@b",
+        b"a:b",
+        b"a:123456",
+        b"[::1",
+        b"::1",
+        b"a,b.localhost:1:2",
+        b"a\x80",
+        b"user@app.localhost",
+        b"app.localhost:",
+        b"app.localhost:80:80",
+        b"app.localhost:-1",
+        b"[::1]x",
+        b"[::g]",
+        b"app\\.localhost",
+        b"#",
+        b"?",
+    ],
 )
 def test_a_malformed_host_is_refused(host: bytes) -> None:
     with pytest.raises(BadMessage):

@@ -207,7 +207,10 @@ BODILESS = {
     "304 with a body": (GET, b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevil"),
     "HEAD with a body": (HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
     "HEAD in chunks": (HEAD, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n"),
-    "HEAD with another response": (HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nX: evil\r\n\r\n"),
+    "HEAD with another response": (
+        HEAD,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nX: evil\r\n\r\n",
+    ),
     "HEAD of unknown length": (HEAD, b"HTTP/1.1 200 OK\r\n\r\nevil"),
 }
 

@@ -241,6 +241,8 @@ class UpstreamConnection(asyncio.Protocol):
                     raise BadMessage(502, "the upstream's response head is malformed or too long")
                 self._buffer = data
                 return
+            if end > self._limits.head_bytes:
+                raise BadMessage(502, "the upstream's response head is too long")
             response = read_response(data[:end])
             if response.status < 200:
                 self._read_informational(exchange, response, data[end:])
@@ -284,10 +286,9 @@ class UpstreamConnection(asyncio.Protocol):
             head = exchange.begin_response(response, bodiless=True)
             self._finish(exchange, head, excess=data)
         elif response.chunked:
-            head = exchange.begin_response(response)
             self._state = _CHUNKED
             self._chunks = ChunkedBody(502, unframed=exchange.request.minor == 0)
-            self._read_chunks(exchange, data, head)
+            self._read_chunks(exchange, data, response)
         else:
             head = exchange.begin_response(response)
             self._state = _UNTIL_CLOSE
@@ -303,14 +304,17 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._finish(exchange, data[:left], excess=data[left:])
 
-    def _read_chunks(self, exchange: Exchange, data: bytes, head: bytes = b"") -> None:
+    def _read_chunks(self, exchange: Exchange, data: bytes, response: Response | None = None) -> None:
+        """Go on by `data`, the first of which comes with the head of its response."""
         assert self._chunks is not None
         try:
             pieces, excess = self._chunks.feed(data)
-        except BadMessage:
-            exchange.cut()
+        except BadMessage as error:
+            exchange.fail(502, error.reason)  # or a cut, if the head is on its way already
             return
-        out = b"".join([head, *pieces]) if head or len(pieces) > 1 else pieces[0] if pieces else b""
+        if response is not None:
+            pieces.insert(0, exchange.begin_response(response))
+        out = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunks.done:
             self._finish(exchange, out, excess=excess)
         elif out:
