@@ -103,7 +103,7 @@ class ClientConnection(asyncio.Protocol):
         self._port = b"" if self.from_edge else b"%d" % transport.get_extra_info("sockname")[1]
         if self.switchboard.admit(self):
             self._rest()
-            if self.switchboard.stopping:
+            if self.switchboard.stopping and not self.switchboard.patient:
                 self.stop()
         else:
             self._refuse(503, "too many connections")

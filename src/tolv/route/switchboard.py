@@ -72,6 +72,8 @@ class Switchboard:
         self.limits = limits
         self.version = 0
         self.stopping = False
+        self.patient = False
+        """Stopping, and there is a successor: clients are let go one by one."""
         self.refused = 0
         """Connections that were ended because of what they sent."""
         self._logs = logs
@@ -269,13 +271,18 @@ class Switchboard:
         """Counts by release since the start of this process, and which process that is."""
         return self._tallies.read((*self._pools.values(), *self._retired))
 
-    async def stop(self, seconds: float) -> None:
-        """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines."""
-        self.stopping = True
+    async def stop(self, seconds: float, *, patient: bool = False) -> None:
+        """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines.
+
+        `patient`: idle clients, too, are given the time that they have anyway. Whatever such a one asks next is answered
+        and told to come again on a new connection: a successor serves that.
+        """
+        self.stopping, self.patient = True, patient
         for pool in (*self._pools.values(), *self._retired):
             pool.close_tunnels()
-        for client in list(self._clients):
-            client.stop()
+        if not patient:
+            for client in list(self._clients):
+                client.stop()
         try:
             async with asyncio.timeout(seconds):
                 await self._until_alone()
