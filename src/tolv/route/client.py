@@ -121,7 +121,8 @@ class RouterClient:
         """Replace each router process by a new one, which inherits the listening sockets: no connection is refused.
 
         The old ones finish what they have in flight and let idle clients go when their time is over; their counts stay
-        part of `drain` and `stats`. Gives the new pids. Raises `PlatformError` if one does not start: the old one goes on.
+        part of `drain` and `stats`. Gives the new pids. Raises `PlatformError` if one does not start: the old one goes
+        on.
         """
         for index, old in sorted(self._links.items()):
             await self._stop_keeping(index)

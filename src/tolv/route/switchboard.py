@@ -274,8 +274,8 @@ class Switchboard:
     async def stop(self, seconds: float, *, patient: bool = False) -> None:
         """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines.
 
-        `patient`: idle clients, too, are given the time that they have anyway. Whatever such a one asks next is answered
-        and told to come again on a new connection: a successor serves that.
+        `patient`: idle clients, too, are given the time that they have anyway. Whatever such a one asks next is
+        answered, and it is told to come again on a new connection: a successor serves that.
         """
         self.stopping, self.patient = True, patient
         for pool in (*self._pools.values(), *self._retired):
