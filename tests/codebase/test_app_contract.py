@@ -62,6 +62,7 @@ def test_every_table_is_documented() -> None:
         "start_deadline",
         "grace",
         "drain",
+        "response_timeout",
         "stop_signal",
         "health_interval",
         "health_timeout",

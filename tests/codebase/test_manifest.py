@@ -34,6 +34,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         start_deadline = 90
         grace = 2.5
         drain = 0
+        response_timeout = 300
         stop_signal = "INT"
         stop_scope = "group"
         memory = "512M"
@@ -73,6 +74,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
                 start_deadline=90.0,
                 grace=2.5,
                 drain=0.0,
+                response_timeout=300.0,
                 stop_signal="SIGINT",
                 stop_scope="group",
                 memory=512 << 20,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import tolv
 from tolv.errors import PlatformError
 from tolv.home import Home
 from tolv.route.client import RouterClient
@@ -270,6 +272,123 @@ async def test_an_upgrade_refuses_no_connection_and_loses_no_request(tmp_path: P
         assert await asyncio.gather(*waiting) == [b"late"] * 8
         await until(lambda: not any(alive(pid) for pid in old))
         assert await get(port) == b"ok"
+
+
+class KeepAlive:
+    """A client that keeps its connection as long as it may, and counts what was lost."""
+
+    def __init__(self, port: int) -> None:
+        self.asked = self.lost = 0
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self) -> None:
+        self.asked += 1
+        try:
+            async with asyncio.timeout(DEADLINE):
+                if self._streams is None:
+                    self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+                reader, writer = self._streams
+                writer.write(b"GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n")
+                head = await reader.readuntil(b"\r\n\r\n")
+                whole = b" 200 " in head and await reader.readexactly(2) == b"ok"
+                self.lost += not whole
+                if b"Connection: close" in head:
+                    self.close()
+        except (OSError, asyncio.IncompleteReadError):
+            self.lost += 1
+            self.close()
+
+    async def ask_until(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            await self.ask()
+        self.close()
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+@contextlib.asynccontextmanager
+async def under_load(port: int, count: int = 6) -> AsyncIterator[list[KeepAlive]]:
+    """Clients that ask without a pause."""
+    clients, over = [KeepAlive(port) for _ in range(count)], asyncio.Event()
+    loads = [asyncio.create_task(client.ask_until(over)) for client in clients]
+    try:
+        yield clients
+    finally:
+        over.set()
+        await asyncio.gather(*loads)
+
+
+async def asked(clients: list[KeepAlive], more: int = 30) -> None:
+    """Wait until each of them has got so many answers more."""
+    wanted = [client.asked + more for client in clients]
+    await until(lambda: all(client.asked >= goal for client, goal in zip(clients, wanted, strict=True)))
+
+
+async def test_a_router_of_another_version_is_replaced_under_load_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, other = Path(tolv.__file__).parent, tmp_path / "other" / "tolv"
+    shutil.copytree(source, other, ignore=shutil.ignore_patterns("__pycache__"))
+    (other / "__init__.py").write_text((source / "__init__.py").read_text().replace(tolv.__version__, "0.0.1"))
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        with monkeypatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(other.parent))
+            former = RouterClient(Home(tmp_path / "home"))
+            old = await former.ensure(port, count=2)
+            await former.apply(table)
+            await former.close()
+        idle = [KeepAlive(port) for _ in range(8)]
+        for one in idle:
+            await one.ask()
+        async with under_load(port) as clients:
+            await asked(clients)
+            new = await client.ensure(port, count=2)
+            await asked(clients)
+        assert len(new) == 2
+        assert not set(new) & set(old)
+        for one in idle:
+            for _ in range(2):
+                await one.ask()
+            one.close()
+        assert sum(one.lost for one in (*clients, *idle)) == 0
+        await until(lambda: not any(alive(pid) for pid in old))
+        assert await client.ensure(port, count=2) == new
+
+
+async def test_a_killed_router_loses_what_it_held_and_nothing_once_it_is_back(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        (pid,) = await client.ensure(port)
+        await client.apply(table)
+        async with under_load(port) as clients:
+            await asked(clients)
+            assert sum(one.lost for one in clients) == 0
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: client.pids not in ([], [pid]))
+            await asked(clients, 1)
+            lost = sum(one.lost for one in clients)
+            await asked(clients)
+            assert sum(one.lost for one in clients) == lost
+
+
+async def test_of_two_routers_the_killed_one_loses_only_what_it_held(tmp_path: Path) -> None:
+    port = free_port()
+    async with routers(tmp_path / "home") as client, app() as table:
+        pids = await client.ensure(port, count=2)
+        await client.apply(table)
+        async with under_load(port, 12) as clients:
+            await asked(clients)
+            os.kill(pids[1], signal.SIGKILL)
+            await asked(clients)
+            await until(lambda: len(set(client.pids) - set(pids)) == 1)
+            await asked(clients)
+        assert any(one.lost == 0 for one in clients)
+        assert max(one.lost for one in clients) <= 2  # perhaps once more, by the port that the killed one still held
 
 
 async def test_sigterm_ends_a_router_cleanly(tmp_path: Path) -> None:

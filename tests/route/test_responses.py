@@ -122,7 +122,6 @@ CUT_SHORT = {
     "length": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello",
     "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
     "within a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhello",
-    "malformed chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
 }
 
 
@@ -134,6 +133,23 @@ async def test_a_response_that_stops_in_the_middle_never_ends_cleanly(stage, ans
         await stage.exchange(GET)
     await stage.until(lambda: stage.in_flight(app) == 0)
     assert "cut=true" in stage.requests_logged()[-1]
+
+
+async def test_a_chunk_that_turns_out_malformed_is_a_reset(stage) -> None:
+    async def breaks_off(side) -> None:
+        await side.head()
+        await side.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        await go_on.wait()
+        await side.send(b"zz\r\n")
+
+    go_on = asyncio.Event()
+    stage.route(await stage.app(breaks_off))
+    side = await stage.client()
+    await side.send(GET)
+    await side.until(b"hello\r\n")
+    go_on.set()
+    with pytest.raises(ConnectionResetError):
+        await side.rest()
 
 
 async def test_a_reset_in_a_body_of_unknown_length_is_a_reset_for_the_client(stage) -> None:
@@ -153,6 +169,8 @@ BAD_GATEWAY = {
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "a malformed first chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a head beyond 64 KiB": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
     "both framings": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
     "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     "an endless head": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000,

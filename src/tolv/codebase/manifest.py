@@ -36,6 +36,7 @@ class ProcessSettings:
     start_deadline: float | None = None
     grace: float | None = None
     drain: float | None = None
+    response_timeout: float | None = None
     stop_signal: str | None = None
     stop_scope: SignalScope | None = None
     memory: int | None = None
@@ -236,6 +237,7 @@ _PROCESS: dict[str, _Reader] = {
     "start_deadline": _deadline,
     "grace": _seconds,
     "drain": _seconds,
+    "response_timeout": _deadline,
     "stop_signal": _value('the name of a signal, such as "SIGTERM"', _as_signal),
     "stop_scope": _one_of("leader", "group"),
     "memory": _value('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),

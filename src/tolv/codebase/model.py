@@ -32,6 +32,8 @@ class ProcessType:
     """Seconds between the stop signal and SIGKILL."""
     drain: float = 30.0
     """Seconds that requests in flight may take to finish once the process has left the router (web only)."""
+    response_timeout: float = 60.0
+    """Seconds from the end of a request to the head of its response; then its client gets 504 (web only)."""
     stop_signal: str = "SIGTERM"
     stop_scope: SignalScope | None = None
     """Who gets the stop signal; None: the leader, or the whole group when the leader is only a shell."""

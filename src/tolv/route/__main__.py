@@ -90,16 +90,16 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
     stopped = asyncio.Event()
     stopping: list[asyncio.Task[None]] = []
 
-    async def stop(seconds: float) -> None:
+    async def stop(seconds: float, *, patient: bool = False) -> None:
         for server in servers:
             server.close()
-        await switchboard.stop(seconds)
+        await switchboard.stop(seconds, patient=patient)
         loop.call_soon(stopped.set)
 
     def hand_over(peer: socket.socket) -> None:
         os.close(claimed)  # the successor claims the index as soon as it has the sockets
         send_sockets(peer, sockets)
-        stopping.append(loop.create_task(stop(_HANDOVER_DRAIN_SECONDS)))
+        stopping.append(loop.create_task(stop(_HANDOVER_DRAIN_SECONDS, patient=True)))
 
     hello = {"pid": os.getpid(), "version": tolv.__version__, "port": arguments.port, "bind": arguments.bind}
     control = Control(switchboard, hello, stop, hand_over)

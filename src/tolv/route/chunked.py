@@ -11,8 +11,10 @@ from typing import Final
 
 from tolv.route.fields import BadMessage
 
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t \x21-\x7e\x80-\xff]*)?")
-_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t \x21-\x7e\x80-\xff]*")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*"'
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:;%b(?:=(?:%b|%b))?)*)" % (_TOKEN, _TOKEN, _QUOTED))
+_TRAILER = re.compile(rb"(%b):[\t \x21-\x7e\x80-\xff]*" % _TOKEN)
 #: Fields that may not come after the body: they frame, route or authenticate the message (RFC 9110, 6.5.1).
 _FORBIDDEN: Final = frozenset(
     b"authorization connection content-encoding content-length content-range content-type cookie expect host keep-alive"

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import tolv
 from tolv.errors import PlatformError, error_from_dict
 from tolv.home import Home
 from tolv.route.link import CALL_SECONDS, Link, RouterGone
@@ -47,7 +48,8 @@ class RouterClient:
         return [link.pid for _, link in sorted(self._links.items()) if not link.gone.is_set()]
 
     async def ensure(self, port: int, bind: str = "127.0.0.1", count: int = 1) -> list[int]:
-        """Have `count` router processes on `port`; start what is missing, stop what is on another port or too many.
+        """Have `count` router processes on `port`; start what is missing, stop what is on another port or too many, and
+        replace what runs another version of Tolv, without a lost request.
 
         Gives their pids. Raises `PlatformError` if the port is taken or a process does not start.
         """
@@ -60,6 +62,11 @@ class RouterClient:
                 link = None
             if index < count:
                 self._keep(index, link or await self._start(index, port, bind))
+        if any(link.version != tolv.__version__ for link in self._links.values()):
+            try:
+                await self.upgrade()
+            except PlatformError as error:
+                print(f"tolv: the router of another version goes on: {error}", file=sys.stderr)
         return self.pids
 
     async def apply(self, table: Table) -> int:
@@ -113,12 +120,18 @@ class RouterClient:
     async def upgrade(self) -> list[int]:
         """Replace each router process by a new one, which inherits the listening sockets: no connection is refused.
 
-        The old ones finish what they have in flight; their counts stay part of `drain` and `stats`. Gives the new pids.
+        The old ones finish what they have in flight and let idle clients go when their time is over; their counts stay
+        part of `drain` and `stats`. Gives the new pids. Raises `PlatformError` if one does not start: the old one goes
+        on.
         """
         for index, old in sorted(self._links.items()):
             await self._stop_keeping(index)
             former = self._started.pop(index, None)
-            new = await self._start(index, old.port, old.bind, inherit=True)
+            try:
+                new = await self._start(index, old.port, old.bind, inherit=True)
+            except PlatformError:
+                self._keep(index, old)
+                raise
             self._leaving[old] = asyncio.create_task(self._see_off(old, former))
             self._keep(index, new)
         return self.pids

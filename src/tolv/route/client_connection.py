@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from tolv.route.chunked import ChunkedBody
 from tolv.route.exchange import Exchange
 from tolv.route.fields import BadMessage
-from tolv.route.heads import RequestFields, has_bare_newline, read_request, read_request_line
+from tolv.route.heads import Request, has_bare_newline, known_request, read_request, read_request_line
 from tolv.route.pages import error_page
 
 if TYPE_CHECKING:
@@ -30,19 +30,22 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing",
+        "_body_until",
         "_buffer",
         "_chunks",
         "_deadline",
         "_ended",
         "_exchange",
         "_forwarded",
-        "_forwarded_for",
+        "_forwarded_host",
+        "_idle_timeout",
         "_left",
         "_lingering",
         "_new",
         "_paused",
         "_peer",
         "_port",
+        "_seen",
         "_stall_deadline",
         "_stalled_at",
         "_tunnel",
@@ -50,6 +53,7 @@ class ClientConnection(asyncio.Protocol):
         "from_edge",
         "hindered",
         "host",
+        "now",
         "switchboard",
         "transport",
     )
@@ -60,6 +64,8 @@ class ClientConnection(asyncio.Protocol):
         self.switchboard = switchboard
         self.from_edge = from_edge
         """The HTTPS edge has sent it: own domains alone answer, and what it says of its client counts."""
+        self.now = switchboard.loop.time
+        self._idle_timeout = switchboard.limits.idle_timeout
         self.hindered = False
         """The client does not take what was written to it."""
         self.host: Host | None = None
@@ -75,11 +81,18 @@ class ClientConnection(asyncio.Protocol):
         self._new = True
         self._paused = False
         self._upstream_full = False
+        self._body_until = _NEVER
+        self._seen = 0
         self._deadline = _NEVER
         self._stall_deadline = _NEVER
         self._stalled_at = 0
         self._forwarded = b""
-        self._forwarded_for: RequestFields | None = None
+        self._forwarded_host = b""
+
+    @property
+    def stopping(self) -> bool:
+        """This router process ends: no connection is kept."""
+        return self.switchboard.stopping
 
     # From the event loop
 
@@ -90,25 +103,26 @@ class ClientConnection(asyncio.Protocol):
         self._port = b"" if self.from_edge else b"%d" % transport.get_extra_info("sockname")[1]
         if self.switchboard.admit(self):
             self._rest()
-            if self.switchboard.stopping:
+            if self.switchboard.stopping and not self.switchboard.patient:
                 self.stop()
         else:
             self._refuse(503, "too many connections")
 
     def data_received(self, data: bytes) -> None:
-        if self._left or self._chunks is not None:
+        if self._exchange is None:
+            if self._lingering:
+                self._linger(data)
+            elif not self._buffer and not self.hindered and (request := known_request(data)) is not None:
+                self._begin(request)  # the usual case: one whole head, and one that was read before
+            else:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._advance(len(data))
+                if self.hindered:
+                    self.regulate()
+        elif self._left or self._chunks is not None:
             self._take_body(data)
         elif self._tunnel is not None:
             self._tunnel.from_client(data)
-        elif self._lingering:
-            self._lingering -= len(data)
-            if self._lingering <= 0:
-                self.transport.abort()
-        elif self._exchange is None:
-            self._buffer = self._buffer + data if self._buffer else data
-            self._advance(len(data))
-            if self.hindered:
-                self.regulate()
         else:
             self._buffer += data
             self.regulate()
@@ -123,6 +137,8 @@ class ClientConnection(asyncio.Protocol):
             self.transport.abort()
         elif self._exchange is None and not (self._buffer and self.hindered):
             self._close()
+        elif self._exchange is not None:
+            self._watch_half_closed()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -140,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.hindered = True
         self._stalled_at = self.transport.get_write_buffer_size()
-        self._stall_deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
+        self._stall_deadline = self.now() + self.switchboard.limits.write_timeout
         if self._exchange is not None and self._exchange.connection is not None:
             self._exchange.connection.pause(True)
 
@@ -158,11 +174,11 @@ class ClientConnection(asyncio.Protocol):
         """The response is written; the next request may be served."""
         self.host = exchange.host
         self._exchange = None
-        self._tunnel = None
-        self._upstream_full = False
-        if not exchange.request_complete or not exchange.keep_alive:
+        if not exchange.keep_alive:
+            self._tunnel = None
             self._hang_up(rest_unread=not exchange.request_complete or bool(self._buffer))
             return
+        self._upstream_full = False
         self._rest()
         if self._buffer:
             self._advance(len(self._buffer))
@@ -191,21 +207,22 @@ class ClientConnection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    def forwarded(self, fields: RequestFields) -> bytes:
+    def forwarded(self, request: Request) -> bytes:
         """The X-Forwarded-* lines for a request of this client's. What others than the edge say is dropped."""
-        if fields is not self._forwarded_for:
-            sent = fields.forwarded if self.from_edge else {}
-            self._forwarded_for = fields
-            self._forwarded = (
-                b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n"
-                % (
-                    sent.get(b"x-forwarded-for", self._peer),
-                    sent.get(b"x-forwarded-proto", b"http"),
-                    sent.get(b"x-forwarded-host", fields.host),
-                    sent.get(b"x-forwarded-port", self._port),
-                )
-            )
+        if self.from_edge:
+            return self._forwarded_lines(request, request.forwarded)
+        if request.host != self._forwarded_host:
+            self._forwarded_host = request.host
+            self._forwarded = self._forwarded_lines(request, {})
         return self._forwarded
+
+    def _forwarded_lines(self, request: Request, said: dict[bytes, bytes]) -> bytes:
+        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %b\r\n" % (
+            said.get(b"x-forwarded-for", self._peer),
+            said.get(b"x-forwarded-proto", b"http"),
+            said.get(b"x-forwarded-host", request.host),
+            said.get(b"x-forwarded-port", self._port),
+        )
 
     def regulate(self) -> None:
         """Stop or go on reading from the client."""
@@ -223,7 +240,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.resume_reading()
             if self._left or self._chunks is not None:
-                self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+                self._await_body()
 
     # From the switchboard
 
@@ -252,11 +269,17 @@ class ClientConnection(asyncio.Protocol):
                 return
             self._stalled_at = left
             self._stall_deadline = now + self.switchboard.limits.write_timeout
+        exchange = self._exchange
+        if exchange is not None and now > exchange.respond_by and (exchange.request_complete or self._upstream_full):
+            exchange.fail(504, "the upstream did not answer in time")
+            return
         if now <= self._deadline:
             return
         self._deadline = _NEVER
-        if self._exchange is not None:
-            self._exchange.fail(408, "the request's body did not arrive in time")
+        if exchange is not None and exchange.request_complete:
+            self._expire_half_closed(exchange)
+        elif exchange is not None:
+            exchange.fail(408, "the request's body did not arrive in time")
         elif self.transport.is_closing() or (self._lingering and not self.transport.get_write_buffer_size()):
             self.transport.abort()
         elif self._lingering:
@@ -266,20 +289,31 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _watch_half_closed(self) -> None:
+        """Nothing more comes from the client: it may wait for its response, or have left."""
+        self._seen = self._exchange.sent_bytes if self._exchange is not None else 0
+        self._deadline = self.now() + self.switchboard.limits.half_closed_timeout
+
+    def _expire_half_closed(self, exchange: Exchange) -> None:
+        if exchange.status and exchange.sent_bytes == self._seen:
+            exchange.cut()
+        else:
+            self._watch_half_closed()
+
     def stop(self) -> None:
         """The router ends: an idle connection is closed, another after its response. One that has just been accepted
         gets a moment for its first request, since its client cannot know that it should try again."""
         if self._exchange is not None or self._lingering or self._buffer:
             return
         if self._new:
-            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+            self._deadline = self.now() + self.switchboard.limits.linger
         else:
             self._close()
 
     # Reading requests
 
     def _rest(self) -> None:
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.idle_timeout
+        self._deadline = self.now() + self._idle_timeout
 
     def _advance(self, fresh: int) -> None:
         """Serve the requests in the buffer, of which the last `fresh` bytes were not looked at yet."""
@@ -295,40 +329,56 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(error.status, error.reason)
         finally:
             self._advancing = False
-        if self._ended and self._exchange is None and not self.hindered:
-            self._close()
+        if self._ended and not self.hindered:
+            if self._exchange is None:
+                self._close()
+            else:
+                self._watch_half_closed()
 
     def _next_request(self, fresh: int) -> bool:
         buffer = self._buffer
-        seen = max(0, len(buffer) - fresh - 3)
-        end = buffer.find(b"\r\n\r\n", seen) + 4
-        limits = self.switchboard.limits
         if buffer.startswith(b"\r\n"):  # an empty line before a request is ignored (RFC 9112, 2.2)
             self._buffer = buffer[2:]
             return True
+        seen = max(0, len(buffer) - fresh - 3)
+        end = buffer.find(b"\r\n\r\n", seen) + 4
+        limits = self.switchboard.limits
         if end < 4:
             self._check_beginning(buffer, seen)
             if len(buffer) == fresh:
-                self._deadline = self.switchboard.loop.time() + limits.head_timeout
+                self._deadline = self.now() + limits.head_timeout
             return False
         if end > limits.head_bytes:
             raise BadMessage(431, "the request's head is too long")
-        request = read_request(buffer if end == len(buffer) else buffer[:end], limits.target_bytes)
+        request = read_request(buffer[:end], limits.target_bytes)
         self._buffer = buffer[end:]
-        fields = request.fields
-        self._left = fields.length
-        self._chunks = ChunkedBody(400) if fields.chunked else None
-        self._deadline = _NEVER
+        self._begin(request)
+        return True
+
+    def _begin(self, request: Request) -> None:
+        """Serve a request; what there is of its body is in the buffer."""
         self._new = False
-        self._exchange = exchange = Exchange(self, request, not fields.length and not fields.chunked)
-        if not exchange.request_complete:
-            self._deadline = self.switchboard.loop.time() + limits.body_timeout
-            data, self._buffer = self._buffer, b""
-            if data:
-                self._take_body(data)
+        if request.length or request.chunked:
+            self._begin_body(request)
+        else:
+            self._deadline = _NEVER
+            self._exchange = exchange = Exchange(self, request, True)
+            exchange.dispatch()
+
+    def _begin_body(self, request: Request) -> None:
+        self._left = request.length
+        self._chunks = ChunkedBody(400) if request.chunked else None
+        self._await_body()
+        self._exchange = exchange = Exchange(self, request, False)
+        data, self._buffer = self._buffer, b""
+        if data:
+            self._take_body(data)
         if not exchange.over:
             exchange.dispatch()
-        return True
+
+    def _await_body(self) -> None:
+        """It is the client's turn to send (more of) the body."""
+        self._deadline = self._body_until = self.now() + self.switchboard.limits.body_timeout
 
     def _check_beginning(self, buffer: bytes, seen: int) -> None:
         """Refuse a head as soon as it cannot become a good one; up to `seen` its lines were checked before."""
@@ -362,7 +412,9 @@ class ClientConnection(asyncio.Protocol):
             exchange.request_complete = True
             self._deadline = _NEVER
         elif not self._paused:
-            self._deadline = self.switchboard.loop.time() + self.switchboard.limits.body_timeout
+            limits = self.switchboard.limits
+            self._body_until += len(data) / limits.body_rate
+            self._deadline = min(self.now() + limits.body_timeout, self._body_until)
         for piece in pieces:
             exchange.send_body(piece)
         if exchange.waiting_bytes or rest:
@@ -385,13 +437,18 @@ class ClientConnection(asyncio.Protocol):
             self._close()
             return
         self._lingering = _LINGER_BYTES
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.linger
+        self._deadline = self.now() + self.switchboard.limits.linger
         if self._paused:
             self._paused = False
             self.transport.resume_reading()
         self.transport.write_eof()
 
+    def _linger(self, data: bytes) -> None:
+        self._lingering -= len(data)
+        if self._lingering <= 0:
+            self.transport.abort()
+
     def _close(self) -> None:
         """Close after what was written has gone out, for which there is a limit, too."""
         self.transport.close()
-        self._deadline = self.switchboard.loop.time() + self.switchboard.limits.write_timeout
+        self._deadline = self.now() + self.switchboard.limits.write_timeout

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import random
+import os
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tolv.route.heads import IDEMPOTENT, Request, Response
+from tolv.route.heads import Request, Response
 from tolv.route.pages import error_page
 from tolv.route.tunnel import Tunnel
 from tolv.route.upstream import UpstreamConnection, UpstreamPool
@@ -15,7 +16,19 @@ if TYPE_CHECKING:
     from tolv.route.client_connection import ClientConnection
     from tolv.route.switchboard import Host
 
+_NEVER = float("inf")
+_NOBODY = b"-", b"-"
 _HANGING_UP = "the upstream closed the connection before it answered"
+
+
+def _random_ids() -> Iterator[bytes]:
+    """128 random bits each, in hexadecimal; the system is asked for many at once."""
+    while True:
+        batch = os.urandom(4096).hex().encode()
+        yield from [batch[at : at + 32] for at in range(0, len(batch), 32)]
+
+
+_ids = _random_ids()
 
 
 class Exchange:
@@ -33,6 +46,7 @@ class Exchange:
         "_patience",
         "_started",
         "_tried",
+        "_waits",
         "client",
         "connect_seconds",
         "connection",
@@ -44,6 +58,7 @@ class Exchange:
         "request",
         "request_complete",
         "request_id",
+        "respond_by",
         "sent_bytes",
         "status",
         "tunnel",
@@ -53,7 +68,7 @@ class Exchange:
         self.client = client
         self.request = request
         self.request_complete = request_complete
-        self.request_id = request.fields.request_id or b"%032x" % random.getrandbits(128)
+        self.request_id = request.request_id or next(_ids)
         self.keep_alive = request.persistent
         self.host: Host | None = None
         self.pool: UpstreamPool | None = None
@@ -63,6 +78,8 @@ class Exchange:
         """Of the response whose head went to the client; 0 before."""
         self.sent_bytes = 0
         self.over = False
+        self.respond_by = _NEVER
+        """When the head of the response must be there; the upstream's turn, as long as it takes what it gets."""
         self.held_until = 0.0
         self.connect_seconds = 0.0
         self._started = time.perf_counter()
@@ -72,32 +89,38 @@ class Exchange:
         self._fresh = False
         self._tried: tuple[str, ...] = ()
         self._patience = 0.0
+        self._waits = False
 
     # Finding an upstream
 
     def dispatch(self) -> None:
         """Send the request to the upstream with the fewest in flight, or hold it, or say why not."""
-        switchboard = self.client.switchboard
-        self.host = host = switchboard.find(self.request.fields.name, from_edge=self.client.from_edge)
-        if host is None:
-            self.fail(404, f"no app answers to the host {self.request.fields.name!r}")
-        elif host.route.mode == "refuse":
-            self.fail(503, f"{host.route.app} is stopped in {host.route.environment}")
-        elif switchboard.crowds_out(host):
-            self.fail(503, f"too many requests for {host.route.app} in {host.route.environment} are in flight")
-        elif host.route.mode == "hold" or not host.pools:
-            switchboard.hold(self, host.route.hold)
+        client = self.client
+        self.host = host = client.switchboard.find(self.request.name, from_edge=client.from_edge)
+        if host is None or not host.open:
+            self._wait_or_refuse(host)
         elif (pool := host.choose(self._tried)) is None:
             self._wait_for_a_better_table()
         else:
             self.pool = pool
             pool.exchanges.add(self)
-            connection = None if self._fresh else pool.take(recently_used=self.request.method not in IDEMPOTENT)
+            connection = None if self._fresh else pool.take(recently_used=not self.request.idempotent)
             if connection is None:
                 self._fresh = True
                 pool.connect(self)
             else:
                 self._send(connection)
+
+    def _wait_or_refuse(self, host: Host | None) -> None:
+        if host is None:
+            self.fail(404, f"no app answers to the host {self.request.name!r}")
+        elif host.route.mode == "refuse":
+            self.fail(503, f"{host.route.app} is stopped in {host.route.environment}")
+        elif host.crowded:
+            self.fail(503, f"too many requests for {host.route.app} in {host.route.environment} are in flight")
+        else:
+            self._waits = True
+            self.client.switchboard.hold(self, host.route.hold)
 
     def attach(self, connection: UpstreamConnection, pool: UpstreamPool) -> bool:
         """A new connection is there. Gives whether it is still wanted."""
@@ -127,27 +150,20 @@ class Exchange:
                 self.host.pools[0].count_unanswered()
             self.fail(502, "no upstream accepts connections")
         else:
+            self._waits = True
             switchboard.retry_soon(self)
 
     def _send(self, connection: UpstreamConnection) -> None:
         self.connection = connection
-        request = self.request
-        fields = request.fields
-        head = b"%b %b HTTP/1.1\r\n%b%b%bX-Request-ID: %b\r\n\r\n" % (
-            request.method,
-            request.target,
-            fields.sent,
-            b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade if fields.upgrade else b"",
-            self.client.forwarded(fields),
-            self.request_id,
-        )
+        client, request = self.client, self.request
+        self._await_response()
+        head = (request.sent, client.forwarded(request), b"X-Request-ID: ", self.request_id, b"\r\n\r\n")
+        connection.begin(self, b"".join((*head, *self._body) if self._body else head))
         if self._body:
-            head = b"".join((head, *self._body))
             self._let_go_of_body()
-        connection.begin(self, head)
-        if self.client.hindered:
+            client.regulate()
+        if client.hindered:
             connection.pause(True)
-        self.client.regulate()
 
     # The request's body
 
@@ -155,6 +171,7 @@ class Exchange:
         """A piece of the request's body, framed as it goes upstream."""
         if self.connection is not None:
             self.connection.transport.write(data)
+            self._await_response()
         self._body.append(data)
         self._body_bytes += len(data)
         if self.connection is not None:
@@ -168,36 +185,47 @@ class Exchange:
     def _let_go_of_body(self) -> None:
         """The body was sent. Keep it only where it may be sent again, and while it is small."""
         limit = self.client.switchboard.limits.buffer_bytes
-        if self.request.method not in IDEMPOTENT or self._body_bytes > limit:
+        if not self.request.idempotent or self._body_bytes > limit:
             self._body.clear()
             self._body_bytes = 0
             self._body_lost = True
 
     # The response
 
+    def _await_response(self) -> None:
+        assert self.pool is not None
+        self.respond_by = self.client.now() + self.pool.upstream.response_timeout
+
     def informational(self, response: Response) -> None:
         """100, 102, 103: passed on to whoever understands them."""
+        self._await_response()
         if self.request.minor == 1:
             self.client.transport.write(b"%b%b\r\n" % (response.line, response.sent))
 
     def begin_response(self, response: Response, *, bodiless: bool = False) -> bytes:
         """The head of the response as it goes to the client."""
         self.status = response.status
+        self.respond_by = _NEVER
         if response.status >= 500:
             self._count_error()
+        framed = bodiless or response.length >= 0 or response.chunked
+        if self.keep_alive and self.request_complete and framed and self.request.minor and not self.client.stopping:
+            head = response.whole
+        else:
+            head = self._head_with_persistence(response, bodiless)
+        self.sent_bytes = -len(head)
+        return head
+
+    def _head_with_persistence(self, response: Response, bodiless: bool) -> bytes:
+        """The head for a client that must be told whether its connection goes on."""
         old = self.request.minor == 0
-        if not self.request_complete or self.client.switchboard.stopping:
+        if not self.request_complete or self.client.stopping:
             self.keep_alive = False
         if not bodiless and response.length < 0 and (old or not response.chunked):
             self.keep_alive = False
-        if self.keep_alive and not old:
-            self.sent_bytes = -len(response.whole)
-            return response.whole
         framing = b"Transfer-Encoding: chunked\r\n" if response.chunked and not old else b""
         persistence = b"keep-alive" if self.keep_alive else b"close"
-        head = b"%b%b%bConnection: %b\r\n\r\n" % (response.line, response.sent, framing, persistence)
-        self.sent_bytes = -len(head)
-        return head
+        return b"%b%b%bConnection: %b\r\n\r\n" % (response.line, response.sent, framing, persistence)
 
     def forward(self, data: bytes) -> None:
         """Pass on a part of the response."""
@@ -208,7 +236,8 @@ class Exchange:
         """The response ends with `data`."""
         self.connection = None
         if data:
-            self.forward(data)
+            self.sent_bytes += len(data)
+            self.client.transport.write(data)
         self._end()
         self.client.exchange_over(self)
 
@@ -227,6 +256,7 @@ class Exchange:
         elif silent and reused and self._replayable:
             # Most likely the upstream closed an idle connection just as we took it, and never saw the request.
             self._fresh = True
+            self.respond_by = _NEVER
             self._leave_pool()
             self.dispatch()
         else:
@@ -236,12 +266,13 @@ class Exchange:
     def _replayable(self) -> bool:
         if self._body_lost:
             return False
-        return self.request.method in IDEMPOTENT or not self.request_complete
+        return self.request.idempotent or not self.request_complete
 
     def fail(self, status: int, reason: str) -> None:
         """Answer with an error of the router's own."""
         if self.over:
             return
+        self.respond_by = _NEVER
         if self.connection is not None:
             connection, self.connection = self.connection, None
             connection.abandon()
@@ -253,7 +284,7 @@ class Exchange:
             self._count_error()
             if self.pool is not None:
                 self.pool.unanswered += 1
-        if not self.request_complete or self.client.switchboard.stopping:
+        if not self.request_complete or self.client.stopping:
             self.keep_alive = False
         page = error_page(
             status, reason, self.request_id, keep_alive=self.keep_alive, head=self.request.method == b"HEAD"
@@ -289,38 +320,36 @@ class Exchange:
 
     def _end(self, *, cut: bool = False) -> None:
         self.over = True
-        self.client.switchboard.unhold(self)
-        if self.pool is not None:
-            self.pool.requests += 1
-        if self.host is not None:
-            self.host.requests += 1
-            self._log(self.host, cut)
-        self._leave_pool()
+        if self._waits:
+            self.client.switchboard.unhold(self)
+        pool, host = self.pool, self.host
+        if host is not None:
+            host.requests += 1
+            host.log.write(
+                _NOBODY if pool is None else pool.logged,
+                self.request.logged,
+                self.status,
+                self.sent_bytes if self.sent_bytes > 0 else 0,
+                self.connect_seconds,
+                time.perf_counter() - self._started,
+                self.request_id,
+                cut,
+            )
+        if pool is not None:
+            pool.requests += 1
+            self._leave_pool()
 
     def _leave_pool(self) -> None:
         pool, self.pool = self.pool, None
         if pool is not None:
             pool.release(self)
 
-    def _log(self, host: Host, cut: bool) -> None:
-        request = self.request
-        path = request.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
-        if '"' in path or "\\" in path:
-            path = path.replace("\\", "\\\\").replace('"', '\\"')
-        release, process = ("-", "-") if self.pool is None else (self.pool.upstream.release, self.pool.upstream.process)
-        service = (time.perf_counter() - self._started) * 1000
-        host.log.write(
-            f'{release} router method={request.method.decode()} path="{path}" host={request.fields.name}'
-            f" status={self.status} bytes={self.sent_bytes if self.sent_bytes > 0 else 0}"
-            f" connect_ms={self.connect_seconds * 1000:.1f} service_ms={service:.1f}"
-            f" request_id={self.request_id.decode()} upstream={process}{' cut=true' if cut else ''}"
-        )
-
     # After a change of protocol
 
     def switch(self, response: Response) -> None:
         """101: from here on bytes go through in both directions."""
         assert self.connection is not None
+        self.respond_by = _NEVER
         self.status = 101
         self.keep_alive = False
         head = b"%b%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.line, response.sent, response.upgrade)

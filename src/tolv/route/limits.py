@@ -23,8 +23,12 @@ class Limits:
     """A kept-alive connection without a request is closed."""
     body_timeout: float = 60.0
     """A request body that does not move: 408."""
+    body_rate: int = 256
+    """Bytes a second that a body must bring on the average, from `body_timeout` on: 408."""
     write_timeout: float = 60.0
     """A client that accepts nothing of its response is cut off."""
+    half_closed_timeout: float = 60.0
+    """A client that sends nothing more and whose response stands still for so long has left."""
     connect_timeout: float = 5.0
     """For one upstream to accept a connection."""
     connect_patience: float = 2.0

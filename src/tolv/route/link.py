@@ -28,6 +28,8 @@ class Link:
         self.pid = 0
         self.port = 0
         self.bind = ""
+        self.version = ""
+        """Of Tolv, as the process runs it."""
         self._writer = writer
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last_id = 0
@@ -49,6 +51,7 @@ class Link:
             await link.close()
             return None
         link.pid, link.port, link.bind = hello["pid"], hello["port"], hello["bind"]
+        link.version = hello["version"]
         return link
 
     async def ask(self, request: dict[str, Any], seconds: float = CALL_SECONDS) -> dict[str, Any]:

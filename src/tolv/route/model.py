@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 Mode = Literal["serve", "hold", "refuse"]
 
+#: Seconds that an upstream has for the head of a response, unless its process type says otherwise.
+RESPONSE_TIMEOUT = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -17,6 +20,8 @@ class Upstream:
     port: int
     release: str
     process: str
+    response_timeout: float = RESPONSE_TIMEOUT
+    """Seconds from the end of a request to the head of its response; then the answer is 504."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Table:
                             "port": one.port,
                             "release": one.release,
                             "process": one.process,
+                            "response_timeout": one.response_timeout,
                         }
                         for one in route.upstreams
                     ],
@@ -88,6 +94,7 @@ class Table:
                             int(one["port"]),
                             str(one["release"]),
                             str(one["process"]),
+                            float(one.get("response_timeout", RESPONSE_TIMEOUT)),
                         )
                         for one in route["upstreams"]
                     ),

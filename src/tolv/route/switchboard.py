@@ -30,6 +30,11 @@ class Host:
         self.route = route
         self.pools = pools
         self.log = log
+        self.crowded = False
+        """So many requests are in flight that there would be no room for those of others."""
+        self.open = False
+        """Whether requests go to an upstream now."""
+        self.crowd(False)
         self.requests = 0
         self.errors_5xx = 0
         self._turn = 0
@@ -37,6 +42,11 @@ class Host:
     def succeed(self, other: Host) -> None:
         """Go on counting where the same host's former route ended."""
         self.requests, self.errors_5xx, self._turn = other.requests, other.errors_5xx, other._turn
+
+    def crowd(self, crowded: bool) -> None:
+        """Take no requests any more, or again."""
+        self.crowded = crowded
+        self.open = self.route.mode == "serve" and bool(self.pools) and not crowded
 
     def choose(self, tried: tuple[str, ...]) -> UpstreamPool | None:
         """The upstream with the fewest exchanges in flight, the one that waited longest among equals; None if all
@@ -62,6 +72,8 @@ class Switchboard:
         self.limits = limits
         self.version = 0
         self.stopping = False
+        self.patient = False
+        """Stopping, and there is a successor: clients are let go one by one."""
         self.refused = 0
         """Connections that were ended because of what they sent."""
         self._logs = logs
@@ -93,6 +105,7 @@ class Switchboard:
             host = Host(route, [pools[upstream.id] for upstream in route.upstreams], self._log(route))
             if (same := self._hosts.get(route.host)) is not None:
                 host.succeed(same)
+            host.crowd(route.host in self._crowding)
             hosts[route.host] = host
             domains.update(dict.fromkeys(route.domains, host))
         self.version = table.version
@@ -183,17 +196,17 @@ class Switchboard:
                 self._clients.discard(client)
                 client.give_way()
 
-    def crowds_out(self, host: Host) -> bool:
-        """Whether a host has so many requests in flight that there would be no room for those of others."""
-        return host.route.host in self._crowding
-
     def _find_crowding(self) -> None:
         """More than half of all connections may not wait for one host, unless it is the only one."""
         half = self.limits.connections // 2
-        self._crowding = frozenset()
+        crowding = frozenset[str]()
         if len(self._clients) > half and len(self._hosts) > 1:
             busy = Counter(client.customer_of for client in self._clients if client.idle_until is None)
-            self._crowding = frozenset(name for name, count in busy.items() if name and count > half)
+            crowding = frozenset(name for name, count in busy.items() if name and count > half)
+        for name in crowding ^ self._crowding:
+            if name in self._hosts:
+                self._hosts[name].crowd(name in crowding)
+        self._crowding = crowding
 
     def dismiss(self, client: ClientConnection) -> None:
         """A client has gone."""
@@ -258,13 +271,18 @@ class Switchboard:
         """Counts by release since the start of this process, and which process that is."""
         return self._tallies.read((*self._pools.values(), *self._retired))
 
-    async def stop(self, seconds: float) -> None:
-        """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines."""
-        self.stopping = True
+    async def stop(self, seconds: float, *, patient: bool = False) -> None:
+        """Close idle clients, let the others finish for at most `seconds`, and write the logs' last lines.
+
+        `patient`: idle clients, too, are given the time that they have anyway. Whatever such a one asks next is
+        answered, and it is told to come again on a new connection: a successor serves that.
+        """
+        self.stopping, self.patient = True, patient
         for pool in (*self._pools.values(), *self._retired):
             pool.close_tunnels()
-        for client in list(self._clients):
-            client.stop()
+        if not patient:
+            for client in list(self._clients):
+                client.stop()
         try:
             async with asyncio.timeout(seconds):
                 await self._until_alone()

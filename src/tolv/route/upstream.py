@@ -6,13 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from tolv.route.chunked import ChunkedBody
-from tolv.route.fields import BadMessage
+from tolv.route.fields import BadMessage, tokens_of
 from tolv.route.heads import Response, has_bare_newline, read_response
 from tolv.route.limits import Limits
 from tolv.route.model import Upstream
 
 if TYPE_CHECKING:
     from tolv.route.exchange import Exchange
+
+_MOST_INFORMATIONAL = 32
 
 _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 
@@ -25,6 +27,7 @@ class UpstreamPool:
 
     def __init__(self, upstream: Upstream, limits: Limits) -> None:
         self.upstream = upstream
+        self.logged = upstream.release.encode(), upstream.process.encode()
         self.exchanges: set[Exchange] = set()
         """What is in flight: from the choice of this upstream to the last byte of the response."""
         self.requests = 0
@@ -77,7 +80,7 @@ class UpstreamPool:
 
     def put(self, connection: UpstreamConnection) -> None:
         """Take back a connection whose response is complete."""
-        if self._retired or len(self._idle) >= self._limits.upstream_idle or connection.transport.is_closing():
+        if self._retired or len(self._idle) >= self._limits.upstream_idle:
             connection.transport.close()
         else:
             connection.idle_since = self._loop.time()
@@ -91,7 +94,7 @@ class UpstreamPool:
     def release(self, exchange: Exchange) -> None:
         """The exchange is over."""
         self.exchanges.discard(exchange)
-        if not self.exchanges:
+        if self._settled and not self.exchanges:
             for waiter in self._settled:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -135,6 +138,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_chunks",
+        "_informational",
         "_left",
         "_limits",
         "_pool",
@@ -154,6 +158,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._state = _IDLE
         self._buffer = b""
         self._silent = True
+        self._informational = 0
         self._left = 0
         self._chunks: ChunkedBody | None = None
         self._response: Response | None = None
@@ -166,6 +171,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._state = _HEAD
         self._buffer = b""
         self._silent = True
+        self._informational = 0
         self.transport.write(data)
 
     def abandon(self) -> None:
@@ -202,7 +208,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         exchange = self.exchange
-        if exchange is not None and self._state == _UNTIL_CLOSE:
+        if exchange is None:
+            self._pool.forget(self)
+        elif self._state == _UNTIL_CLOSE:
             self.exchange = None
             exchange.complete(b"")
         return False
@@ -226,32 +234,45 @@ class UpstreamConnection(asyncio.Protocol):
         self._silent = False
         if self._buffer:
             data, self._buffer = self._buffer + data, b""
-        while self._state == _HEAD:
-            end = data.find(b"\r\n\r\n") + 4
-            try:
-                if end < 4:
-                    if len(data) > self._limits.head_bytes or has_bare_newline(data):
-                        raise BadMessage(502, "the upstream's response head is malformed or too long")
-                    self._buffer = data
-                    return
-                response = read_response(data[:end])
-            except BadMessage as error:
-                exchange.fail(502, error.reason)
+        end = data.find(b"\r\n\r\n") + 4
+        try:
+            if end < 4:
+                if len(data) > self._limits.head_bytes or has_bare_newline(data):
+                    raise BadMessage(502, "the upstream's response head is malformed or too long")
+                self._buffer = data
                 return
-            data = data[end:]
-            if response.status >= 200:
-                self._begin_body(exchange, response, data)
+            if end > self._limits.head_bytes:
+                raise BadMessage(502, "the upstream's response head is too long")
+            response = read_response(data[:end])
+            if response.status < 200:
+                self._read_informational(exchange, response, data[end:])
                 return
-            if response.status == 101:
-                self._switch(exchange, response, data)
-                return
-            exchange.informational(response)
-            if not data:
-                return
+        except BadMessage as error:
+            exchange.fail(502, error.reason)
+            return
+        if response.length < 0 or response.status == 304 or exchange.request.method == b"HEAD":
+            self._begin_body(exchange, response, data[end:])
+        else:
+            self._response = response
+            self._state = _LENGTH
+            head = exchange.begin_response(response)
+            self._left = response.length + len(head)
+            self._read_length(exchange, head + data[end:])
+
+    def _read_informational(self, exchange: Exchange, response: Response, rest: bytes) -> None:
+        if response.status == 101:
+            self._switch(exchange, response, rest)
+            return
+        self._informational += 1
+        if self._informational > _MOST_INFORMATIONAL:
+            raise BadMessage(502, "the upstream sent too many informational responses")
+        exchange.informational(response)
+        if rest:
+            self._read_head(exchange, rest)
 
     def _switch(self, exchange: Exchange, response: Response, data: bytes) -> None:
-        if not exchange.request.upgrade:
-            exchange.fail(502, "the upstream changed the protocol without being asked")
+        if response.upgrade.lower() not in tokens_of([exchange.request.upgrade]):
+            exchange.fail(502, "the upstream changed to a protocol that nobody asked for")
             return
         self._state = _TUNNEL
         exchange.switch(response)
@@ -259,25 +280,19 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.tunnel_from_upstream(data)
 
     def _begin_body(self, exchange: Exchange, response: Response, data: bytes) -> None:
+        """A response that has no content, or whose Content-Length does not say how much."""
         self._response = response
-        status = response.status
-        if exchange.request.method == b"HEAD" or status == 204 or status == 304:
+        if exchange.request.method == b"HEAD" or response.status in (204, 304):
             head = exchange.begin_response(response, bodiless=True)
             self._finish(exchange, head, excess=data)
         elif response.chunked:
-            head = exchange.begin_response(response)
             self._state = _CHUNKED
             self._chunks = ChunkedBody(502, unframed=exchange.request.minor == 0)
-            self._read_chunks(exchange, data, head)
-        elif response.length < 0:
+            self._read_chunks(exchange, data, response)
+        else:
             head = exchange.begin_response(response)
             self._state = _UNTIL_CLOSE
             exchange.forward(head + data)
-        else:
-            head = exchange.begin_response(response)
-            self._state = _LENGTH
-            self._left = response.length + len(head)
-            self._read_length(exchange, head + data)
 
     def _read_length(self, exchange: Exchange, data: bytes) -> None:
         left = self._left - len(data)
@@ -289,14 +304,17 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._finish(exchange, data[:left], excess=data[left:])
 
-    def _read_chunks(self, exchange: Exchange, data: bytes, head: bytes = b"") -> None:
+    def _read_chunks(self, exchange: Exchange, data: bytes, response: Response | None = None) -> None:
+        """Go on by `data`, the first of which comes with the head of its response."""
         assert self._chunks is not None
         try:
             pieces, excess = self._chunks.feed(data)
-        except BadMessage:
-            exchange.cut()
+        except BadMessage as error:
+            exchange.fail(502, error.reason)  # or a cut, if the head is on its way already
             return
-        out = b"".join([head, *pieces]) if head or len(pieces) > 1 else pieces[0] if pieces else b""
+        if response is not None:
+            pieces.insert(0, exchange.begin_response(response))
+        out = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunks.done:
             self._finish(exchange, out, excess=excess)
         elif out:

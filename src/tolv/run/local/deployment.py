@@ -315,7 +315,14 @@ class Deployment:
             await self._ground.routing.remove(self.app, self.environment)
             return
         upstreams = tuple(
-            Upstream(id_, one.host, one.identity.port, f"v{one.identity.release}", one.identity.name)
+            Upstream(
+                id_,
+                one.host,
+                one.identity.port,
+                f"v{one.identity.release}",
+                one.identity.name,
+                one.identity.type.response_timeout,
+            )
             for id_, one in sorted(self._processes.items())
             if id_ in ids and one.identity.port is not None
         )
