@@ -126,7 +126,7 @@ def test_a_few_failed_requests_and_a_process_that_somebody_kills_roll_nothing_ba
     with Load(machine.port, f"{name}-prod.localhost") as load:
         eventually(lambda: load.answered > 200)
     broken = APP.replace("fails = ", "fails = True or ")
-    machine.commit(path, {"app.py": broken, "tolv.toml": "[rollout]\nbake = 8\n"})
+    machine.commit(path, {"app.py": broken, "tolv.toml": "[rollout]\nbake = 6\n"})
     deploying = machine.start("deploy", str(path), "-e", "prod", "--wait")
     for count in (1, 2, 3):
         row = eventually(

@@ -64,7 +64,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
     machine.deploy(path)
     machine.commit(path, {"Procfile": good + "mail: sleep 0.3; exit 7\n"})
     fuse, survived = machine.home / "crash-after", False
-    for turn in range(1, _MOST, 2 * _STRIDE):
+    for turn in range(1, _MOST, 4 * _STRIDE):
         bad = machine.deploy(path)["release"]
         fuse.write_text(str(turn))
         eventually(lambda bad=bad: not fuse.exists() or _failed(machine, bad))

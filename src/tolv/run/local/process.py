@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -250,8 +251,11 @@ class Process:
         if type_.health is None:
             await asyncio.Event().wait()
         answered: int | None = None
+        # Somewhere within the interval at first, so that all processes of a machine are not asked at one moment.
+        pause = type_.health_interval * random.random()
         while self.health.hung is None:
-            await asyncio.sleep(type_.health_interval)
+            await asyncio.sleep(pause)
+            pause = type_.health_interval
             began, before = time.monotonic(), self.health.complaint
             answer = await self._probe()
             if answer.status is None and time.monotonic() - began > type_.health_timeout + _LATE:
