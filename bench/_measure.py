@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -99,11 +99,13 @@ class Tolv:
 
     home: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More of the server's environment."""
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command that runs."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TOLV_")}
-        variables |= {"TOLV_HOME": str(self.home), "TOLV_PORT": str(self.port)}
+        variables |= {"TOLV_HOME": str(self.home), "TOLV_PORT": str(self.port), **self.settings}
         return subprocess.Popen(
             [str(ROOT / "bin" / "tolv"), *arguments],
             env=variables,
@@ -128,9 +130,9 @@ class Tolv:
 
 
 @contextlib.contextmanager
-def tolv(home: Path) -> Iterator[Tolv]:
-    """A server on `home`, with all that it runs gone at the end."""
-    one = Tolv(home, free_port())
+def tolv(home: Path, **settings: str) -> Iterator[Tolv]:
+    """A server on `home`, with all that it runs gone at the end; `settings` are variables of its environment."""
+    one = Tolv(home, free_port(), settings)
     one.run("server", "start")
     try:
         yield one

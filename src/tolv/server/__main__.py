@@ -20,6 +20,7 @@ from tolv.home import Home, current_home, socket_address
 from tolv.route.edge.settings import read_settings
 from tolv.route.edge.upkeep import Upkeep
 from tolv.run.local.sandbox import SWITCH, parse_switch
+from tolv.server import frugal
 from tolv.server.api import create_api
 from tolv.server.bake import Bakery
 from tolv.server.platform import Listen, Platform
@@ -43,6 +44,8 @@ def main() -> int:
         home.make()
         parse_switch(os.environ.get(SWITCH, ""))
         with _only_server(home):
+            frugal.migrate_aside(home.store_url)
+            frugal.begin()
             asyncio.run(_serve(home, _listen()))
     except (TolvError, OSError) as failure:
         error = explain(failure)

@@ -33,6 +33,7 @@ from tolv.run.formation import ROUTED
 from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
 from tolv.run.local.routing import host_of
+from tolv.server import frugal
 from tolv.server.progress import Operating
 from tolv.server.traffic import TrafficBook
 from tolv.store.apps import Apps, Deploys
@@ -307,6 +308,7 @@ class Platform:
         try:
             await self.collect_garbage()
             await self._trim_logs(app)
+            await in_thread(frugal.give_back)
         except (TolvError, OSError) as error:
             log.warning("tidying up after %s failed: %s", app, error)
 

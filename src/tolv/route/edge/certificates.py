@@ -10,16 +10,16 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, Any, Literal
 
 from tolv.errors import UsageError
 from tolv.home import Home
 from tolv.route.edge.config import AUTHORITY, LOG, STORAGE
 from tolv.route.edge.domain import Domain
 from tolv.route.edge.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 #: Bytes at the end of the log in which a reason is looked for.
 _TAIL = 512 * 1024
@@ -44,6 +44,8 @@ class Certificate:
 
 def certificate_of(home: Home, domain: Domain, settings: EdgeSettings) -> Certificate:
     """What is known of a domain's certificate."""
+    from cryptography import x509  # most homes have no domains
+
     authority = AUTHORITY if domain.internal else settings.acme_name
     path = home.edge / STORAGE / "certificates" / authority / domain.name / f"{domain.name}.crt"
     try:
@@ -88,6 +90,8 @@ async def call(settings: EdgeSettings, name: str, seconds: float) -> None:
 
 
 def _common_name(name: x509.Name) -> str:
+    from cryptography.x509.oid import NameOID
+
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         if found := name.get_attributes_for_oid(kind):
             return str(found[0].value)

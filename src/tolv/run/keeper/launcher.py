@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ORDER, GO = 3, 4
 #: How far behind Tolv's own processes the apps come, for the processor and when memory is short.
-NICENESS, OUT_OF_MEMORY = 5, 500
+NICENESS, OUT_OF_MEMORY = 2, 500
 #: What a shell says too: 127 for a program that is not there, 126 for one that cannot be run.
 NOT_FOUND, NOT_RUNNABLE, ABANDONED = 127, 126, 125
 SIGNALS, SIG_SETMASK = 65, 2

@@ -153,12 +153,17 @@ class LocalEngine:
         await self.ground.routing.remove(app, environment)
 
     async def end_hoarders(self, limit: int) -> None:
-        """End each process whose temporary directory takes more than `limit` bytes: the disk is everyone's."""
+        """End each process whose temporary directory takes more than its own limit, or `limit` bytes: the disk is
+        everyone's."""
         if self._temporary is None:
             self._temporary = Temporary(self.home.tmp, limit)
-        for id_ in await asyncio.to_thread(self._temporary.over):
-            found = self._find(id_)
-            reason = f"its temporary directory was over {limit >> 20} MiB (TOLV_TMP_BUDGET)"
+        processes = [one for each in self.deployments() for one in each.processes()]
+        own = {one.identity.id: one.identity.type.tmp for one in processes}
+        limits = {id_: size for id_, size in own.items() if size is not None}
+        for id_ in await asyncio.to_thread(self._temporary.over, limits):
+            found, most = self._find(id_), limits.get(id_, limit)
+            said = "tmp in tolv.toml" if id_ in limits else "TOLV_TMP_BUDGET"
+            reason = f"its temporary directory was over {most >> 20} MiB ({said})"
             if isinstance(found, Process):
                 found.condemn(reason)
             elif found is not None:

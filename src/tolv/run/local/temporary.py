@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 #: What a file takes at least, an empty one too: directories and inodes are not endless either.
@@ -25,17 +26,17 @@ class Temporary:
         self._free = 0
         self._measured = 0.0
 
-    def over(self) -> dict[str, int]:
-        """Ids of the processes whose directory takes more than the limit, with the bytes that were counted: the count
-        ends where it is over. Empty, too, while there is no sign that anything has grown."""
+    def over(self, limits: Mapping[str, int]) -> list[str]:
+        """Ids of the processes whose directory takes more than the limit that `limits` gives it, or the general one.
+        None while there is no sign that anything has grown."""
         found = os.statvfs(self._root)
         free, now = found.f_bfree * found.f_frsize, time.monotonic()
         self._free = max(self._free, free)
         if self._free - free < self.limit // _PART and now - self._measured < _SELDOM:
-            return {}
+            return []
         self._free, self._measured = free, now
-        sizes = {name: measure(self._root / name, self.limit) for name in os.listdir(self._root)}
-        return {name: size for name, size in sizes.items() if size > self.limit}
+        most = {name: limits.get(name, self.limit) for name in os.listdir(self._root)}
+        return [name for name, limit in most.items() if measure(self._root / name, limit) > limit]
 
 
 def measure(root: Path, most: int) -> int:
