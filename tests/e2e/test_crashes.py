@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from e2e.bomb import start_with_bomb, survives
 from e2e.invariants import check
-from e2e.machine import Machine
+from e2e.machine import Machine, eventually
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
@@ -28,6 +28,7 @@ COMMANDS = {
     "restart": ["restart", "-a", "shop", "-e", "prod"],
 }
 _MOST = 100
+PROD = "/apps/shop/environments/prod"
 _STRIDE = int(os.environ.get("TOLV_TEST_STRIDE", "3"))
 
 
@@ -59,7 +60,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
     machine = fresh()
     good = f"web: {PYTHON} app.py\nworker: sleep 1000\n"
     path = machine.app("shop", {"Procfile": good})
-    _start(machine)
+    start_with_bomb(machine)
     machine.deploy(path)
     machine.commit(path, {"Procfile": good + "mail: sleep 0.3; exit 7\n"})
     fuse, survived = machine.home / "crash-after", False
@@ -70,10 +71,10 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
         survived = fuse.exists()
         fuse.unlink(missing_ok=True)
         assert machine.get("shop-prod").status == 200
-        _start(machine)
+        start_with_bomb(machine)
         eventually(lambda bad=bad: _failed(machine, bad))
-        _check(machine)
-        live = next(one for one in _releases(machine, "prod") if one["status"] == "live")
+        check(machine)
+        live = next(one for one in machine.api(f"{PROD}/releases") if one["status"] == "live")
         assert str(live["description"]).startswith("Rollback to ")
         if survived:
             break
@@ -85,7 +86,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
 def _failed(machine: Machine, release: str) -> bool:
     """Whether the release was live and has failed; no server may answer just now."""
     try:
-        found = _releases(machine, "prod")
+        found = machine.api(f"{PROD}/releases")
     except OSError:
         return False
     return any((one["release"], one["status"]) == (release, "failed") for one in found)

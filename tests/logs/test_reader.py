@@ -322,4 +322,7 @@ def test_lines_of_tolvs_own_that_a_full_disk_did_not_take_are_counted(tmp_path: 
     log.write("v1", "web.1", "ready")
     directory.unlink()
     log.write("v1", "web.1", "stopping")
-    assert messages(read(tmp_path, "app", "dev")) == ["2 lines of this process were lost: the log could not be written", "stopping"]
+    assert messages(read(tmp_path, "app", "dev")) == [
+        "2 lines of this process were lost: the log could not be written",
+        "stopping",
+    ]
