@@ -5,6 +5,7 @@ Two homes on one machine share nothing but the interpreter. Light to import: the
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,10 @@ class Home:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.keeper, self.router, self.logs, self.tmp, self.cache, self.work):
                 path.mkdir(mode=0o700, exist_ok=True)
+            if os.statvfs(self.root).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(self.root, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied")
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise PlatformError(
                 f"Tolv's home cannot be written: {error.strerror}",

@@ -1,4 +1,4 @@
-"""A server with a bomb: see `crashing_server.py`."""
+"""Servers with something added: a bomb (`crashing_server.py`), a clock that jumps (`jumping_server.py`)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,14 @@ def survives(machine: Machine, acts: int, words: list[str]) -> bool:
 
 def start_with_bomb(machine: Machine) -> None:
     """The server with the bomb, in place of one that a command may have started."""
+    start_server(machine, "crashing_server")
+
+
+def start_server(machine: Machine, kind: str) -> None:
+    """The server that a file of that name beside this one makes, in place of one that a command may have started."""
     state = machine.home / "server.json"
-    pid, bomb = _server(machine)
-    if bomb:
+    pid, ours = _server(machine, kind)
+    if ours:
         return
     if pid:
         os.kill(pid, signal.SIGTERM)
@@ -37,7 +42,7 @@ def start_with_bomb(machine: Machine) -> None:
     machine.home.mkdir(mode=0o700, exist_ok=True)
     with (machine.home / "server.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("crashing_server.py"))],
+            [sys.executable, "-P", str(Path(__file__).with_name(f"{kind}.py"))],
             env=machine.environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -47,10 +52,10 @@ def start_with_bomb(machine: Machine) -> None:
     eventually(state.exists, machine.server_log())
 
 
-def _server(machine: Machine) -> tuple[int | None, bool]:
-    """The pid of the server that runs, and whether it has the bomb."""
+def _server(machine: Machine, kind: str) -> tuple[int | None, bool]:
+    """The pid of the server that runs, and whether it is of that kind."""
     try:
         pid: int = json.loads((machine.home / "server.json").read_text())["pid"]
-        return (pid, b"crashing_server" in Path(f"/proc/{pid}/cmdline").read_bytes()) if alive(pid) else (None, False)
+        return (pid, kind.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()) if alive(pid) else (None, False)
     except (OSError, ValueError):
         return None, False

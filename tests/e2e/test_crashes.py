@@ -29,6 +29,7 @@ COMMANDS = {
     "restart": ["restart", "-a", "shop", "-e", "prod"],
 }
 _MOST = 100
+PROD = "/apps/shop/environments/prod"
 _STRIDE = int(os.environ.get("TOLV_TEST_STRIDE", "3"))
 
 
@@ -74,7 +75,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
         start_with_bomb(machine)
         eventually(lambda bad=bad: _failed(machine, bad))
         check(machine)
-        live = next(one for one in machine.api("/apps/shop/environments/prod/releases") if one["status"] == "live")
+        live = next(one for one in machine.api(f"{PROD}/releases") if one["status"] == "live")
         assert str(live["description"]).startswith("Rollback to ")
         if survived:
             break
@@ -86,7 +87,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
 def _failed(machine: Machine, release: str) -> bool:
     """Whether the release was live and has failed; no server may answer just now."""
     try:
-        found = machine.api("/apps/shop/environments/prod/releases")
+        found = machine.api(f"{PROD}/releases")
     except OSError:
         return False
     return any((one["release"], one["status"]) == (release, "failed") for one in found)

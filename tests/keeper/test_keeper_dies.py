@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -309,3 +310,26 @@ def test_an_anchor_that_is_killed_is_replaced(bench: Any) -> None:
     bench.run(story)
     bench.kill_keeper()
     bench.until(lambda: anchors() == [])
+
+
+def test_a_keeper_that_hangs_is_replaced_by_one_that_finds_its_processes(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tolv.run.keeper.client._LOOK", 0.1)
+    monkeypatch.setattr("tolv.run.keeper.client._HUNG", 0.5)
+
+    async def story(keeper: KeeperClient) -> None:
+        await keeper.start(bench.spec("a", "read x < $SCRATCH/go; echo after; exec sleep 600"), bench.env())
+        hung = bench.keeper_pid
+        os.kill(hung, signal.SIGSTOP)
+        async with asyncio.timeout(30):
+            async for event in keeper.events():
+                if event.kind == "reconnected":
+                    break
+        assert bench.keeper_pid != hung
+        (bench.scratch / "go").write_text("x\n")
+        assert (await bench.kept(keeper, "a")).alive
+        bench.until(lambda: bench.out("a") == b"after\n")
+
+    os.mkfifo(bench.scratch / "go")
+    bench.run(story)

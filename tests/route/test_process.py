@@ -424,3 +424,17 @@ async def test_a_router_takes_at_most_30_mb(tmp_path: Path) -> None:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
         assert kilobytes <= 30 * 1024
+
+
+async def test_a_router_that_hangs_is_replaced_by_one_with_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tolv.route.client._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("tolv.route.client._HUNG_SECONDS", 0.5)
+    async with routers(tmp_path) as client, app() as table:
+        port = free_port()
+        [hung] = await client.ensure(port)
+        await client.apply(table)
+        os.kill(hung, signal.SIGSTOP)
+        await until(lambda: client.pids not in ([], [hung]))
+        assert await get(port) == b"ok"

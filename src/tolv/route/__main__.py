@@ -97,6 +97,7 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
         loop.call_soon(stopped.set)
 
     def hand_over(peer: socket.socket) -> None:
+        seeing.cancel()  # from now on that path is the successor's
         os.close(claimed)  # the successor claims the index as soon as it has the sockets
         send_sockets(peer, sockets)
         stopping.append(loop.create_task(stop(_HANDOVER_DRAIN_SECONDS, patient=True)))
@@ -104,12 +105,14 @@ async def _serve(home: Home, arguments: argparse.Namespace, sockets: list[socket
     hello = {"pid": os.getpid(), "version": tolv.__version__, "port": arguments.port, "bind": arguments.bind}
     control = Control(switchboard, hello, stop, hand_over)
     await control.serve(state.control_socket(home, arguments.index))
+    seeing = loop.create_task(control.see_to(state.control_socket(home, arguments.index)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(stop(_TERM_SECONDS))))
     if arguments.ready_fd is not None:
         os.write(arguments.ready_fd, b"{}")
         os.close(arguments.ready_fd)
     await stopped.wait()
+    seeing.cancel()
     await control.close()
 
 

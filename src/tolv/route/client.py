@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from tolv.route.model import Table
 from tolv.route.state import load_table, save_table
 
 _START_SECONDS = 15.0
+#: Seconds between two looks whether a process answers, and until one that does not counts as hung.
+_LOOK_SECONDS, _HUNG_SECONDS = 10.0, 30.0
 
 
 class RouterClient:
@@ -232,7 +235,7 @@ class RouterClient:
     async def _keep_alive(self, index: int, link: Link) -> None:
         """Start the process again whenever it dies: at once, then with growing pauses while it does not come up."""
         while True:
-            await link.gone.wait()
+            await self._until_gone(link)
             pause = 0.1
             while True:
                 try:
@@ -242,6 +245,22 @@ class RouterClient:
                     print(f"tolv: the router is away: {error}", file=sys.stderr)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5.0)
+
+    async def _until_gone(self, link: Link) -> None:
+        """Until it has died. One that hangs is killed: it serves nobody, and its successor will."""
+        while not link.gone.is_set():
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await link.gone.wait()
+            except TimeoutError:
+                try:
+                    await link.ask({"op": "hello"}, _HUNG_SECONDS)
+                except PlatformError as error:
+                    print(f"tolv: {error.problem}: it is killed", file=sys.stderr)
+                    os.kill(link.pid, signal.SIGKILL)
+                    await link.gone.wait()
+                except RouterGone:
+                    return
 
     async def _stop_keeping(self, index: int) -> None:
         if (task := self._keepers.pop(index, None)) is not None:

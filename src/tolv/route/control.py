@@ -17,6 +17,7 @@ from tolv.route.switchboard import Switchboard
 
 _LINE_LIMIT = 64 * 1024 * 1024
 _DEFAULT_STOP_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
 
 
 class Control:
@@ -35,6 +36,7 @@ class Control:
         self._stop = stop
         self._hand_over = hand_over
         self._server: asyncio.Server | None = None
+        self._inode = 0
         self._conversations: dict[asyncio.Task[None] | None, asyncio.StreamReader] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -47,6 +49,17 @@ class Control:
             self._server = await asyncio.start_unix_server(self._converse, socket_address(path), limit=_LINE_LIMIT)
         finally:
             os.umask(mask)
+        self._inode = path.stat().st_ino
+
+    async def see_to(self, path: Path) -> None:
+        """Somebody may remove the socket: cleaners of temporary directories do. Listen anew then, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ino == self._inode:
+                    continue
+            with contextlib.suppress(OSError):
+                await self.serve(path)
 
     async def close(self) -> None:
         """End after the replies under way."""

@@ -10,6 +10,9 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +34,8 @@ log = logging.getLogger("tolv.server")
 
 #: Seconds that operations in flight may take when the server is told to stop.
 _DRAIN = 5.0
+#: Seconds between two looks whether the socket is still there.
+_SOCKET_LOOK = 1.0
 
 
 def main() -> int:
@@ -106,6 +111,7 @@ async def _serve(home: Home, listen: Listen) -> None:
     with _bind(home.server_socket) as listener:
         _write_state(platform)
         log.info("serving on %s, routing on port %d", home.server_socket, listen.port)
+        background.append(asyncio.create_task(_see_to_socket(home.server_socket, server)))
         await server.serve(sockets=[listener])
     home.server_socket.unlink(missing_ok=True)
     home.server_state.unlink(missing_ok=True)
@@ -134,6 +140,32 @@ def _bind(path: Path) -> socket.socket:
         os.umask(mask)
     listener.listen(128)
     return listener
+
+
+async def _see_to_socket(path: Path, server: uvicorn.Server) -> None:
+    """Somebody may remove the socket: cleaners of temporary directories do. Then listen on a new one, too."""
+    inode = path.stat().st_ino
+    while True:
+        await asyncio.sleep(_SOCKET_LOOK)
+        with suppress(FileNotFoundError):
+            if server.should_exit or path.stat().st_ino == inode:
+                continue
+        log.warning("%s was removed: it is made again", path)
+        try:
+            listener = _bind(path)
+        except PlatformError as error:
+            log.error("%s", error)
+            continue
+        inode = path.stat().st_ino
+        # As `uvicorn.Server.startup` does for the first one.
+        protocol: Callable[..., asyncio.Protocol] = server.config.http_protocol_class
+        talk = partial(
+            protocol,
+            config=server.config,
+            server_state=server.server_state,
+            app_state=server.lifespan.state,
+        )
+        server.servers.append(await asyncio.get_running_loop().create_unix_server(talk, sock=listener))
 
 
 def _write_state(platform: Platform) -> None:

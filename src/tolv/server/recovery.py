@@ -11,11 +11,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tolv.build.workshop import remove_tree
-from tolv.errors import TolvError
+from tolv.errors import PlatformError, TolvError
 from tolv.release.model import Release, Status
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
-from tolv.run.model import Exit
+from tolv.run.model import Exit, Kept
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import unexpected
 from tolv.store.apps import Deploy
@@ -32,6 +32,8 @@ async def recover(platform: Platform) -> None:
     _empty(platform)
     kept = await platform.engine.start()
     deploys = await in_thread(platform.deploys.list)
+    if not deploys:
+        await _refuse_a_store_of_others(platform, kept)
     for deploy in deploys:
         await _restore(platform, deploy)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
@@ -43,6 +45,24 @@ async def recover(platform: Platform) -> None:
     for rollout in resumed:
         if rollout is not None:
             platform.operating.note(rollout)
+
+
+async def _refuse_a_store_of_others(platform: Platform, kept: list[Kept]) -> None:
+    """Processes that the store knows nothing of are ended, as a rule. Not by a store in which nothing ever happened: it
+    was lost, or is another one than they were started with, and whoever sees to that wants them to run on.
+
+    Raises `PlatformError`.
+    """
+    running = [one for one in kept if one.members]
+    if not running or await in_thread(platform.operations.any):
+        return
+    pids = " ".join(str(one.pid) for one in running)
+    raise PlatformError(
+        f"the store is empty, and yet {len(running)} processes of apps run here; they go on",
+        where=platform.store.where,
+        remedy="set TOLV_STORE_URL to the store that knows them, or put it back from a backup; "
+        f"if it is lost, end them first: kill {pids}",
+    )
 
 
 def _empty(platform: Platform) -> None:

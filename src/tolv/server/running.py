@@ -192,7 +192,7 @@ def _process_row(platform: Platform, one: Process) -> dict[str, Any]:
         "uptime_s": 0 if crashed else round(now - one.identity.started_ns / 1e9, 1),
         "restarts": one.identity.past.restarts,
         "reason": one.health.complaint if one.phase is Phase.READY and one.health.complaint else one.reason,
-        "next_attempt_s": round(max(0.0, one.retry_at - now), 1) if crashed and one.retry_at else None,
+        "next_attempt_s": round(max(0.0, one.retry_at - time.monotonic()), 1) if crashed and one.retry_at else None,
         "baking_s": None if baking is None else round(baking, 1),
     }
 

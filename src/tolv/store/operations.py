@@ -113,6 +113,11 @@ class Operations:
             changed = update(_operations).where(_operations.c.id == operation).values(**values)
             return _operation(connection.execute(changed.returning(_operations)).one())
 
+    def any(self) -> bool:
+        """Whether anything was ever done."""
+        with self._store.read() as connection:
+            return connection.execute(select(_operations.c.id).limit(1)).first() is not None
+
     def unfinished(self) -> list[Operation]:
         """All open operations, the oldest first, whoever holds them."""
         query = select(_operations).where(_operations.c.finished.is_(None)).order_by(_operations.c.id)

@@ -8,9 +8,10 @@ import dataclasses
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ Scope = Literal["leader", "group", "tree"]
 #: Seconds in which a keeper must be up, and in which it must answer.
 START_DEADLINE = 15.0
 ANSWER_DEADLINE = 60.0
+#: Seconds between two looks whether it answers, and until one that does not counts as hung.
+_LOOK, _HUNG = 10.0, 30.0
 _KEEPER = Path(__file__).with_name("main.py")
 _TAKEN = 4
 #: All that the keeper gets of the environment of whoever starts it.
@@ -78,11 +81,30 @@ class KeeperClient:
             )
             self._writer = writer
             self._answers = {}
-            listening = asyncio.create_task(self._listen(reader, writer, self._answers), name="keeper-events")
-            self._listening.add(listening)
-            listening.add_done_callback(self._listening.discard)
+            self._begin(self._listen(reader, writer, self._answers), "keeper-events")
             self.said = await self._ask("hello")
             await self._ask("subscribe")
+            self._begin(self._see_to(writer, int(self.said["pid"])), "keeper-watch")
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+
+    async def _see_to(self, writer: asyncio.StreamWriter, pid: int) -> None:
+        """Kill a keeper that hangs: the processes do not need it, and its successor finds them."""
+        with contextlib.suppress(TolvError):
+            while True:
+                await asyncio.sleep(_LOOK)
+                if self._writer is not writer:
+                    return
+                try:
+                    async with asyncio.timeout(_HUNG):
+                        await self._ask("hello")
+                except TimeoutError:
+                    print(f"tolv: the keeper (pid {pid}) does not answer: it is killed", file=sys.stderr)
+                    os.kill(pid, signal.SIGKILL)
+                    return
 
     async def close(self) -> None:
         """End the connection; the keeper and its processes go on."""
@@ -279,4 +301,8 @@ def _error(data: dict[str, Any]) -> TolvError:
 
 
 def _silent(home: Home) -> KeeperGone:
-    return KeeperGone("the keeper went away before it answered", where=str(home.keeper_socket))
+    return KeeperGone(
+        "the keeper went away before it answered, or hangs",
+        where=str(home.keeper_socket),
+        remedy=f"try again; if it hangs, `kill -9` the pid in {home.keeper / 'keeper.json'}: processes do not need it",
+    )

@@ -213,14 +213,19 @@ class KeptProcess:
 
 
 def adopt(directory: str, home: str) -> KeptProcess | None:
-    """The process whose records lie in `directory`, as it is now; None if its start had not got as far as a record."""
-    spec = records.read(f"{directory}/spec.json")
-    if spec is None:
+    """The process whose records lie in `directory`, as it is now; None if its start had not got as far as a record.
+
+    One whose record makes no sense is ended, not forgotten: nobody would ever find it again.
+    """
+    if not os.path.exists(f"{directory}/spec.json"):
         return None
-    process = KeptProcess(directory, spec, home)
+    spec = records.read(f"{directory}/spec.json")
+    sound = spec is not None and _is_sound(spec, directory)
+    process = KeptProcess(directory, spec if spec is not None and sound else _stand_in(directory), home)
     started = records.read(f"{directory}/started.json")
     process.exit = records.read(f"{directory}/exit.json")
     process.tree.session_is_ours = False
+    process.killing = not sound
     if started is None:
         process.killing = True  # at most a launcher, which waits for a word that never comes
     else:
@@ -236,6 +241,17 @@ def adopt(directory: str, home: str) -> KeptProcess | None:
     if process.handle is not None:
         process.note_namespace()
     return process
+
+
+def _is_sound(spec: dict[str, Any], directory: str) -> bool:
+    return spec.get("id") == os.path.basename(directory) and {"tmp", "stdout", "stderr", "limits"} <= spec.keys()
+
+
+def _stand_in(directory: str) -> dict[str, Any]:
+    """All that is known of a process without its record: where its things are, by its id."""
+    keeper, id = os.path.dirname(os.path.dirname(directory)), os.path.basename(directory)
+    tmp = f"{os.path.dirname(keeper)}/tmp/{id}"
+    return {"id": id, "tmp": tmp, "stdout": None, "stderr": None, "limits": {}, "labels": {}}
 
 
 def _take_handle(pid: int, start_time: int) -> int | None:

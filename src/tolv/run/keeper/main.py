@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Exit status when another keeper serves this home.
 TAKEN = 4
+#: Seconds between two looks whether the socket is still there.
+SOCKET_LOOK = 2.0
 #: Seconds that a prepared one-off waits for its client.
 PREPARED = 60.0
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
@@ -84,6 +86,12 @@ class Keeper:
 
     def listen(self, path: str) -> None:
         """Serve on a unix socket at `path`, relative to the working directory, for this user alone."""
+        self._open(path)
+        self._loop.after(SOCKET_LOOK, lambda: self._see_to(path))
+        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._leave})
+        self._life.reap()
+
+    def _open(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         listener = socket.socket(socket.AF_UNIX)
@@ -93,8 +101,17 @@ class Keeper:
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), lambda _: self._accept(listener))
         self._listener = listener
-        self._loop.on_signal({signal.SIGCHLD: self._life.reap, signal.SIGTERM: self._leave})
-        self._life.reap()
+        self._inode = os.stat(path).st_ino
+
+    def _see_to(self, path: str) -> None:
+        """Somebody may have removed the socket: cleaners of temporary directories do."""
+        self._loop.after(SOCKET_LOOK, lambda: self._see_to(path))
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_ino == self._inode:
+                return
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        self._open(path)
 
     def _leave(self) -> None:
         """End after this round. Whoever comes from now on finds nobody, and starts another keeper."""

@@ -124,7 +124,7 @@ class Deployment:
     def calm(self) -> bool:
         """Nothing is on its way: all is steady, or a process crashed and waits for its next start."""
         return self.steady() or any(
-            one.phase is Phase.CRASHED and (one.retry_at or 0.0) > time.time() for one in self._processes.values()
+            one.phase is Phase.CRASHED and (one.retry_at or 0.0) > time.monotonic() for one in self._processes.values()
         )
 
     def processes(self) -> list[Process]:
@@ -181,7 +181,7 @@ class Deployment:
             await self._route(current.routed)
             self._conclude()
             if self._wake.is_set():  # something changed meanwhile: these steps may be out of date
-                return time.time()
+                return time.monotonic()
             for step in current.steps:
                 match step:
                     case Start():
@@ -197,12 +197,12 @@ class Deployment:
             known = isinstance(error, TolvError | OSError)
             log.error("%s in %s: %s; trying again", self.app, self.environment, error, exc_info=not known)
             self._refuse(error)
-            return time.time() + _AGAIN
+            return time.monotonic() + _AGAIN
         return current.wake_at
 
     async def _sleep_until(self, wake_at: float | None) -> None:
         try:
-            async with asyncio.timeout(None if wake_at is None else max(0.0, wake_at - time.time())):
+            async with asyncio.timeout(None if wake_at is None else max(0.0, wake_at - time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -217,7 +217,7 @@ class Deployment:
 
     def _plan(self) -> Plan:
         instances: list[Instance] = [one.instance() for one in self._processes.values()]
-        return plan(self._desired(), instances, time.time())
+        return plan(self._desired(), instances, time.monotonic())
 
     # Acting.
 

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from tolv.errors import TolvError
+from tolv.errors import ConflictError, TolvError, UsageError
 from tolv.home import Home
 from tolv.route.client import RouterClient
 from tolv.run.keeper.client import KeeperClient, KeeperEvent
@@ -26,6 +26,9 @@ from tolv.run.local.temporary import Temporary
 from tolv.run.model import Kept
 
 log = logging.getLogger("tolv.run")
+
+#: Seconds that a process which nobody wants has to be gone, and between two looks whether it is.
+_STRANGER_ENDS, _PAUSE = 10.0, 0.05
 
 Promoted = Callable[[str, str, int], Awaitable[None]]
 
@@ -134,10 +137,14 @@ class LocalEngine:
 
     async def _end_stranger(self, kept: Kept) -> None:
         log.warning("%s belongs to no deploy: ending it", kept.id)
-        if kept.members:
-            await self.keeper.signal(kept.id, signal.SIGKILL, "tree")
-        with suppress(TolvError):
-            await self.keeper.forget(kept.id)
+        with suppress(TimeoutError, UsageError):
+            if not kept.empty:
+                await self.keeper.signal(kept.id, signal.SIGKILL, "tree")
+            async with asyncio.timeout(_STRANGER_ENDS):
+                while True:
+                    with suppress(ConflictError):  # some of it are still alive
+                        return await self.keeper.forget(kept.id)
+                    await asyncio.sleep(_PAUSE)
 
     async def remove(self, app: str, environment: str) -> None:
         """Stop all that runs of a deploy and forget it."""

@@ -96,6 +96,7 @@ class Process:
         self.pid: int | None = None
         self.host = "127.0.0.1"
         self.retry_at: float | None = None
+        """When a successor is due, by `time.monotonic`: a clock that is set back must not hold it up."""
         self.reason: str | None = identity.past.reason
         """Why it crashed, or why the one before it did."""
         self.ended_at: float | None = None
@@ -369,7 +370,7 @@ class Process:
         started = self.identity.started_ns / 1e9
         self.crashes = crashes_in_a_row(self.identity.past.crashes, self.ended_at - started)
         pause = delay(self.crashes)
-        self.retry_at = self.ended_at + pause
+        self.retry_at = time.monotonic() + pause
         self.reason = reason
         self.say(f"crashed: {reason}; next start " + (f"in {pause:g} s" if pause else "at once"))
         self._become(phase)
