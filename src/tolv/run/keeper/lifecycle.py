@@ -55,6 +55,7 @@ class Lifecycle:
             self._loop.watch(capture.fileno(), self._feeder(capture, quota))
         if process.handle is not None and not process.child:
             self._loop.watch(process.handle, lambda _: self._adopted_ended(process))
+            self._look(process)  # it may have to be killed
         elif process.handle is None:
             self._ended(process, process.exit or _unknown())
         if process.exit is None:
