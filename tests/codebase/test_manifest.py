@@ -38,6 +38,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         stop_signal = "INT"
         stop_scope = "group"
         memory = "512M"
+        cpu = 0.5
+        processes = 64
+        open_files = 4096
+        tmp = "1G"
         quantity = 2
         [release]
         command = "python manage.py migrate"
@@ -78,6 +82,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
                 stop_signal="SIGINT",
                 stop_scope="group",
                 memory=512 << 20,
+                cpu=0.5,
+                processes=64,
+                open_files=4096,
+                tmp=1 << 30,
                 quantity=2,
             )
         },
@@ -149,6 +157,12 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, problem:
         ("rollout.min_requests = true", "whole number from 1"),
         ("rollout.crashes = 0", "whole number from 1"),
         ("processes.web.memory = 512", "must be a size"),
+        ("processes.web.cpu = 0", "a number of processors"),
+        ("processes.web.cpu = true", "a number of processors"),
+        ("processes.web.processes = 0", "a whole number from 1"),
+        ("processes.web.processes = 1.5", "a whole number from 1"),
+        ("processes.web.open_files = 3", "a whole number from 16"),
+        ("processes.web.tmp = '1K'", "must be a size"),
         ("processes.web.memory = '512'", "must be a size"),
         ("processes.web.memory = '1K'", "must be a size"),
         ("processes.web.memory = '9999999999T'", "must be a size"),

@@ -30,6 +30,19 @@ def test_a_one_off_has_the_releases_code_and_config_and_the_callers_streams(mach
     assert "problem" in result.err
 
 
+def test_one_offs_and_the_release_phase_are_confined_like_any_process(machine: Machine, name: str) -> None:
+    look = "id -un; grep NoNewPrivs /proc/self/status; touch $PWD/x /etc/x 2>/dev/null || echo refused"
+    path = machine.app(name, {"Procfile": f"web: {PYTHON} app.py\nrelease: {look}\n"})
+    machine.deploy(path)
+    attached = machine.tolv("run", "-a", name, "-e", "prod", "--", look).out
+    logged = machine.tolv("logs", "-a", name, "-e", "prod").out
+    for said in (attached, logged):
+        assert "NoNewPrivs:\t1" in said
+        assert "refused" in said
+    if os.geteuid() == 0:
+        assert "root" not in attached.split()
+
+
 def test_a_process_types_name_stands_for_its_command(machine: Machine, name: str) -> None:
     machine.deploy(
         machine.app(

@@ -18,6 +18,7 @@ from tolv.errors import UsageError
 from tolv.run.keeper import tree
 from tolv.run.keeper.attach import attach_sync
 from tolv.run.keeper.client import KeeperClient
+from tolv.run.model import Sandbox
 
 CLIENT = """
 import sys
@@ -83,6 +84,24 @@ def test_pipes_pass_through_and_so_does_the_exit_status(bench: Any) -> None:
     out, err = process.communicate(b"hello\n" * 100_000, timeout=60)
     assert out == b"HELLO\n" * 100_000 + b"exit 42 None\n"
     assert err == b"err\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a process as somebody else")
+def test_with_a_terminal_a_confined_one_off_may_open_it_again(bench: Any) -> None:
+    person = Person()
+    sandbox = Sandbox(1_912_345_678, True, True, (), ())
+    spec = bench.spec(
+        "run.1",
+        "echo by name > /dev/tty; echo $(tty) > /dev/stderr",
+        stdout=None,
+        stderr=None,
+        tty=True,
+        sandbox=sandbox,
+    )
+    process = client(bench, spec, "tty", **person.descriptors())
+    assert process.wait(60) == 0
+    bench.until(lambda: b"exit 0 None" in person.seen)
+    assert b"by name\r\n/dev/console" in person.seen
 
 
 def test_a_signal_death_is_told(bench: Any) -> None:

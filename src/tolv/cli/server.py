@@ -21,7 +21,15 @@ from tolv.home import Home, current_home, socket_address
 #: Seconds that the server has to end once it said that it stops.
 _STOP_DEADLINE = 30.0
 #: What of this environment a unit takes along.
-_SETTINGS = ("TOLV_PORT", "TOLV_LOG_BUDGET", "TOLV_DISK_BUDGET", "TOLV_TMP_BUDGET", "TOLV_KEPT_RELEASES")
+_SETTINGS = (
+    "TOLV_PORT",
+    "TOLV_LOG_BUDGET",
+    "TOLV_DISK_BUDGET",
+    "TOLV_TMP_BUDGET",
+    "TOLV_KEPT_RELEASES",
+    "TOLV_SANDBOX",
+    "TOLV_USERS",
+)
 
 
 @click.group(invoke_without_command=True)
@@ -162,7 +170,8 @@ def _quoted(word: str) -> str:
 
 
 # KillMode=process: only the server is systemd's to stop. The apps, their keeper and the router outlive it, so that a
-# new version of Tolv starts without touching them. Delegate=yes gives every process a cgroup of its own.
+# new version of Tolv starts without touching them. Delegate=yes gives every process a cgroup of its own;
+# the subgroup (systemd 254), out of whose way Tolv stays, lets those have limits.
 _UNIT = """\
 [Unit]
 Description=Tolv, the twelve-factor platform
@@ -175,6 +184,7 @@ ExecStart={command}
 {environment}
 KillMode=process
 Delegate=yes
+DelegateSubgroup=tolv
 Restart=always
 RestartSec=1
 LimitNOFILE=65536

@@ -5,7 +5,7 @@ Facts alone, read from the system without the server and without changing anythi
 
 from __future__ import annotations
 
-from tolv.doctor import growth, https, kernel, network, place, tools
+from tolv.doctor import growth, https, kernel, network, place, sandbox, tools
 from tolv.doctor.check import Check
 from tolv.home import Home
 
@@ -17,7 +17,7 @@ def examine(home: Home, port: int) -> list[Check]:
     return [
         kernel.kernel(),
         kernel.cgroup(),
-        kernel.landlock(),
+        *sandbox.sandbox(home),
         kernel.user_namespaces(),
         kernel.open_files(),
         kernel.clock(),

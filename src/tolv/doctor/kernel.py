@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import getpass
 import os
 import resource
 import time
-from pathlib import Path
 
 from tolv.doctor.check import Check, read_text
-
-#: landlock(7), and the flag that asks for the version of its interface.
-_SYS_LANDLOCK_CREATE_RULESET = 444
-_LANDLOCK_CREATE_RULESET_VERSION = 1
+from tolv.run.keeper import cgroups
 
 #: What adjtimex(2) returns while nobody keeps the clock.
 _TIME_ERROR = 5
@@ -41,49 +36,25 @@ def kernel() -> Check:
     return Check("kernel", "ok", f"Linux {release}")
 
 
-def landlock() -> Check:
-    """Whether processes can be confined to their files without privileges."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION)
-    if version > 0:
-        return Check("landlock", "ok", f"ABI {version}")
-    if ctypes.get_errno() == errno.EOPNOTSUPP:
-        detail, remedy = "switched off", "add landlock to `lsm=` on the kernel's command line"
-    else:
-        detail, remedy = "not in this kernel", "run Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK"
-    return Check("landlock", "warn", f"{detail}: processes are not confined to their own files", remedy)
-
-
 def cgroup() -> Check:
-    """Whether a cgroup (v2) is ours to divide: then a process tree is killed as one and its memory limited."""
-    lost = "process trees are tracked by group and environment, memory limits count one process at a time"
-    if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
+    """Whether a cgroup (v2) is ours to divide: then a process tree is killed as one, whatever it does to hide."""
+    lost = "process trees are tracked by group, environment and descent"
+    own = cgroups.own_directory()
+    if own is None:
         return Check(
             "cgroup",
             "warn",
             f"no cgroup v2: {lost}",
             "boot with systemd.unified_cgroup_hierarchy=1, or use a newer system",
         )
-    own = next(
-        (line[3:] for line in (read_text("/proc/self/cgroup") or "").splitlines() if line.startswith("0::")), "/"
-    )
-    directory = Path("/sys/fs/cgroup") / own.lstrip("/")
-    if not (os.access(directory, os.W_OK) and os.access(directory / "cgroup.procs", os.W_OK)):
+    if not (os.access(own, os.W_OK) and os.access(f"{own}/cgroup.procs", os.W_OK)):
         return Check(
             "cgroup",
             "warn",
             f"{own} is not delegated: {lost}",
             "run the server as a systemd unit: tolv server --print-systemd-unit (it says Delegate=yes)",
         )
-    controllers = (read_text(directory / "cgroup.controllers") or "").split()
-    if "memory" not in controllers:
-        return Check(
-            "cgroup",
-            "warn",
-            f"{own} is ours, without the memory controller: memory limits count one process at a time",
-            "enable it above: echo +memory > cgroup.subtree_control in the parent cgroup",
-        )
-    return Check("cgroup", "ok", f"{own} is ours ({' '.join(controllers)})")
+    return Check("cgroup", "ok", f"{own} is ours: process trees are held and ended as one")
 
 
 def user_namespaces() -> Check:

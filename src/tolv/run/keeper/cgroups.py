@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _JUST = 10.0
 
 
+#: Where systemd puts the server within the group that it delegates (DelegateSubgroup=), since a group that holds
+#: processes cannot give its controllers on. The apps' groups lie beside it.
+SUBGROUP = "/tolv"
+
+
 def own_directory() -> str | None:
     """The directory of the keeper's own group in the unified hierarchy, wherever that is mounted."""
     try:
@@ -33,7 +38,7 @@ def own_directory() -> str | None:
         root, point, kind = fields[3], fields[4], fields[fields.index("-") + 1]
         if kind == "cgroup2" and (root == "/" or own == root or own.startswith(root + "/")):
             inside = own if root == "/" else own[len(root) :]
-            return (point + inside).rstrip("/")
+            return (point + inside).rstrip("/").removesuffix(SUBGROUP)
     return None
 
 

@@ -21,6 +21,20 @@ _HOLDS = {"memory": "memory", "pids": "processes", "cpu": "cpu"}
 _PERIOD = 100_000
 
 
+def offered(own: str | None) -> tuple[str, ...]:
+    """The controllers that groups below ours can have, as far as one can tell without making any. `own` is our group of
+    version 2."""
+    version_1 = _own_directories()
+    names = [one for one in CONTROLLERS if _is_usable(version_1.get(one))]
+    if own is not None and _is_usable(own):
+        try:
+            with open(f"{own}/cgroup.controllers", encoding="ascii") as file:
+                names += file.read().split()
+        except OSError:
+            pass
+    return tuple(one for one in CONTROLLERS if one in names)
+
+
 class Controllers:
     """The controllers that the groups of one home's processes can have."""
 

@@ -31,26 +31,39 @@ class Grants:
 
 def read_grants(home: Home, app: str, environment: str) -> Grants:
     """What a deploy is granted. Raises `UsageError`, with the place, if the file is not as above."""
-    path = home.root / "sandbox.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Grants()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"sandbox.toml cannot be read: {error}", where=str(path), remedy="correct it") from None
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"sandbox.toml is not valid TOML: {error}", where=str(path), remedy="correct it") from None
+    data, where = _read(home)
     tables = [(f'["{name}"]', data.get(name, {})) for name in ("*", app)]
     if isinstance(tables[1][1], dict):
         tables.append((f"[{app}.{environment}]", tables[1][1].get(environment, {})))
     readable: list[str] = []
     writable: list[str] = []
     for name, table in tables:
-        readable += _paths(table, "readable", name, str(path))
-        writable += _paths(table, "writable", name, str(path))
+        readable += _paths(table, "readable", name, where)
+        writable += _paths(table, "writable", name, where)
     return Grants(tuple(dict.fromkeys(readable)), tuple(dict.fromkeys(writable)))
+
+
+def check_grants(home: Home) -> None:
+    """Raise `UsageError` if anything in the file makes no sense."""
+    data, _ = _read(home)
+    for app, table in data.items():
+        inner = table if isinstance(table, dict) else {}
+        for environment in ("", *(name for name, value in inner.items() if isinstance(value, dict))):
+            read_grants(home, app, environment)
+
+
+def _read(home: Home) -> tuple[dict[str, Any], str]:
+    path = home.root / "sandbox.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}, str(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"sandbox.toml cannot be read: {error}", where=str(path), remedy="correct it") from None
+    try:
+        return tomllib.loads(text), str(path)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"sandbox.toml is not valid TOML: {error}", where=str(path), remedy="correct it") from None
 
 
 def own_directory(path: str, user: int | None) -> None:
