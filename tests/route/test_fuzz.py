@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -56,10 +57,8 @@ def seen_by_llhttp(data: bytes) -> list[Seen]:
             found.append(Seen(parser.get_method(), self.target, self.body))
 
     parser = httptools.HttpRequestParser(Collector())
-    try:
+    with contextlib.suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
         parser.feed_data(data.replace(b"\r\nUpgrade:", b"\r\nX-Grade:"))
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-        pass
     return found
 
 
