@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(1)
+        if self.path.startswith("/slow"):
+            time.sleep(float(self.path.partition("?s=")[2] or 1))
         body = GREETING.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

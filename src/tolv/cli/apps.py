@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
@@ -35,8 +37,13 @@ def apps(call: Call) -> None:
                 one["release"],
                 short(one["build"]),
                 " ".join(f"{name}={count}" for name, count in (one["formation"] or {}).items()),
-                " ".join([one["url"] or "", *one["domains"]]).strip() if one["running"] else "stopped",
+                _where(one),
             )
             for app, one in rows
         ),
     )
+
+
+def _where(deploy: dict[str, Any]) -> str:
+    where = " ".join([deploy["url"] or "", *deploy["domains"]]).strip() if deploy["running"] else "stopped"
+    return f"{where} (in maintenance)" if deploy["maintenance"] else where

@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "restart": "Restart all processes, a type, or one.",
         "logs": "Show or follow logs, of dead processes too.",
         "run": "Run a one-off command in the live release.",
+        "maintenance": "Keep requests from an app for a while; it runs on.",
         "down": "Stop an app's processes; the deploy stays.",
     },
     "Apps and Tolv itself": {

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tolv.cli.options import Call, common_options, deploy_options, pass_call
-from tolv.cli.output import duration
+from tolv.cli.output import ago, duration
 
 
 @click.command()
@@ -21,10 +21,14 @@ def ps(call: Call) -> None:
     Example:
       tolv ps -e prod
     """
-    processes = call.api.get(f"{call.deploy().path}/processes")
+    path = call.deploy().path
+    processes = call.api.get(f"{path}/processes")
     if call.console.as_json:
         call.console.json(processes)
         return
+    if (kept := call.api.get(f"{path}/maintenance")["maintenance"]) is not None:
+        what = "wait" if kept["hold"] else "are answered 503"
+        call.console.line(f"in maintenance since {ago(kept['since'])}: requests {what}")
     if not processes:
         call.console.line("no processes")
         return

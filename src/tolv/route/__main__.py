@@ -44,6 +44,7 @@ def main() -> int:
                 return 4
             if not sockets:
                 sockets = listen(arguments.port, arguments.bind, shared=_has_sister(home, arguments))
+            if not any(one.family == socket.AF_UNIX for one in sockets):
                 sockets.append(listen_to_edge(state.edge_socket(home, arguments.index)))
             state.announce(claimed, state.RouterState(os.getpid(), arguments.port, arguments.bind))
     except PlatformError as error:

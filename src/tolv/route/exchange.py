@@ -116,6 +116,8 @@ class Exchange:
             self.fail(404, f"no app answers to the host {self.request.name!r}")
         elif host.route.mode == "refuse":
             self.fail(503, f"{host.route.app} is stopped in {host.route.environment}")
+        elif host.route.mode == "maintenance":
+            self.fail(503, f"{host.route.app} is in maintenance in {host.route.environment}", page=host.route.page)
         elif host.crowded:
             self.fail(503, f"too many requests for {host.route.app} in {host.route.environment} are in flight")
         else:
@@ -268,8 +270,8 @@ class Exchange:
             return False
         return self.request.idempotent or not self.request_complete
 
-    def fail(self, status: int, reason: str) -> None:
-        """Answer with an error of the router's own."""
+    def fail(self, status: int, reason: str, *, page: str = "") -> None:
+        """Answer with an error of the router's own; `page`: an app's own words for it."""
         if self.over:
             return
         self.respond_by = _NEVER
@@ -286,10 +288,9 @@ class Exchange:
                 self.pool.unanswered += 1
         if not self.request_complete or self.client.stopping:
             self.keep_alive = False
-        page = error_page(
-            status, reason, self.request_id, keep_alive=self.keep_alive, head=self.request.method == b"HEAD"
-        )
-        self.client.transport.write(page)
+        head = self.request.method == b"HEAD"
+        answer = error_page(status, reason, self.request_id, keep_alive=self.keep_alive, head=head, page=page)
+        self.client.transport.write(answer)
         self._end()
         self.client.exchange_over(self)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Mode = Literal["serve", "hold", "refuse"]
+Mode = Literal["serve", "hold", "refuse", "maintenance"]
 
 #: Seconds that an upstream has for the head of a response, unless its process type says otherwise.
 RESPONSE_TIMEOUT = 60.0
@@ -25,11 +25,32 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A deploy whose requests do not reach its processes for a while, because somebody said so."""
+
+    by: str
+    since: float
+    """Seconds since 1970."""
+    hold: bool = False
+    """Requests wait for its end, up to the route's `hold` seconds; otherwise they are answered 503."""
+    page: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"by": self.by, "since": self.since, "hold": self.hold, "page": self.page}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Maintenance:
+        """The inverse of `to_json`."""
+        return cls(data["by"], data["since"], data["hold"], data["page"])
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One deploy: its host, its own domains, and who answers for them.
 
     `mode`: `serve` routes, and holds requests up to `hold` seconds while there is no upstream; `hold` keeps all
-    requests waiting; `refuse` answers 503 at once (a deploy that is stopped).
+    requests waiting, as long; `refuse` answers 503 at once (a deploy that is stopped), `maintenance` does so with
+    `page`.
     """
 
     host: str
@@ -41,6 +62,8 @@ class Route:
     hold: float = 30.0
     domains: tuple[str, ...] = ()
     """Own domains: the HTTPS edge passes on requests for these, and for no other host."""
+    page: str = ""
+    """What `maintenance` answers, HTML if it begins with `<`; a plain line if it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,7 @@ class Table:
                     "mode": route.mode,
                     "hold": route.hold,
                     "domains": list(route.domains),
+                    "page": route.page,
                     "upstreams": [
                         {
                             "id": one.id,
@@ -101,6 +125,7 @@ class Table:
                     route["mode"],
                     float(route["hold"]),
                     tuple(str(one) for one in route.get("domains", ())),
+                    str(route.get("page", "")),
                 )
                 for route in data["routes"]
             ),

@@ -10,16 +10,18 @@ _RETRY_AFTER: Final = 5
 
 
 def error_page(
-    status: int, reason: str, request_id: bytes = b"", *, keep_alive: bool = False, head: bool = False
+    status: int, reason: str, request_id: bytes = b"", *, keep_alive: bool = False, head: bool = False, page: str = ""
 ) -> bytes:
-    """A whole response. `head`: the request was a HEAD, whose response has no content."""
+    """A whole response. `head`: the request was a HEAD, whose response has no content. `page`: an app's own content,
+    HTML if it begins with `<`."""
     phrase = _PHRASES[status]
+    kind = b"html" if page.lstrip().startswith("<") else b"plain"
+    fields = [b"HTTP/1.1 %d %b" % (status, phrase), b"Content-Type: text/%b; charset=utf-8" % kind]
     lines = [b"%d %b" % (status, phrase), b"", reason.encode("utf-8", "backslashreplace")]
-    fields = [b"HTTP/1.1 %d %b" % (status, phrase), b"Content-Type: text/plain; charset=utf-8"]
     if request_id:
         lines.append(b"request id: " + request_id)
         fields.append(b"X-Request-ID: " + request_id)
-    content = b"\n".join((*lines, b""))
+    content = page.encode() or b"\n".join((*lines, b""))
     fields += [b"Content-Length: %d" % len(content), b"Connection: " + (b"keep-alive" if keep_alive else b"close")]
     if status == 503:
         fields.append(b"Retry-After: %d" % _RETRY_AFTER)

@@ -26,6 +26,7 @@ from tolv.logs.reader import follow, read
 from tolv.route.edge.certificates import authority_root
 from tolv.server import deploys, queries, running
 from tolv.server import domains as own_domains
+from tolv.server import maintenance as maintenances
 from tolv.server.platform import Platform, in_thread
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
@@ -35,6 +36,7 @@ from tolv.server.requests import (
     DomainRequest,
     DownRequest,
     FormationRequest,
+    MaintenanceRequest,
     OneOffRequest,
     PromoteRequest,
     RestartRequest,
@@ -233,6 +235,27 @@ async def down(request: Request, app: str, environment: str, asked: DownRequest)
             platform, app, environment, force=asked.force, wait=asked.wait, by=asked.by, progress=progress
         ),
     )
+
+
+@api.get(f"{_DEPLOY}/maintenance")
+async def maintenance(request: Request, app: str, environment: str) -> dict[str, Any]:
+    """Whether requests are kept from the deploy."""
+    return await maintenances.describe(_platform(request), app, environment)
+
+
+@api.post(f"{_DEPLOY}/maintenance")
+async def maintain(request: Request, app: str, environment: str, asked: MaintenanceRequest) -> StreamingResponse:
+    """Keep requests from the deploy, or let them through again."""
+    platform = _platform(request)
+
+    async def act(progress: Progress) -> dict[str, Any]:
+        if not asked.on:
+            return await maintenances.end(platform, app, environment, progress)
+        return await maintenances.begin(
+            platform, app, environment, hold=asked.hold, page=asked.page, by=asked.by, progress=progress
+        )
+
+    return _operate(platform, act)
 
 
 # Config.

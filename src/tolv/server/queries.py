@@ -16,6 +16,7 @@ from tolv.config.redact import mask
 from tolv.errors import TolvError, UsageError
 from tolv.logs.streams import find_streams
 from tolv.release.rollback import parse_number
+from tolv.server.maintenance import row
 from tolv.server.platform import Platform, in_thread
 
 _STARTED = time.time()
@@ -73,6 +74,7 @@ def _deploy(platform: Platform, app: str, environment: str) -> dict[str, Any]:
         "commit": live.commit if live else None,
         "url": platform.url_of(app, environment, build) if build else None,
         "formation": deploy.formation,
+        "maintenance": row(deploy.maintenance),
         "running": deploy.running,
     }
 

@@ -75,6 +75,7 @@ async def _restore(platform: Platform, deploy: Deploy) -> None:
     """Tell the engine what a deploy should be."""
     deployment = platform.engine.deployment(deploy.app, deploy.environment)
     deployment.running = deploy.running
+    deployment.maintenance = deploy.maintenance
     deployment.formation = deploy.formation
     deployment.live = await _launch(platform, deploy.app, deploy.environment, deploy.live)
 

@@ -60,6 +60,14 @@ class DownRequest(Asked):
     """Let another operation on this deploy come to its end first, instead of refusing."""
 
 
+class MaintenanceRequest(Asked):
+    on: bool
+    hold: bool = False
+    """Let requests wait instead of answering 503."""
+    page: str = Field("", max_length=65536)
+    """What they are answered; HTML if it begins with `<`."""
+
+
 class ConfigRequest(Asked, Watched):
     set: dict[str, str] = {}
     unset: list[str] = []

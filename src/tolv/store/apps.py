@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from tolv.errors import UsageError
+from tolv.route.model import Maintenance
 from tolv.store import tables
 from tolv.store.store import Store
 
@@ -43,6 +44,8 @@ class Deploy:
     """Number of the release that is on its way to be live."""
     running: bool
     """Whether processes should run: False after `tolv down`, until the next deploy or start."""
+    maintenance: Maintenance | None
+    """Whether requests are kept from it."""
     created: float
 
 
@@ -139,6 +142,10 @@ class Deploys:
         """Say whether processes should run."""
         self._change(app, environment, running=running)
 
+    def set_maintenance(self, app: str, environment: str, maintenance: Maintenance | None) -> None:
+        """Keep requests from it, or let them through."""
+        self._change(app, environment, maintenance=maintenance.to_json() if maintenance else None)
+
     def _change(self, app: str, environment: str, **values: Any) -> None:
         with self._store.write() as connection:
             read_deploy(connection, app, environment)
@@ -191,6 +198,7 @@ def _deploy(row: Row[Any]) -> Deploy:
         live=row.live_release,
         candidate=row.candidate_release,
         running=row.running,
+        maintenance=Maintenance.from_json(row.maintenance) if row.maintenance else None,
         created=row.created,
     )
 

@@ -47,6 +47,7 @@ deploys = Table(
     Column("live_release", Integer),
     Column("candidate_release", Integer),
     Column("running", Boolean, nullable=False),
+    Column("maintenance", JSON(none_as_null=True)),
     Column("created", Double, nullable=False),
     # The head of the chain of releases: without it, nobody would miss the newest one.
     Column("last_release", Integer, nullable=False),

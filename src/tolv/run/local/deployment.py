@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tolv.codebase.model import ProcessType
 from tolv.errors import TolvError, UsageError
-from tolv.route.model import Route, Upstream
+from tolv.route.model import Maintenance, Mode, Route, Upstream
 from tolv.run.formation import ROUTED, target_for
 from tolv.run.local.launch import Identity, Launch, Past, identify, needs_port
 from tolv.run.local.process import End, Ground, Process
@@ -49,6 +49,7 @@ class Deployment:
         self.environment = environment
         self.running = True
         self.formation: dict[str, int] = {}
+        self.maintenance: Maintenance | None = None
         self.live: Launch | None = None
         self.candidate: Launch | None = None
         self.candidate_formation: dict[str, int] = {}
@@ -90,6 +91,12 @@ class Deployment:
             one.outdated = True
         self.wake()
         return sorted({one.identity.name for one in chosen})
+
+    async def set_maintenance(self, maintenance: Maintenance | None) -> None:
+        """Keep requests from the processes, or let them through again; the router does so when this returns."""
+        self.maintenance = maintenance
+        self.wake()
+        await self._route(self._plan().routed)
 
     def set_running(self, running: bool) -> None:
         """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
@@ -332,9 +339,15 @@ class Deployment:
                 self.app,
                 self.environment,
                 upstreams,
-                mode="serve" if self._wants_web() else "refuse",
+                mode=self._mode(),
+                page=self.maintenance.page if self.maintenance else "",
             )
         )
+
+    def _mode(self) -> Mode:
+        if self.maintenance is not None:
+            return "hold" if self.maintenance.hold else "maintenance"
+        return "serve" if self._wants_web() else "refuse"
 
     def _has_web(self) -> bool:
         return any(launch is not None and ROUTED in launch.types for launch in (self.live, self.candidate))
