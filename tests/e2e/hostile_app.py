@@ -227,8 +227,8 @@ def attempts(t):
                 "look through the root": lambda pid: str(os.listdir(f"/proc/{pid}/root/")),
                 "list the descriptors": lambda pid: str(os.listdir(f"/proc/{pid}/fd")),
                 "open the memory": read_memory,
-                "take the signal mask": send_signal,
-                "take the trace": trace,
+                "signal": send_signal,
+                "trace": trace,
                 "change the chance to be killed": lambda pid: write(f"/proc/{pid}/oom_score_adj", "1000"),
             }.items()
         },

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ def _python_for_all() -> str:
 @pytest.fixture(scope="module", params=["default", "ordinary", "ordinary no-view", "root no-view"])
 def place(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine with a hostile app and its victim, for each way in which Tolv is run."""
-    user, _, switch = request.param.partition(" ")
+    with _place(*request.param.partition(" ")[::2]) as machine:
+        yield machine
+
+
+@contextmanager
+def _place(user: str, switch: str) -> Iterator[Machine]:
     if user == "root" and os.geteuid() != 0:
         pytest.skip("not root")
     base = Path(tempfile.mkdtemp(prefix="hostile-"))
@@ -142,6 +148,30 @@ def test_a_hostile_app_gets_nothing(place: Machine) -> None:
     row = place.ps("hostile")[0]
     known = set() if row["user"] else SAME_USER_WITHOUT_A_VIEW if row["off"] else SAME_USER
     assert got.keys() <= known, got
+
+
+def test_without_a_sandbox_it_gets_what_its_user_may_and_that_is_said() -> None:
+    """The attempts themselves are put to the test: they succeed where nothing holds them."""
+    with _place("ordinary", "off") as machine:
+        outcome = ask(machine, "/attempts", targets(machine, "nobody"))
+        assert machine.ps("hostile")[0]["off"][0] == "sandbox"
+    got = {name for name, what in outcome.items() if what is not None}
+    assert {
+        "read the keys",
+        "read the store",
+        "talk to the server",
+        "talk to the keeper",
+        "talk to the router",
+        "chmod the release",
+        "list all builds",
+        "grant itself more",
+        "open the other's log pipe",
+        "read the other's temporary file",
+        "read a file of the operator's",
+        "read the environment of the other",
+        "signal of the keeper",
+        "gain privileges by execve",
+    } <= got
 
 
 def _is_only_in_its_view(what: str) -> bool:
