@@ -63,7 +63,7 @@ def test_a_server_killed_after_any_act_of_a_rollback_by_itself_still_rolls_back(
     path = machine.app("shop", {"Procfile": good})
     start_with_bomb(machine)
     machine.deploy(path)
-    machine.commit(path, {"Procfile": good + "mail: sleep 0.3; exit 7\n"})
+    machine.commit(path, {"Procfile": good + "mail: sleep 1.5; exit 7\n"})
     fuse, survived = machine.home / "crash-after", False
     for turn in range(1, _MOST, 4 * _STRIDE):
         bad = machine.deploy(path)["release"]
