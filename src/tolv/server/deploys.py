@@ -180,6 +180,7 @@ async def promote(
     if origin == environment:
         raise UsageError(f"{origin} cannot be promoted to itself", remedy="name two environments: staging prod")
     await in_thread(platform.check_deploy, app, environment)
+    await platform.build_of(live)  # without it nothing is made, not even the environment
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "promote", by) as operation:
         async with platform.building():
