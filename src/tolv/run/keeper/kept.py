@@ -66,6 +66,8 @@ class KeptProcess:
         """Requests to forget the process that are answered once it is empty."""
         self.pause = 0.0
         self.checks = 0
+        self._namespace: int | None = None
+        """Its mount namespace, held."""
 
     def start(
         self,
@@ -112,21 +114,35 @@ class KeptProcess:
         self.tree.pipes = frozenset((status.st_dev, status.st_ino) for status in map(os.fstat, self.pipes))
 
     def close(self) -> None:
-        """Let go of pipes and handle."""
+        """Let go of pipes, namespace and handle."""
         for capture in self.captures:
             capture.close()
         self.captures = []
+        self._let_go_of_namespace()
         if self.handle is not None:
             os.close(self.handle)
             self.handle = None
 
     def note_namespace(self) -> None:
-        """Look, while the leader lives, whether it has a mount namespace of its own: nobody leaves that unnoticed."""
+        """Look, while the leader lives, whether it has a mount namespace of its own: nobody leaves that unnoticed.
+
+        It is held until the tree is dead. The kernel gives the number of one that is gone to the next that is made,
+        and that is another process's.
+        """
         sandbox = self.spec.get("sandbox")
-        if self.pid and self.exit is None and sandbox and sandbox["view"] and self.tree.namespace is None:
-            seen = read_namespace(self.pid)
-            if seen != read_namespace(os.getpid()):
-                self.tree.namespace = seen
+        if not (self.pid and self.exit is None and sandbox and sandbox["view"] and self._namespace is None):
+            return
+        with contextlib.suppress(OSError):
+            self._namespace = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            self.tree.namespace = os.readlink(f"/proc/self/fd/{self._namespace}")
+        if self.tree.namespace == read_namespace(os.getpid()):
+            self._let_go_of_namespace()
+
+    def _let_go_of_namespace(self) -> None:
+        self.tree.namespace = None
+        if self._namespace is not None:
+            os.close(self._namespace)
+            self._namespace = None
 
     def remove_groups(self) -> None:
         """Remove its groups, which must be empty."""

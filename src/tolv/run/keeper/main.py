@@ -306,7 +306,7 @@ def serve(home: str, ready: int | None = None) -> int:
 
 
 def _allow_many_descriptors() -> None:
-    """Seven descriptors a process: as many as this user may have. The launcher gives the apps the usual limit again."""
+    """Eight descriptors a process: as many as this user may have. The launcher gives the apps the usual limit again."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
