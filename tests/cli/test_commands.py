@@ -105,6 +105,7 @@ def test_ps_says_why_a_process_is_down_and_when_it_is_tried_again(tolv: Any, fak
     process = {"process": "web.1", "type": "web", "state": "crashed", "pid": None, "release": "v3", "port": 5001}
     process |= {"uptime_s": 0, "restarts": 3, "reason": "exit 1", "next_attempt_s": 4.2}
     fake.says(f"GET {DEPLOY}/processes", [process])
+    fake.says(f"GET {DEPLOY}/maintenance", {"maintenance": None})
     headings, row = tolv("ps").stdout.splitlines()
     assert headings.split() == ["PROCESS", "STATE", "RELEASE", "PID", "PORT", "UPTIME", "RESTARTS", "REASON"]
     assert row.endswith("exit 1; next attempt in 4 s")
