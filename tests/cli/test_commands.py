@@ -139,12 +139,15 @@ def test_a_followed_log_misses_no_line_when_the_server_goes_away(
 
 def test_destroy_names_what_goes_and_wants_an_answer(tolv: Any, fake: Any) -> None:
     value = {"app": "shop", "environments": ["dev"], "releases": 3, "configs": 2, "builds": ["sha256:1"]}
+    value["domains"] = ["shop.example.com"]
     fake.streams("DELETE /v1/apps/shop", {"event": "result", "value": value, "error": None})
     refused = tolv("destroy", "shop")
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "true"
-    assert "would be removed: shop in dev" in tolv("destroy", "shop", "--dry-run").stdout
+    shown = tolv("destroy", "shop", "--dry-run").stdout
+    assert "would be removed: shop in dev" in shown
+    assert "with the domains shop.example.com" in shown
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "true"
     assert tolv("destroy", "shop", "--yes").returncode == 0
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "false"
