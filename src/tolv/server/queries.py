@@ -134,6 +134,7 @@ def check_log_choice(
         return
     written = {one.process for one in find_streams(platform.home.logs, app, environment) if one.process}
     names = written | {one.identity.name for one in platform.engine.deployment(app, environment).processes()}
+    names |= {one.name for one in platform.one_offs.list(app, environment)}
     types = {one.rpartition(".")[0] for one in names} | platform.deploys.get(app, environment).formation.keys()
     if process in names | types | {"router"} or (coming and process.rpartition(".")[0] in types):
         return
