@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import http.client
 import os
 import re
 import shutil
@@ -56,7 +57,16 @@ listen app
   http-reuse always
   server one 127.0.0.1:{upstream}
 """
-CADDY = "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n reverse_proxy 127.0.0.1:{upstream}\n}}\n"
+CADDY = """
+{{
+  admin off
+  auto_https off
+}}
+http://app.localhost:{port} {{
+  bind 127.0.0.1
+  reverse_proxy 127.0.0.1:{upstream}
+}}
+"""
 
 
 @dataclass
@@ -92,6 +102,11 @@ def running(command: list[str], port: int) -> Iterator[int]:
         process.wait(10)
 
 
+def which(tool: str) -> str:
+    """A program on PATH or, as Caddy's is, in this environment; '' if there is none."""
+    return shutil.which(tool, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or ""
+
+
 def nginx(
     directory: Path, name: str, upstream: int, location: str, workers: int, log: str = "off"
 ) -> tuple[list[str], int]:
@@ -116,7 +131,7 @@ def caddy(directory: Path, upstream: int) -> tuple[list[str], int]:
     port = free_port()
     file = directory / "Caddyfile"
     file.write_text(CADDY.format(port=port, upstream=upstream))
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], port
+    return [which("caddy"), "run", "--adapter", "caddyfile", "--config", str(file)], port
 
 
 @contextlib.contextmanager
@@ -133,6 +148,15 @@ def tolv(directory: Path, upstream: int, processes: int) -> Iterator[tuple[int, 
         finally:
             runner.run(client.stop(0))
             runner.run(client.close())
+
+
+def check(name: str, port: int) -> None:
+    """That a proxy passes requests on, instead of answering them itself."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/", headers={"Host": "app.localhost"})
+    if (content := connection.getresponse().read()) != b"hello, world\n":
+        sys.exit(f"{name} answers {content!r}")
+    connection.close()
 
 
 def wrk(port: int, connections: int, seconds: float) -> Result:
@@ -164,7 +188,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="router processes, nginx workers, HAProxy threads")
     options = parser.parse_args()
     for tool in ("nginx", "wrk"):
-        if shutil.which(tool) is None:
+        if not which(tool):
             sys.exit(f"bench/route.py needs {tool}")
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         run(Path(name), stack, options)
@@ -176,11 +200,13 @@ def run(directory: Path, stack: contextlib.ExitStack, options: argparse.Namespac
     ports = {"direct": upstream}
     log = str(directory / "access.log")
     ports["nginx"] = stack.enter_context(running(*nginx(directory, "proxy", upstream, PROXY, workers, log)))
-    if shutil.which("haproxy"):
+    if which("haproxy"):
         ports["haproxy"] = stack.enter_context(running(*haproxy(directory, upstream, workers)))
-    if shutil.which("caddy"):
+    if which("caddy"):
         ports["caddy"] = stack.enter_context(running(*caddy(directory, upstream)))
     ports["tolv"], pids = stack.enter_context(tolv(directory, upstream, workers))
+    for name, port in ports.items():
+        check(name, port)
     many: dict[str, list[Result]] = {name: [] for name in ports}
     few: dict[str, list[Result]] = {name: [] for name in ports}
     for _ in range(options.rounds):
@@ -194,15 +220,19 @@ def run(directory: Path, stack: contextlib.ExitStack, options: argparse.Namespac
 
 def report(many: dict[str, list[Result]], few: dict[str, list[Result]], workers: int) -> None:
     print(f"{os.cpu_count()} cores, {workers} process(es) a proxy, medians of {len(many['nginx'])} rounds\n")
-    print("| proxy | requests/s at 64 | x nginx | p50 at 8 (ms) | p99 at 8 (ms) | p99 x nginx |")
-    print("|---|---|---|---|---|---|")
+    compared = [name for name in ("nginx", "caddy") if name in many]
+    titles = ["proxy", "requests/s at 64", *(f"x {name}" for name in compared), "p50 at 8 (ms)", "p99 at 8 (ms)"]
+    print(f"| {' | '.join([*titles, 'p99 x nginx'])} |\n{'|---' * (len(titles) + 1)}|")
     for name in many:
         median = statistics.median
         rate = median(one.requests for one in many[name])
-        ratio = median(a.requests / b.requests for a, b in zip(many[name], many["nginx"], strict=True))
+        ratios = [
+            median(a.requests / b.requests for a, b in zip(many[name], many[one], strict=True)) for one in compared
+        ]
         p50, p99 = median(one.p50 for one in few[name]), median(one.p99 for one in few[name])
         slower = median(a.p99 / b.p99 for a, b in zip(few[name], few["nginx"], strict=True))
-        print(f"| {name} | {rate:,.0f} | {ratio:.2f} | {p50:.2f} | {p99:.2f} | {slower:.2f} |")
+        figures = [f"{rate:,.0f}", *(f"{ratio:.2f}" for ratio in ratios), f"{p50:.2f}", f"{p99:.2f}", f"{slower:.2f}"]
+        print(f"| {' | '.join([name, *figures])} |")
 
 
 if __name__ == "__main__":

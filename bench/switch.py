@@ -16,7 +16,6 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import statistics
 import tempfile
@@ -26,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
-from route import CADDY, HAPROXY, NGINX, PROXY, free_port
+from route import CADDY, HAPROXY, NGINX, PROXY, free_port, which
 
 from tolv.home import Home
 from tolv.route.client import RouterClient
@@ -196,7 +195,7 @@ async def caddy(directory: Path, upstreams: list[int]) -> AsyncIterator[tuple[in
         if connection.getresponse().status != 200:
             raise RuntimeError("Caddy refused the change")
 
-    async with process("caddy", "run", "--adapter", "caddyfile", "--config", str(file), port=port):
+    async with process(which("caddy"), "run", "--adapter", "caddyfile", "--config", str(file), port=port):
 
         async def change(which: int) -> None:
             await asyncio.to_thread(patch, which)
@@ -212,7 +211,7 @@ async def main() -> None:
     upstreams = [await upstream(), await upstream()]
     print("| proxy | requests | lost | idle connections closed | a change takes (ms, median) |\n|---|---|---|---|---|")
     for proxy in (tolv, haproxy, nginx, caddy):
-        if proxy is not tolv and shutil.which(proxy.__name__) is None:
+        if proxy is not tolv and not which(proxy.__name__):
             continue
         with tempfile.TemporaryDirectory() as name:
             async with proxy(Path(name), upstreams) as (port, change):
