@@ -48,6 +48,7 @@ def test_a_command_imports_nothing_heavy(
     arguments: list[str], tolv_environment: dict[str, str], fake: Any, tmp_path: Path
 ) -> None:
     fake.says("GET /v1/apps/shop/environments/dev/processes", [])
+    fake.says("GET /v1/apps/shop/environments/dev/maintenance", {"maintenance": None})
     done = subprocess.run(
         [sys.executable, "-P", "-X", "importtime", "-m", "tolv", *arguments],
         env=tolv_environment,
