@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +125,10 @@ def test_control_groups_hold_what_they_can(bench: Any) -> None:
         controllers: list[str] = (await keeper.hello())["controllers"]
         await keeper.start(bench.spec("a", "sleep 600", limits=limits, sandbox=sandbox()), bench.env())
         record = await bench.kept(keeper, "a")
-        groups = Path(f"/proc/{record.pid}/cgroup").read_text()
+        groups, deadline = "", time.monotonic() + 30
+        while groups.count("/a\n") < len(controllers) and time.monotonic() < deadline:  # the launcher joins them itself
+            groups = Path(f"/proc/{record.pid}/cgroup").read_text()
+            await asyncio.sleep(0.01)
         return [one for one in controllers if f"{one}:" in groups or "0::" in groups] + [groups]
 
     *controllers, groups = bench.run(story)

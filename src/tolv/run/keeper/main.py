@@ -320,7 +320,10 @@ def _become_subreaper() -> None:
     """Orphans of the apps fall to the keeper, not to init: it can see them as its descendants and reap them."""
     import ctypes
 
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    libc = ctypes.CDLL(None)
+    libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)  # what compiling the launcher took
 
 
 def detach(home: str) -> int:

@@ -51,3 +51,4 @@ STARTER = (
     f"import marshal,os,sys\nt=os.pread(5,{len(_SOURCE) + len(_CODE)},0)\n"
     f"exec(marshal.loads(t[{len(_SOURCE)}:]) if sys.version=={sys.version!r} else t[:{len(_SOURCE)}])"
 )
+del _SOURCE, _CODE  # it is in memory twice otherwise, for as long as the keeper lives
