@@ -180,12 +180,11 @@ async def promote(
     if origin == environment:
         raise UsageError(f"{origin} cannot be promoted to itself", remedy="name two environments: staging prod")
     await in_thread(platform.check_deploy, app, environment)
-    await platform.build_of(live)  # without it nothing is made, not even the environment
-    await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "promote", by) as operation:
         async with platform.building():
             made = await platform.build_of(live)
             await in_thread(platform.operations.advance, operation.id, "chosen", build=made.digest)
+        await in_thread(platform.deploys.ensure, app, environment)
         config = await platform.config_of(app, environment)
         description = f"Promote {origin} {live.name}"
         proposal = Proposal(app, environment, made, config, description, by, rollout=watch.policy(made))
