@@ -35,14 +35,27 @@ def held(file: int) -> int:
     return os.fstat(file).st_blocks * 512
 
 
-def free_front(file: int, keep: int) -> int:
+def hold_to(file: int, limit: int) -> None:
+    """Give back the oldest part of a file that takes more than `limit` bytes."""
+    if held(file) > limit:
+        _free_front(file, limit * (SLACK - 1) // SLACK)
+
+
+def shrink(file: int, index: int | None, share: float) -> None:
+    """Give back the oldest part of a file, and what its index says of that: the newest `share` of it stays."""
+    begin = _free_front(file, int(held(file) * share))
+    if begin and index is not None:
+        _free_index(index, begin)
+
+
+def _free_front(file: int, keep: int) -> int:
     """Give back all of a file but its newest `keep` bytes, in whole pages. Returns where it begins now, 0 if nothing
     could be given back."""
     end = (os.fstat(file).st_size - keep) // _PAGE * _PAGE
     return end if end > 0 and _punch(file, end) else 0
 
 
-def free_index(index: int, begin: int) -> None:
+def _free_index(index: int, begin: int) -> None:
     """Give back the records of an index that describe nothing behind offset `begin` of its file. Freed ones read as
     zero, which a search takes for older than all."""
     low, high = 0, os.fstat(index).st_size // RECORD.size

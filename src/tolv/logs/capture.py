@@ -75,11 +75,8 @@ class Capture:
 
     def shrink(self, share: float) -> None:
         """Give up the oldest part of what is held: the newest `share` of it stays."""
-        if self._file is None:
-            return
-        begin = bound.free_front(self._file, int(bound.held(self._file) * share))
-        if begin and self._index is not None:
-            bound.free_index(self._index, begin)
+        if self._file is not None:
+            bound.shrink(self._file, self._index, share)
 
     def close(self) -> None:
         """Let go of pipe and file; a loss that has not been announced is, if there is room for it."""

@@ -58,8 +58,7 @@ def trim(
 def shrink(path: Path, most: int) -> None:
     """Give back the oldest part of a log that takes more than `most` bytes; a missing one is fine."""
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
-        if bound.held(file.fileno()) > most:
-            bound.free_front(file.fileno(), most * (bound.SLACK - 1) // bound.SLACK)
+        bound.hold_to(file.fileno(), most)
 
 
 def _groups(directory: Path, keep: frozenset[str] | set[str]) -> list[_Group]:
@@ -88,13 +87,14 @@ def _free_front(path: Path, share: float) -> int:
     """Keep the newest `share` of what a file holds, and what its index says of that. Returns the bytes given back."""
     if path.suffix == ".idx":
         return 0  # it goes with its file
-    freed = 0
-    with contextlib.suppress(OSError), path.open("r+b") as file:
-        before = bound.held(file.fileno())
-        begin = bound.free_front(file.fileno(), int(before * share))
-        freed = before - bound.held(file.fileno())
-        with path.with_name(path.name + ".idx").open("r+b") as index:
-            freed += bound.held(index.fileno())
-            bound.free_index(index.fileno(), begin)
-            freed -= bound.held(index.fileno())
-    return freed
+    with contextlib.ExitStack() as stack:
+        file = index = None
+        with contextlib.suppress(OSError):
+            file = stack.enter_context(path.open("r+b")).fileno()
+            index = stack.enter_context(path.with_name(path.name + ".idx").open("r+b")).fileno()
+        if file is None:
+            return 0
+        both = [one for one in (file, index) if one is not None]
+        before = sum(map(bound.held, both))
+        bound.shrink(file, index, share)
+        return before - sum(map(bound.held, both))

@@ -53,8 +53,8 @@ def append(path: Path, lines: bytes, limit: int | None = None) -> None:
             with contextlib.suppress(OSError):
                 os.write(file, b"\n")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if limit is not None and bound.held(file) > limit:
-            bound.free_front(file, limit * (bound.SLACK - 1) // bound.SLACK)
+        if limit is not None:
+            bound.hold_to(file, limit)
     finally:
         os.close(file)
 
