@@ -1,0 +1,1 @@
+"""Front ends: one per language, each gives `tolv.check.source.Source`."""
