@@ -11,9 +11,9 @@ from tolv.codebase.declared import Declared, Group, Lines, Manifest, Own, Runtim
 from tolv.codebase.python_packages import parse_toml, table
 
 _RUNTIME_PROPERTIES = ("java.version", "maven.compiler.release", "maven.compiler.source", "maven.compiler.target")
-_MAIN = "api implementation compile runtime runtimeOnly compileOnly providedRuntime providedCompile".split()
-_DEV = "testImplementation testCompile testRuntime testRuntimeOnly testCompileOnly developmentOnly".split()
-_BUILD = "annotationProcessor kapt ksp classpath testAnnotationProcessor checkstyle".split()
+_MAIN = ("api", "implementation", "compile", "runtime", "runtimeOnly", "compileOnly", "providedRuntime")
+_DEV = ("testImplementation", "testCompile", "testRuntime", "testRuntimeOnly", "testCompileOnly", "developmentOnly")
+_BUILD = ("annotationProcessor", "kapt", "ksp", "classpath", "testAnnotationProcessor", "checkstyle")
 _GROUPS: dict[str, Group] = {
     **dict.fromkeys(_MAIN, "main"),
     **dict.fromkeys([*_DEV, "testAndDevelopmentOnly", "androidTestImplementation"], "dev"),
@@ -52,7 +52,7 @@ def read_pom(text: str, path: str) -> Manifest:
         if (e.path[:-1] == ("project", "properties") and e.path[-1] in _RUNTIME_PROPERTIES)
         or (e.path[-1] in ("release", "source") and "configuration" in e.path and "plugin" in e.path)
     )
-    own = ()
+    own: tuple[Own, ...] = ()
     if "artifactId" in top:
         group_id = top["groupId"].text if "groupId" in top else ""
         own = (Own("java", f"{group_id}:{top['artifactId'].text}", path),)
@@ -147,12 +147,8 @@ def read_gradle(text: str, path: str) -> Manifest:
         group = _GROUPS.get(word[0]) if word else None
         if group is not None and word is not None:
             for name, version in _coordinates(statement):
-                platform = "platform(" in statement
-                declared.append(
-                    Declared(
-                        name, version, group, "java", path, number, managed=not version and managed and not platform
-                    )
-                )
+                given = not version and managed and "platform(" not in statement
+                declared.append(Declared(name, version, group, "java", path, number, managed=given))
             dynamic = dynamic or "libs." in statement
         elif statement.startswith("id") and (plugin := _PLUGIN.match(statement)):
             declared.append(Declared(plugin[1], plugin[2] or "", "build", "java", path, number, managed=not plugin[2]))

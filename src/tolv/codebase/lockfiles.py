@@ -82,10 +82,7 @@ def _yarn(text: str) -> dict[str, str]:
     for line in text.split("\n"):
         if line and line[0] not in " #\t":
             entries = line.rstrip(":").replace('"', "").split(",")
-            names = {
-                name for one in entries if (name := one.strip()[: one.strip().rfind("@", 1)] if "@" in one else "")
-            }
-            names = {re.sub(r"@(?:npm|patch|workspace):.*$", "", name) for name in names}
+            names = {match[1] for one in entries if (match := re.match(r"\s*(@?[^@\s]+)@", one))}
         elif names and (match := re.match(r'  version:? "?([^"\s]+)', line)):
             pinned.update(dict.fromkeys(names, match[1]))
             names = set()

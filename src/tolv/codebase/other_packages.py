@@ -71,7 +71,7 @@ def read_gemfile(text: str, path: str) -> Manifest:
         word = re.match(r"[a-z_]+", code)
         texts = [match[2] for match in _STRING.finditer(code)]
         if word and word[0] == "gem" and texts:
-            group = _gem_group(code) or next((one for one in reversed(blocks) if one), "main")
+            group: Group = _gem_group(code) or next((one for one in reversed(blocks) if one), "main")
             declared.append(_gem(code, texts, group, path, number))
         elif word and word[0] == "ruby" and (texts or "file:" in code):
             if texts and "file:" not in code:
@@ -120,8 +120,8 @@ def read_gemspec(text: str, path: str) -> Manifest:
         texts = [match[2] for match in _STRING.finditer(code)]
         added = re.search(r"\.add_(runtime_|development_)?dependency\b", code)
         if added and texts:
-            group: Group = "dev" if added[1] == "development_" else "main"
-            declared.append(Declared(texts[0], ", ".join(texts[1:]), group, "ruby", path, number))
+            kind: Group = "dev" if added[1] == "development_" else "main"
+            declared.append(Declared(texts[0], ", ".join(texts[1:]), kind, "ruby", path, number))
         elif ".required_ruby_version" in code and texts:
             runtimes.append(RuntimeVersion("ruby", texts[0], path, number, allows_many(texts[0])))
         elif re.search(r"\.name\s*=", code) and texts:
@@ -144,7 +144,7 @@ def read_composer_json(text: str, path: str) -> Manifest:
             if name.lower() in ("php", "php-64bit"):
                 runtimes.append(RuntimeVersion("php", text_, path, line, allows_many(text_)))
                 continue
-            constraint, _, alias = text_.partition(" as ")
+            constraint = text_.partition(" as ")[0]
             branch = constraint.startswith("dev-") or constraint.endswith("-dev")
             at = re.match(r"dev-[^#]+#([0-9a-f]{7,40})$", constraint)
             source = Origin("vcs", name, at[1] if at else constraint) if branch else None

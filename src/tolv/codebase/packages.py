@@ -1,7 +1,7 @@
 """What an app depends on: its manifests, locks and runtime versions, of all languages, as one value.
 
-Readers of the kind that `tolv check` needs: they take whatever they find and never raise. Those that a build needs, which
-refuse what they cannot follow to the letter, are in `tolv.dependencies`.
+These readers take whatever they find and never raise, as `tolv check` needs it. Those that a build needs, which refuse
+what they cannot follow to the letter, are in `tolv.dependencies`.
 """
 
 from __future__ import annotations
