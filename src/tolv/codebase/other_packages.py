@@ -71,7 +71,8 @@ def read_gemfile(text: str, path: str) -> Manifest:
         word = re.match(r"[a-z_]+", code)
         texts = [match[2] for match in _STRING.finditer(code)]
         if word and word[0] == "gem" and texts:
-            group: Group = _gem_group(code) or next((one for one in reversed(blocks) if one), "main")
+            around: list[Group] = [one for one in blocks if one]
+            group: Group = _gem_group(code) or (around[-1] if around else "main")
             declared.append(_gem(code, texts, group, path, number))
         elif word and word[0] == "ruby" and (texts or "file:" in code):
             if texts and "file:" not in code:
