@@ -52,7 +52,7 @@ def main() -> None:
             return honcho_start(venv, app.path, f"{text}.")
 
         found = in_turns(times, {"watch": save, "honcho": honcho})
-        up.send_signal(signal.SIGINT)
+        up.send_signal(signal.SIGTERM)
         finish(up, "tolv", "up")
     peer = found["honcho"]
     print_table(

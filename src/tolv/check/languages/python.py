@@ -1,0 +1,410 @@
+"""The front end for Python, on the standard library's `ast`."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from tolv.check.languages.python_names import Names
+from tolv.check.languages.python_pieces import Enclosure, FunctionNode, Piece, Pieces
+from tolv.check.languages.python_values import Values
+from tolv.check.languages.rows import rows_of, rows_with
+from tolv.check.languages.words import words_of
+from tolv.check.source import Binding, Call, Function, Import, Language, Value, Write
+
+#: Words of a file that can read the environment.
+_ENV_WORDS = (
+    *("environ", "getenv", "decouple", "environs", "Env", "starlette", "dj_database_url", "BaseSettings", "pydantic_settings"),
+    *("config", "env", "Config", "AutoConfig"),
+)
+
+#: Methods that change what they are called on.
+_MUTATING = frozenset(
+    "append add update extend insert pop popitem remove discard clear setdefault appendleft push put put_nowait "
+    "difference_update intersection_update symmetric_difference_update sort reverse __setitem__".split()
+)
+
+
+class PythonSource:
+    """One Python file; see `tolv.check.source.Source`."""
+
+    language: Language = "python"
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self.data = data
+        self._broken: str | None = None
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        return words_of(self.data)
+
+    @cached_property
+    def _lower(self) -> tuple[tuple[bytes, bytes], ...]:
+        return tuple((word.lower(), word) for word in self.words)
+
+    @property
+    def broken(self) -> str | None:
+        _ = self._pieces
+        return self._broken
+
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        return self.data.decode("utf-8", "replace").split("\n")
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return Pieces.of(ast.parse(self.data))
+        except SyntaxError as error:
+            self._broken = f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
+        except (ValueError, RecursionError, MemoryError) as error:
+            self._broken = "nested too deeply" if not isinstance(error, ValueError) else str(error)
+        return Pieces()
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self._pieces)
+
+    @cached_property
+    def _values(self) -> Values:
+        return Values(self._names)
+
+    def _on(self, words: Iterable[bytes]) -> Iterator[Piece]:
+        """The pieces on whose lines one of the words stands."""
+        return self._pieces.on(sorted(rows_of(self.data, words)))
+
+    def calls(self, *names: str) -> Iterator[Call]:
+        lasts = {name.rpartition(".")[2] for name in names}
+        wanted = [word.encode() for word in lasts]
+        if names and self.words.isdisjoint(wanted):
+            # A class made under another name (`from x import Y as Z`) is found by the word of its import.
+            return
+        aliases = {alias for name in lasts for alias in self._aliases.get(name, ())}
+        pieces = self._on([*wanted, *(one.encode() for one in aliases)]) if names else iter(self._pieces.pieces)
+        for piece in pieces:
+            for node in _walked(piece):
+                if isinstance(node, ast.Call) and (not names or _last(node.func) in lasts | aliases):
+                    call = self._call(node, piece.enclosure)
+                    if not names or _matches(call, names):
+                        yield call
+
+    @cached_property
+    def _aliases(self) -> dict[str, set[str]]:
+        """By a name, the other names that an import or an assignment gives it in this file."""
+        aliases: dict[str, set[str]] = {}
+        for piece in self._pieces.pieces:
+            if isinstance(piece.node, ast.Import | ast.ImportFrom):
+                for one in piece.node.names:
+                    if one.asname:
+                        aliases.setdefault(one.name.rpartition(".")[2], set()).add(one.asname)
+            elif isinstance(piece.node, ast.Assign) and isinstance(piece.node.value, ast.Name | ast.Attribute):
+                target = piece.node.targets[0]
+                if isinstance(target, ast.Name):
+                    aliases.setdefault(_last(piece.node.value), set()).add(target.id)
+        return aliases
+
+    def _call(self, node: ast.Call, here: Enclosure) -> Call:
+        name = self._names.resolved(node.func, here)
+        return Call(
+            name,
+            self._names.written(node.func),
+            tuple(self._values.of(one, here) for one in node.args[:16]),
+            {one.arg: self._values.of(one.value, here) for one in node.keywords if one.arg},
+            node.lineno,
+            node.col_offset + 1,
+            node.end_lineno or node.lineno,
+            here.scope(),
+        )
+
+    def _words_with(self, parts: Sequence[str]) -> set[bytes]:
+        wanted = [part.lower().encode() for part in parts]
+        return {word for lower, word in self._lower if any(part in lower for part in wanted)}
+
+    def bindings(self, *words: str) -> Iterator[Binding]:
+        lower = [word.lower() for word in words]
+        found = self._words_with(words) if words else set()
+        if words and not found:
+            return
+        pieces = self._on(found) if words else iter(self._pieces.pieces)
+        for piece in pieces:
+            for binding in self._bound_in(piece):
+                if not lower or any(word in binding.name.lower() for word in lower):
+                    yield binding
+
+    def _bound_in(self, piece: Piece) -> Iterator[Binding]:
+        node, here = piece.node, piece.enclosure
+        at_class = here.block().kind == "class"
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from self._targets(target, node.value, here, "attribute" if at_class else "assign")
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            yield from self._targets(node.target, node.value, here, "attribute" if at_class else "assign")
+        elif isinstance(node, ast.AugAssign):
+            yield from self._targets(node.target, node.value, here, "augment")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from self._defaults(node, here)
+        for inner in _walked(piece):
+            if isinstance(inner, ast.Call):
+                yield from self._keywords(inner, here)
+            elif isinstance(inner, ast.Dict):
+                yield from self._keys(inner, here)
+
+    def _targets(self, target: ast.expr, value: ast.expr, here: Enclosure, how: str) -> Iterator[Binding]:
+        if isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+                for one, given in zip(target.elts, value.elts, strict=True):
+                    yield from self._targets(one, given, here, how)
+            return
+        name = _name_of(target)
+        if name:
+            written = self._names.written(target)
+            if isinstance(target, ast.Subscript):
+                written = f'{written.removesuffix("[]")}["{name}"]'
+            read = self._pydantic(name, value, here) or self._values.of(value, here)
+            yield self._binding(name, written, read, target, here, how)
+
+    def _pydantic(self, name: str, value: ast.expr | None, here: Enclosure) -> Value | None:
+        """An attribute of a settings class is a read of the environment, with its value as the default."""
+        owner = here.block()
+        if owner.kind != "class" or not isinstance(owner.node, ast.ClassDef) or not self._is_settings(owner.node, owner):
+            return None
+        if name.startswith("_") or name in ("model_config", "Config"):
+            return None
+        variable, default = name.upper(), value
+        if isinstance(value, ast.Call) and _last(value.func) == "Field":
+            said = {one.arg: one.value for one in value.keywords}
+            default = said.get("default") or (value.args[0] if value.args else None)
+            for key in ("env", "validation_alias", "alias"):
+                given = said.get(key)
+                if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                    variable = given.value
+                    break
+        if isinstance(default, ast.Constant) and default.value is ...:
+            default = None
+        read = self._values.of(default, here) if default is not None else None
+        if read is not None and read.kind == "env":
+            return read
+        if read is not None and read.kind == "literal" and read.name == "null":
+            read = None
+        line = value.lineno if value is not None else 0
+        column = value.col_offset + 1 if value is not None else 0
+        return Value("env", None, variable, () if read is None else (read,), line, column)
+
+    def _is_settings(self, node: ast.ClassDef, here: Enclosure) -> bool:
+        bases = [self._names.resolved(base, here.above or here) for base in node.bases]
+        if any(base.rpartition(".")[2] in ("BaseSettings", "SettingsBase") for base in bases):
+            return True
+        if not self.words & {b"pydantic", b"pydantic_settings", b"BaseSettings"}:
+            return any(base.endswith("Settings") and "." in base for base in bases)
+        classes = {one.name: (one, body) for one, body in self._pieces.classes}
+        inside = [classes[base] for base in bases if base in classes and base != node.name]
+        if any(self._is_settings(one, body) for one, body in inside):
+            return True
+        return any(base.endswith("Settings") and "." in base for base in bases)
+
+    def _defaults(self, node: FunctionNode, here: Enclosure) -> Iterator[Binding]:
+        arguments = node.args
+        plain = [*arguments.posonlyargs, *arguments.args]
+        late = plain[len(plain) - len(arguments.defaults) :] if arguments.defaults else []
+        pairs = [*zip(late, arguments.defaults, strict=True)]
+        pairs += [
+            (one, default)
+            for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+            if default is not None
+        ]
+        for one, default in pairs:
+            yield self._binding(one.arg, one.arg, self._values.of(default, here), one, here, "parameter")
+
+    def _keywords(self, node: ast.Call, here: Enclosure) -> Iterator[Binding]:
+        callee: str | None = None
+        for one in node.keywords:
+            if one.arg:
+                callee = callee if callee is not None else self._names.resolved(node.func, here)
+                value = self._values.of(one.value, here)
+                yield self._binding(one.arg, one.arg, value, one.value, here, "keyword", callee, line=one.lineno)
+
+    def _keys(self, node: ast.Dict, here: Enclosure) -> Iterator[Binding]:
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield self._binding(key.value, key.value, self._values.of(value, here), key, here, "key")
+
+    def _binding(
+        self,
+        name: str,
+        target: str,
+        value: Value,
+        node: ast.expr | ast.arg,
+        here: Enclosure,
+        how: str,
+        callee: str | None = None,
+        *,
+        line: int | None = None,
+    ) -> Binding:
+        at = line or node.lineno
+        return Binding(name, target, value, at, node.col_offset + 1, here.scope(), how, callee)  # type: ignore[arg-type]
+
+    def env_reads(self) -> Iterator[Value]:
+        wanted = [word.encode() for word in _ENV_WORDS]
+        if self.words.isdisjoint(wanted):
+            return
+        reading = set(wanted) | {bound.encode() for bound in self._env_names()}
+        for piece in self._on(reading):
+            seen: set[int] = set()
+            for node in _walked(piece):
+                if isinstance(node, ast.Call | ast.Subscript | ast.BoolOp | ast.IfExp) and id(node) not in seen:
+                    value = self._values.of(node, piece.enclosure)
+                    if value.kind == "env" and value.via is None:
+                        seen.update(id(one) for one in ast.walk(node))
+                        yield value
+        yield from self._settings()
+
+    def _env_names(self) -> set[str]:
+        """Names that read the environment when called: `env = environ.Env()`."""
+        return {name for name in self._names.module_names() if name.lower() in ("env", "config", "environ", "e")}
+
+    def _settings(self) -> Iterator[Value]:
+        for node, body in self._pieces.classes:
+            if not self._is_settings(node, body):
+                continue
+            for statement in node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    value = self._pydantic(statement.target.id, statement.value, body)
+                    if value is not None:
+                        line, column = statement.lineno, statement.col_offset + 1
+                        yield Value("env", None, value.name, value.parts, line, column)
+
+    def imports(self) -> Sequence[Import]:
+        return self._names.imports
+
+    def functions(self) -> Sequence[Function]:
+        return [self._function(node, body) for node, body in self._pieces.functions]
+
+    def _function(self, node: FunctionNode, body: Enclosure) -> Function:
+        here = body.above or body
+        arguments = node.args
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        return Function(
+            node.name,
+            here.scope(),
+            tuple(one.arg for one in given),
+            tuple(self._decorator(one, here) for one in node.decorator_list),
+            node.lineno,
+            node.end_lineno or node.lineno,
+            isinstance(node, ast.AsyncFunctionDef),
+        )
+
+    def _decorator(self, node: ast.expr, here: Enclosure) -> Call:
+        if isinstance(node, ast.Call):
+            return self._call(node, here)
+        name, written = self._names.resolved(node, here), self._names.written(node)
+        end = node.end_lineno or node.lineno
+        return Call(name, written, (), {}, node.lineno, node.col_offset + 1, end, here.scope())
+
+    def writes(self) -> Iterator[Write]:
+        names = set(self._names.module_names())
+        classes = {node.name: body for node, body in self._pieces.classes}
+        attributes = {name for body in classes.values() for name in self._names.class_attributes(body)}
+        words = [name.encode() for name in names | attributes]
+        for piece in self._on(words):
+            if piece.enclosure.function() is None:
+                continue
+            for name, how, node in _changed(piece):
+                yield from self._write(name, how, node, piece.enclosure, classes)
+
+    def _write(
+        self, target: ast.expr, how: str, node: ast.AST, here: Enclosure, classes: dict[str, Enclosure]
+    ) -> Iterator[Write]:
+        if isinstance(target, ast.Name):
+            if how in ("rebind", "augment") and not self._names.declares_global(target.id, here):
+                return
+            if how not in ("rebind", "augment") and self._names.is_local(target.id, here):
+                return
+            found, name = self._names.at_module(target.id), target.id
+        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            holder = target.value.id
+            owner = here.owner() if holder in ("self", "cls") else classes.get(holder)
+            if owner is None or (holder == "self" and how == "rebind"):
+                return
+            found = self._names.class_attributes(owner).get(target.attr, [])
+            if holder == "self" and self._names.attribute(target.attr, here) is None:
+                return  # also bound on the instance
+            name = f"{owner.name}.{target.attr}"
+        else:
+            return
+        outside = [one for one in found if one.enclosure.function() is None]
+        if outside:
+            line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0) + 1
+            initial = self._values.of(outside[0].node, outside[0].enclosure)
+            yield Write(name, how, line, column, here.scope(), outside[0].line, initial)  # type: ignore[arg-type]
+
+    def texts(self, *parts: str) -> Iterator[Value]:
+        rows: set[int] = set()
+        for part in parts:
+            rows |= rows_with(self.data, part.encode())
+        for piece in self._pieces.on(sorted(rows)):
+            if isinstance(piece.node, ast.Expr) and isinstance(piece.node.value, ast.Constant):
+                continue  # a docstring
+            inside: set[int] = set()
+            for node in _walked(piece):
+                if isinstance(node, ast.JoinedStr):
+                    inside.update(id(one) for one in node.values)
+                if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in inside:
+                    value = self._values.of(node, piece.enclosure)
+                    if value.kind in ("literal", "template") and any(part in (value.text or "") for part in parts):
+                        yield value
+
+
+def _walked(piece: Piece) -> Iterator[ast.AST]:
+    """The nodes of a piece, in no order."""
+    for part in piece.parts:
+        yield from ast.walk(part)
+
+
+def _last(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _name_of(target: ast.expr) -> str:
+    """The last part of what an assignment binds."""
+    if isinstance(target, ast.Subscript):
+        key = target.slice
+        return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
+    return _last(target)
+
+
+def _matches(call: Call, names: Iterable[str]) -> bool:
+    for name in names:
+        if name.startswith("."):
+            if call.name.endswith(name) or call.written.endswith(name):
+                return True
+        elif call.name == name or call.written == name or call.name.endswith(f".{name}"):
+            return True
+    return False
+
+
+def _changed(piece: Piece) -> Iterator[tuple[ast.expr, str, ast.AST]]:
+    """The names that a piece changes: what, how, and where."""
+    node = piece.node
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete):
+        targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
+        plain = {ast.AugAssign: "augment", ast.Delete: "delete"}.get(type(node), "rebind")
+        for target in targets:
+            inner = [target, *target.elts] if isinstance(target, ast.Tuple | ast.List) else [target]
+            for one in inner:
+                if isinstance(one, ast.Subscript):
+                    yield one.value, "delete" if isinstance(node, ast.Delete) else "item", one
+                else:
+                    yield one, plain, one
+    for part in _walked(piece):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _MUTATING:
+            yield part.func.value, "method", part
+
