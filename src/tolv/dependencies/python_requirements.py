@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tolv.codebase.requirements import normalise
 from tolv.errors import AppError
+
+__all__ = ["Requirements", "normalise", "read_requirements", "requirement_name", "requirement_names"]
 
 _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 
@@ -44,11 +47,6 @@ def read_requirements(path: Path) -> Requirements:
         hashed=any("--hash=" in line or line == "--require-hashes" for line in lines),
         local=any(_is_local(line) for line in wanted),
     )
-
-
-def normalise(name: str) -> str:
-    """A package's name as PEP 503 writes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def requirement_name(requirement: str) -> str:

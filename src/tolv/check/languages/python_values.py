@@ -39,11 +39,11 @@ _NO_READERS = frozenset({"read_env", "read_envfile", "prefixed", "seal", "parser
 
 #: Functions whose result is their argument in another form.
 _CONVERSIONS = frozenset(
-    "int float str bool bytes list tuple set dict Path PurePath strtobool distutils.util.strtobool json.loads SecretStr "
-    "ast.literal_eval literal_eval make_url sqlalchemy.engine.make_url sqlalchemy.engine.url.make_url sqlalchemy.make_url "
-    "sqlalchemy.engine.url.URL pydantic.SecretStr pydantic.PostgresDsn databases.DatabaseURL pathlib.Path cast typing.cast "
-    "base64.b64decode base64.urlsafe_b64decode yarl.URL literal_eval smart_str force_str urllib.parse.urlparse urlparse "
-    "urllib.parse.quote_plus urllib.parse.quote dj_database_url.parse".split()
+    "int float str bool bytes list tuple set dict Path PurePath strtobool distutils.util.strtobool json.loads "
+    "SecretStr ast.literal_eval literal_eval make_url sqlalchemy.engine.make_url sqlalchemy.engine.url.make_url "
+    "sqlalchemy.make_url sqlalchemy.engine.url.URL pydantic.SecretStr pydantic.PostgresDsn databases.DatabaseURL "
+    "pathlib.Path cast typing.cast base64.b64decode base64.urlsafe_b64decode yarl.URL smart_str force_str "
+    "urllib.parse.urlparse urlparse urllib.parse.quote_plus urllib.parse.quote dj_database_url.parse".split()
 )
 
 #: Methods that give their receiver in another form.
@@ -117,7 +117,11 @@ class Values:
         bare = name.removeprefix("builtins.")
         if bare in _CONVERSIONS and node.args:
             inner = self.of(node.args[-1 if bare.endswith("cast") else 0], here, depth)
-            return inner if inner.kind in ("env", "literal", "choice", "template") else self._called(name, node, here, depth)
+            return (
+                inner
+                if inner.kind in ("env", "literal", "choice", "template")
+                else self._called(name, node, here, depth)
+            )
         if isinstance(node.func, ast.Attribute) and node.func.attr in _SHAPING:
             inner = self.of(node.func.value, here, depth)
             if inner.kind in ("env", "choice", "template") or (inner.kind == "literal" and node.func.attr != "format"):
@@ -225,9 +229,7 @@ class Values:
         sides = [self.of(one, here, depth) for one in (node.left, *node.comparators[:1])]
         return next((one for one in sides if one.kind == "env"), Value("unknown", None, None, tuple(sides)))
 
-    def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, here: Enclosure, depth: int
-    ) -> Value:
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, here: Enclosure, depth: int) -> Value:
         source = self.of(node.generators[0].iter, here, depth)
         return source if source.kind == "env" else _UNKNOWN
 
@@ -262,7 +264,8 @@ def _with_default(values: list[Value]) -> Value:
     first = values[0]
     if first.kind == "env" and len(values) > 1:
         behind = values[1:] if first.default is None else [first.default, *values[1:]]
-        real = [one for one in behind if not (one.kind == "literal" and one.name == "null")]
+        flat = [one for value in behind for one in (value.parts if value.kind == "choice" else (value,))]
+        real = [one for one in flat if not (one.kind == "literal" and (one.name == "null" or one.text == ""))] or flat[:1]
         default = real[0] if len(real) == 1 else _with_default(real) if real else None
         return Value("env", None, first.name, _some(default), first.line, first.column, first.via)
     return Value("choice", None, None, tuple(values))

@@ -1,0 +1,137 @@
+"""Which distribution a module comes from, and which modules a language brings itself.
+
+Written from knowledge of the packages, so that no environment needs to be installed to read an app. Only names that
+differ are listed: a module that is in no table comes from the distribution of the same name.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+from tolv.codebase.module_tables import (
+    BUNDLED_GEMS,
+    GEMS,
+    GO_HOSTED_PARTS,
+    JAVA_GROUPS,
+    NODE_BUILTINS,
+    PHP_NAMESPACES,
+    PULLED_IN,
+    PYTHON_DISTRIBUTIONS,
+    PYTHON_EXTRAS,
+    RUBY_STANDARD,
+)
+from tolv.codebase.requirements import normalise
+
+#: Modules of Python that older or newer versions have, or that are there on other systems.
+_MORE_PYTHON = frozenset(
+    "asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp mailcap msilib nis nntplib ossaudiodev pipes "
+    "sndhdr smtpd spwd sunau telnetlib uu xdrlib lib2to3 annotationlib compression concurrent tomllib zoneinfo "
+    "__future__ __main__ _typeshed typing_extensions_stub winreg msvcrt _winapi sitecustomize usercustomize".split(" ")
+)
+
+
+def is_standard(language: str, module: str) -> bool:
+    """Whether a module, as written in an import, is part of the language itself."""
+    if language == "python":
+        top = module.partition(".")[0]
+        return top in sys.stdlib_module_names or top in _MORE_PYTHON
+    if language == "javascript":
+        bare = module.removeprefix("node:")
+        return module.startswith(("node:", "bun:", "deno:", "cloudflare:")) or bare.partition("/")[0] in NODE_BUILTINS
+    if language == "go":
+        return module == "C" or "." not in module.partition("/")[0]
+    if language == "java":
+        return module.startswith(("java.", "javax.", "jdk.", "sun.", "com.sun.", "org.w3c.", "org.xml.", "kotlin."))
+    if language == "ruby":
+        return module.partition("/")[0] in RUBY_STANDARD
+    return "\\" not in module.strip("\\")
+
+
+def candidates(language: str, module: str) -> tuple[str, ...]:
+    """The distributions that a module may come from, likeliest first; empty: it cannot be told.
+
+    `module` is as written: `google.cloud.storage`, `@scope/name/lib/x`, `github.com/lib/pq`, `active_record`,
+    `Symfony\\Component\\Console\\Application`.
+    """
+    return _CANDIDATES[language](module)
+
+
+def pulled_in_by(distribution: str) -> tuple[str, ...]:
+    """Python distributions that a well-known one installs along with itself."""
+    return PULLED_IN.get(distribution, ())
+
+
+def extras_of(distribution: str) -> tuple[str, ...]:
+    """Python distributions that a well-known one installs only if an extra is asked for."""
+    return PYTHON_EXTRAS.get(distribution, ())
+
+
+@cache
+def _python(module: str) -> tuple[str, ...]:
+    parts = module.split(".")
+    for length in range(min(len(parts), 4), 0, -1):
+        found = PYTHON_DISTRIBUTIONS.get(".".join(parts[:length]))
+        if found:
+            return found
+        if length > 1 and parts[0] in ("google", "azure", "zope", "backports", "jaraco", "sphinxcontrib", "ruamel"):
+            continue
+    if parts[0] in ("google", "azure", "zope", "backports", "sphinxcontrib"):
+        return tuple(normalise("-".join(parts[:length])) for length in range(min(len(parts), 4), 1, -1))
+    name = normalise(parts[0])
+    return (name, f"python-{name}", f"py{name}", f"{name}-python", f"django-{name}", f"flask-{name}")
+
+
+@cache
+def _javascript(module: str) -> tuple[str, ...]:
+    parts = module.split("/")
+    name = "/".join(parts[:2]) if module.startswith("@") else parts[0]
+    scope, _, inner = name.removeprefix("@").partition("/")
+    return (name, f"@types/{scope}__{inner}" if inner else f"@types/{name}")
+
+
+@cache
+def _go(module: str) -> tuple[str, ...]:
+    """Every prefix may be a module's path, the longest first."""
+    parts = module.split("/")
+    least = GO_HOSTED_PARTS.get(parts[0], 1)
+    return tuple("/".join(parts[:length]) for length in range(len(parts), least - 1, -1))
+
+
+@cache
+def _java(module: str) -> tuple[str, ...]:
+    """Prefixes of groups (`org.springframework`), as packages rarely carry their artifact's name."""
+    parts = module.split(".")
+    known = (JAVA_GROUPS.get(".".join(parts[:length])) for length in range(len(parts), 1, -1))
+    return next((found for found in known if found), (".".join(parts[:2]),))
+
+
+@cache
+def _ruby(module: str) -> tuple[str, ...]:
+    parts = module.split("/")
+    found = GEMS.get(module) or GEMS.get(parts[0])
+    dashed = tuple("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    swapped = (parts[0].replace("_", "-"), parts[0].replace("-", "_"))
+    return (*(found or ()), *dashed, *swapped)
+
+
+@cache
+def _php(module: str) -> tuple[str, ...]:
+    parts = module.strip("\\").split("\\")
+    known = (PHP_NAMESPACES.get("\\".join(parts[:length])) for length in range(min(len(parts), 4), 0, -1))
+    return next((found for found in known if found), ())
+
+
+_CANDIDATES = {
+    "python": _python,
+    "javascript": _javascript,
+    "go": _go,
+    "java": _java,
+    "ruby": _ruby,
+    "php": _php,
+}
+
+
+def is_bundled_gem(name: str) -> bool:
+    """Whether Ruby installs a gem along with itself."""
+    return name in BUNDLED_GEMS
