@@ -7,7 +7,7 @@ was wrong is taken out as if it had never been.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from tolv.check.model import SEVERITIES, FactorReport, Finding, Report, State, Suppressed, Verdict
@@ -21,6 +21,18 @@ def set_aside(report: Report, answers: Iterable[Suppressed]) -> Report:
     factors = tuple(_without(factor, answered, report) for factor in report.factors)
     taken = tuple(answered[one.fingerprint] for one in report.findings if one.fingerprint in answered)
     return replace(report, factors=factors, suppressed=(*report.suppressed, *taken))
+
+
+def leave_out(report: Report, outside: Callable[[str], bool]) -> Report:
+    """The report without the findings in files that are `outside`, as if these had not been there."""
+    gone = {
+        one.fingerprint: Suppressed(one, "", "tolv.toml", "false positive")
+        for one in report.findings
+        if one.place.path and outside(one.place.path)
+    }
+    if not gone:
+        return report
+    return replace(report, factors=tuple(_without(factor, gone, report) for factor in report.factors))
 
 
 def only_new(report: Report, known: Collection[str], since: str) -> Report:

@@ -31,7 +31,7 @@ def chosen(names: Iterable[str], rules: Mapping[str, Rule], where: str | None = 
     for name in names:
         asked = name.strip().upper()
         ids = [asked] if asked in rules else [id for id in rules if rules[id].label == labels.get(asked)]
-        if not ids and asked not in labels:
+        if not ids:
             raise _unknown(name, [*rules, *labels], where)
         found.update(dict.fromkeys(ids))
     return tuple(found)

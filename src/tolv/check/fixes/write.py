@@ -22,13 +22,37 @@ def write(root: Path, changes: Iterable[Change]) -> None:
     planned = [(change, _target(root, change)) for change in changes]
     for change, target in planned:
         try:
-            _replace(target, change.after)
+            replace_file(target, change.after.encode())
         except OSError as error:
             raise PlatformError(
                 f"{change.path} cannot be written: {error.strerror}",
                 where=str(target),
                 remedy="make room, or make its directory one that you may write to; what was there is still there",
             ) from None
+
+
+def replace_file(target: Path, data: bytes) -> None:
+    """Write a file whole or not at all, with the mode that it has or would get. Raises `OSError`."""
+    if target.exists() and not target.is_file():  # a pipe, `/dev/stdout`: there is nothing to keep
+        target.write_bytes(data)
+        return
+    try:
+        mode = stat.S_IMODE(os.stat(target).st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        os.replace(scratch, target)
+    except BaseException:
+        os.unlink(scratch)
+        raise
 
 
 def _target(root: Path, change: Change) -> Path:
@@ -41,23 +65,3 @@ def _target(root: Path, change: Change) -> Path:
     if now != change.before or (change.before is None and os.path.lexists(target)):
         raise ConflictError(f"{change.path} was changed meanwhile", where=str(target), remedy="run it again")
     return target
-
-
-def _replace(target: Path, text: str) -> None:
-    try:
-        mode = stat.S_IMODE(os.stat(target).st_mode)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask
-    handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fchmod(handle, mode)
-            os.fsync(handle)
-        os.replace(scratch, target)
-    except BaseException:
-        os.unlink(scratch)
-        raise
