@@ -20,7 +20,7 @@ class Case:
     """A language, `manifests` or `git`: what the case is about."""
     files: Mapping[str, str]
     at: tuple[str, ...]
-    """Places of the findings, in order, `path:line`, `path` for a file as a whole, `''` for the codebase; empty: none."""
+    """Places of the findings in order: `path:line`, or `path` for a whole file; empty: none."""
     why: str
     severity: str | None = None
     """Of all of them; None: whatever."""

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from check.harness import Case
+
 from tolv.check.catalogue import catalogue
 
 
