@@ -16,7 +16,17 @@ from tolv.check.source import Binding, Call, Function, Import, Language, Value, 
 
 #: Words of a file that can read the environment.
 _ENV_WORDS = (
-    *("environ", "getenv", "decouple", "environs", "Env", "starlette", "dj_database_url", "BaseSettings", "pydantic_settings"),
+    *(
+        "environ",
+        "getenv",
+        "decouple",
+        "environs",
+        "Env",
+        "starlette",
+        "dj_database_url",
+        "BaseSettings",
+        "pydantic_settings",
+    ),
     *("config", "env", "Config", "AutoConfig"),
 )
 
@@ -173,7 +183,11 @@ class PythonSource:
     def _pydantic(self, name: str, value: ast.expr | None, here: Enclosure) -> Value | None:
         """An attribute of a settings class is a read of the environment, with its value as the default."""
         owner = here.block()
-        if owner.kind != "class" or not isinstance(owner.node, ast.ClassDef) or not self._is_settings(owner.node, owner):
+        if (
+            owner.kind != "class"
+            or not isinstance(owner.node, ast.ClassDef)
+            or not self._is_settings(owner.node, owner)
+        ):
             return None
         if name.startswith("_") or name in ("model_config", "Config"):
             return None
@@ -407,4 +421,3 @@ def _changed(piece: Piece) -> Iterator[tuple[ast.expr, str, ast.AST]]:
     for part in _walked(piece):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _MUTATING:
             yield part.func.value, "method", part
-

@@ -117,7 +117,11 @@ class Values:
         bare = name.removeprefix("builtins.")
         if bare in _CONVERSIONS and node.args:
             inner = self.of(node.args[-1 if bare.endswith("cast") else 0], here, depth)
-            return inner if inner.kind in ("env", "literal", "choice", "template") else self._called(name, node, here, depth)
+            return (
+                inner
+                if inner.kind in ("env", "literal", "choice", "template")
+                else self._called(name, node, here, depth)
+            )
         if isinstance(node.func, ast.Attribute) and node.func.attr in _SHAPING:
             inner = self.of(node.func.value, here, depth)
             if inner.kind in ("env", "choice", "template") or (inner.kind == "literal" and node.func.attr != "format"):
@@ -225,9 +229,7 @@ class Values:
         sides = [self.of(one, here, depth) for one in (node.left, *node.comparators[:1])]
         return next((one for one in sides if one.kind == "env"), Value("unknown", None, None, tuple(sides)))
 
-    def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, here: Enclosure, depth: int
-    ) -> Value:
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, here: Enclosure, depth: int) -> Value:
         source = self.of(node.generators[0].iter, here, depth)
         return source if source.kind == "env" else _UNKNOWN
 

@@ -39,8 +39,9 @@ _RUBY = (
 _PHP = ("exec", "shell_exec", "system", "passthru", "proc_open", "popen", "`")
 
 
-@executed.reads("python", words=("subprocess", "system", "popen", "create_subprocess_exec", "create_subprocess_shell"))
-@executed.reads("python", words=("subprocess", "system", "popen", "create_subprocess_exec", "execvp", "execlp", "pip"))
+@executed.reads(
+    "python", words=("subprocess", "system", "popen", "create_subprocess_exec", "create_subprocess_shell", "pip")
+)
 def _python(source: Source) -> Iterator[Executed]:
     for call in source.calls(*_PYTHON):
         if call.name == "pip.main":
