@@ -15,6 +15,13 @@ class Factor:
     title: str
     rule: str
 
+    @property
+    def label(self) -> str:
+        """What rules, probes and reports call it: its numeral, and after the twelfth API, TEL, SEC, HLT."""
+        return _LABELS.get(self.slug, self.numeral)
+
+
+_LABELS = {"api-first": "API", "telemetry": "TEL", "security": "SEC", "health-checks": "HLT"}
 
 FACTORS: tuple[Factor, ...] = (
     Factor(1, "I", "codebase", "Codebase", "One codebase tracked in revision control, many deploys"),

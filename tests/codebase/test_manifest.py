@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tolv.codebase.manifest import Manifest, ProcessSettings, ReleaseSettings, read_manifest
+from tolv.codebase.manifest import CheckSettings, Ignore, Manifest, ProcessSettings, ReleaseSettings, read_manifest
 from tolv.codebase.model import RolloutPolicy
 from tolv.errors import UsageError
 
@@ -60,7 +60,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         [services.db]
         kind = "postgres"
         [check]
-        anything = 1
+        select = ["III", "VI-02"]
+        ignore = [{rule = "III-05", path = "legacy/**", reason = "goes in June"}, {rule = "VI", reason = "one user"}]
+        exclude = ["legacy/**"]
         [prove]
         requests = ["/"]
         """,
@@ -93,7 +95,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         rollout=RolloutPolicy(bake=0.0, auto_rollback=False, error_rate=0.2, min_requests=100, crashes=5),
         build={"python": "3.12", "node": ">=20 <21", "command": "make assets", "exclude": ["docs/**"]},
         services={"db": {"kind": "postgres"}},
-        check={"anything": 1},
+        check=CheckSettings(
+            select=("III", "VI-02"),
+            ignore=(Ignore("III-05", "goes in June", "legacy/**"), Ignore("VI", "one user")),
+            exclude=("legacy/**",),
+        ),
         prove={"requests": ["/"]},
     )
 
@@ -176,6 +182,12 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, problem:
         ("build.exclude = [1]", "must be a list of globs"),
         ("services.db = 'postgres'", "services.db must be a table"),
         ("check = 1", "check must be a table"),
+        ("check.select = ['config']", "must be a rule or a factor"),
+        ("check.ignore = ['III-05']", r"check.ignore\[1\] must be a table"),
+        ("check.ignore = [{rule = 'III-05'}]", r"\[check.ignore\[1\]\] has no reason"),
+        ("check.ignore = [{rule = 'III-05', reason = ' '}]", "must be a text"),
+        ("check.ignore = [{rule = 'III-05', reason = 'x', paths = 'y'}]", "unknown key 'paths'"),
+        ("check.exclude = 'legacy'", "must be a list of globs"),
         ("name = 2024-01-01", "a date or time"),
     ],
 )
@@ -224,7 +236,7 @@ TOML_VALUES = ["1", "1.5", "true", "'x'", "[]", "{}", "['a']", "{a = 1}", "1979-
 TOML_KEYS = [
     *("name", "apps", "apps.a", "apps.a.root", "processes", "processes.w", "release", "release.timeout"),
     *("release.command", "build", "build.python", "build.node", "build.command", "build.exclude"),
-    *("services", "services.db", "check", "prove", "unknown"),
+    *("services", "services.db", "check", "check.select", "check.ignore", "check.exclude", "prove", "unknown"),
     *(f"processes.w.{key}" for key in ProcessSettings.__dataclass_fields__),
 ]
 

@@ -12,6 +12,9 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 Verdict = Literal["holds", "findings", "cannot tell", "not applicable"]
 
+State = Literal["accepted", "false positive", "to fix"]
+"""What somebody decided about a finding: it is true and stays, it is wrong, it is true and goes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -128,7 +131,7 @@ class Suppressed:
     finding: Finding
     reason: str
     by: Literal["inline", "tolv.toml", "baseline"]
-    state: Literal["accepted", "false positive", "to fix"] = "accepted"
+    state: State = "accepted"
 
 
 @dataclass(frozen=True, slots=True)

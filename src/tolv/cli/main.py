@@ -20,6 +20,11 @@ from tolv.errors import PlatformError, TolvError, UsageError
 
 #: Every command by heading: its name (also its module and function in `tolv.cli`) and its line in `tolv --help`.
 SECTIONS: dict[str, dict[str, str]] = {
+    "Is it twelve-factor?": {
+        "check": "Audit a codebase against the factors, with evidence.",
+        "explain": "Say what a rule looks for, why, and how to mend it.",
+        "rules": "List the rules.",
+    },
     "From code to a running app": {
         "up": "Build, release and run an app here, and follow its logs.",
         "deploy": "Put a commit into an environment as a new release.",
@@ -97,10 +102,11 @@ class LazyGroup(click.Group):
 @deploy_options
 @common_options
 def cli() -> None:
-    """Tolv runs twelve-factor apps: build, release, run, on one machine.
+    """Tolv checks and runs twelve-factor apps: audit, build, release, run, on one machine.
 
     \b
     Example:
+      tolv check .                        audit it
       tolv up examples/guestbook          try an app
       tolv deploy . -e prod               release its last commit
       tolv logs -e prod -f                watch it

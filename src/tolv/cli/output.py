@@ -47,6 +47,11 @@ class Console:
         self._spinner: _Spinner | None = None
         self._colours: dict[str, str] = {}
 
+    @property
+    def colour(self) -> bool:
+        """Whether standard output takes colour."""
+        return self._colour
+
     # --- for scripts ----------------------------------------------------------------------------------------------
 
     def json(self, value: Any) -> None:

@@ -58,6 +58,28 @@ class ReleaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignore:
+    """One of `[check] ignore`: findings that somebody answers for."""
+
+    rule: str
+    """A rule's id, `III-05`, or a factor's label, `III`."""
+    reason: str
+    path: str | None = None
+    """A glob; None: everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """`[check]`: what `tolv check` looks for, and where."""
+
+    select: tuple[str, ...] = ()
+    """Ids of rules and labels of factors; empty: all."""
+    ignore: tuple[Ignore, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs of what is not read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A `tolv.toml`, validated; the empty one stands for a file that is not there."""
 
@@ -71,8 +93,7 @@ class Manifest:
     """`python`, `node`, `command`: text; `exclude`: a list of globs."""
     services: Mapping[str, Any] = field(default_factory=dict)
     """As written; whoever attaches services reads it."""
-    check: Mapping[str, Any] = field(default_factory=dict)
-    """As written; `tolv check` reads it."""
+    check: CheckSettings = field(default_factory=CheckSettings)
     prove: Mapping[str, Any] = field(default_factory=dict)
     """As written; `tolv prove` reads it."""
 
@@ -112,14 +133,27 @@ def _value(wanted: str, convert: Callable[[Any], Any]) -> _Reader:
     return read
 
 
-def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any], *, required: str | None = None) -> _Reader:
+def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any], *required: str) -> _Reader:
     """A reader of a table with known keys; `make` takes its values by name."""
 
     def read(value: Any, key: str, where: str) -> Any:
         values = _table(keys, value, key, where)
-        if required is not None and required not in values:
-            raise UsageError(f"[{key}] has no {required}", where=where, remedy=f"add {required} = … to it")
+        for name in required:
+            if name not in values:
+                raise UsageError(f"[{key}] has no {name}", where=where, remedy=f"add {name} = … to it")
         return make(**values)
+
+    return read
+
+
+def _list_of(wanted: str, each: _Reader) -> _Reader:
+    """A reader of a list whose every item `each` reads; gives a tuple."""
+
+    def read(value: Any, key: str, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            problem = f"{key} must be {wanted}, not {_described(value)}"
+            raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
+        return tuple(each(one, f"{key}[{number}]", where) for number, one in enumerate(value, start=1))
 
     return read
 
@@ -261,6 +295,17 @@ _BUILD: dict[str, _Reader] = {
     "command": _text,
     "exclude": _value('a list of globs, such as ["docs/**"]', _as_texts),
 }
+_RULE = _value('a rule or a factor, such as "III-05" or "III"', _matching(r"[A-Z]{1,4}(-[0-9]{2})?"))
+_GLOB = _value('a glob, such as "legacy/**"', _as_text)
+_IGNORE: dict[str, _Reader] = {"rule": _RULE, "path": _GLOB, "reason": _text}
+_CHECK: dict[str, _Reader] = {
+    "select": _list_of('a list of rules and factors, such as ["III", "VI-02"]', _RULE),
+    "ignore": _list_of(
+        'a list of tables, such as [{rule = "III-05", path = "legacy/**", reason = "…"}]',
+        _table_of(_IGNORE, Ignore, "rule", "reason"),
+    ),
+    "exclude": _list_of('a list of globs, such as ["legacy/**"]', _GLOB),
+}
 _APP: dict[str, _Reader] = {"root": _value('a directory below this file, such as "services/api"', _as_text)}
 
 PROCESS_NAME_RULE = "use letters, digits, - and _, 63 characters at most"
@@ -268,13 +313,13 @@ _ANY = re.compile(r".+", re.DOTALL)
 
 _FILE: dict[str, _Reader] = {
     "name": _value(f"an app's name ({NAME_RULE})", _matching(NAME.pattern)),
-    "apps": _named(NAME, NAME_RULE, _table_of(_APP, dict, required="root")),
+    "apps": _named(NAME, NAME_RULE, _table_of(_APP, dict, "root")),
     "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
     "release": _table_of(_RELEASE, ReleaseSettings),
     "rollout": _table_of(_ROLLOUT, RolloutPolicy),
     "build": _table_of(_BUILD, dict),
     "services": _named(_ANY, "", _raw),
-    "check": _raw,
+    "check": _table_of(_CHECK, CheckSettings),
     "prove": _raw,
 }
 

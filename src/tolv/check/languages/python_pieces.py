@@ -1,7 +1,7 @@
 """A Python module cut into pieces: simple statements and the headers of compound ones, each with what encloses it.
 
-Pieces do not overlap (but on a shared line) and come in the order of the text, so that the pieces on a line are found by
-bisection. A look that asks for calls of `listen` then visits the expressions of a few pieces, not of the whole module.
+Pieces do not overlap (but on a shared line) and come in the order of the text, so that the pieces on a line are found
+by bisection. A look that asks for calls of `listen` then visits the expressions of a few pieces, not of all.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from tolv.check.languages.python_pieces import Enclosure
 from tolv.check.source import Value
 
 if TYPE_CHECKING:
     from tolv.check.languages.python_names import Names
-    from tolv.check.languages.python_pieces import Enclosure
 
 #: Expressions within expressions that are followed.
 _DEEPEST = 12
@@ -39,11 +40,11 @@ _NO_READERS = frozenset({"read_env", "read_envfile", "prefixed", "seal", "parser
 
 #: Functions whose result is their argument in another form.
 _CONVERSIONS = frozenset(
-    "int float str bool bytes list tuple set dict Path PurePath strtobool distutils.util.strtobool json.loads SecretStr "
-    "ast.literal_eval literal_eval make_url sqlalchemy.engine.make_url sqlalchemy.engine.url.make_url sqlalchemy.make_url "
-    "sqlalchemy.engine.url.URL pydantic.SecretStr pydantic.PostgresDsn databases.DatabaseURL pathlib.Path cast typing.cast "
-    "base64.b64decode base64.urlsafe_b64decode yarl.URL literal_eval smart_str force_str urllib.parse.urlparse urlparse "
-    "urllib.parse.quote_plus urllib.parse.quote dj_database_url.parse".split()
+    "int float str bool bytes list tuple set dict Path PurePath strtobool distutils.util.strtobool json.loads "
+    "SecretStr ast.literal_eval literal_eval make_url sqlalchemy.engine.make_url sqlalchemy.engine.url.make_url "
+    "sqlalchemy.make_url sqlalchemy.engine.url.URL pydantic.SecretStr pydantic.PostgresDsn databases.DatabaseURL "
+    "pathlib.Path cast typing.cast base64.b64decode base64.urlsafe_b64decode yarl.URL smart_str force_str "
+    "urllib.parse.urlparse urlparse urllib.parse.quote_plus urllib.parse.quote dj_database_url.parse".split()
 )
 
 #: Methods that give their receiver in another form.
@@ -234,7 +235,7 @@ class Values:
         return source if source.kind == "env" else _UNKNOWN
 
 
-_READERS = {
+_READERS: dict[type[ast.AST], Callable[[Values, Any, Enclosure, int], Value]] = {
     ast.Constant: Values._constant,
     ast.JoinedStr: Values._template,
     ast.BoolOp: Values._choice,
@@ -264,7 +265,10 @@ def _with_default(values: list[Value]) -> Value:
     first = values[0]
     if first.kind == "env" and len(values) > 1:
         behind = values[1:] if first.default is None else [first.default, *values[1:]]
-        real = [one for one in behind if not (one.kind == "literal" and one.name == "null")]
+        flat = [one for value in behind for one in (value.parts if value.kind == "choice" else (value,))]
+        real = [one for one in flat if not (one.kind == "literal" and (one.name == "null" or one.text == ""))] or flat[
+            :1
+        ]
         default = real[0] if len(real) == 1 else _with_default(real) if real else None
         return Value("env", None, first.name, _some(default), first.line, first.column, first.via)
     return Value("choice", None, None, tuple(values))

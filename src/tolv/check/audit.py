@@ -1,0 +1,107 @@
+"""One audit as a person asks for it: the check, and what was already answered for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from tolv.check import baseline as baselines
+from tolv.check.answered import leave_out, only_new
+from tolv.check.at_ref import checked_out
+from tolv.check.baseline import Baseline
+from tolv.check.catalogue import chosen
+from tolv.check.model import SEVERITIES, Report, Severity
+from tolv.check.rule import Rule
+from tolv.check.suppress import covers, suppress
+from tolv.codebase.manifest import CheckSettings, read_manifest
+
+#: Bytes of a file that remarks are looked for in and lines are shown of.
+_LARGEST = 8 << 20
+
+Check = Callable[[Path, tuple[str, ...]], Report]
+"""Checks a directory for the rules with these ids; none: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, beside the path."""
+
+    only: tuple[str, ...] = ()
+    """Rules and factors, as a person names them; empty: what `tolv.toml` selects."""
+    baseline: Baseline | None = None
+    since: str | None = None
+    """A commit: only what is new against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The answer."""
+
+    report: Report
+    """What is to be shown."""
+    whole: Report
+    """The same before the baseline: what a new baseline is written from."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of the baseline itself."""
+
+
+def audit(path: Path, request: Request, rules: dict[str, Rule], check: Check, today: date) -> Audit:
+    """Check `path`, and take out what was answered for.
+
+    Raises `UsageError` for a directory, rule, commit or `tolv.toml` that does not hold, `PlatformError` if git fails.
+    """
+    settings = read_manifest(path / "tolv.toml").check
+    only = _selected(request, settings, rules)
+    found = check(path, only)
+    whole = suppress(leave_out(found, _outside(settings)), settings, lambda name: read_lines(found.root, name))
+    report, said = whole, tuple[str, ...]()
+    if request.baseline is not None:
+        tried = only or tuple(rules)
+        said = tuple(baselines.remarks(whole, request.baseline, today, tried))
+        report = baselines.apply(whole, request.baseline, today)
+    if request.since is not None:
+        with checked_out(path, request.since) as before:
+            known = {one.fingerprint for one in check(before, only).findings}
+        report = only_new(report, known, request.since)
+    return Audit(report, whole, said)
+
+
+def fails(report: Report, fail_on: Severity | None) -> bool:
+    """Whether a report has a finding of this severity, or a graver one."""
+    if fail_on is None:
+        return False
+    grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    return any(one.severity in grave for one in report.findings)
+
+
+@lru_cache(maxsize=64)
+def read_lines(root: str, path: str) -> Sequence[str] | None:
+    """The lines of a file below `root`, without their ends; None if it cannot be read, or is no file of at most
+    8 MiB, or a link."""
+    try:
+        handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return None
+        text = file.read(_LARGEST).decode("utf-8-sig", "replace")
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _selected(request: Request, settings: CheckSettings, rules: dict[str, Rule]) -> tuple[str, ...]:
+    for one in settings.ignore:
+        chosen((one.rule,), rules, "tolv.toml")
+    if request.only:
+        return chosen(request.only, rules)
+    return chosen(settings.select, rules, "tolv.toml")
+
+
+def _outside(settings: CheckSettings) -> Callable[[str], bool]:
+    return lambda path: any(covers(glob, path) for glob in settings.exclude)

@@ -1,0 +1,170 @@
+"""The report for people: the factors in a table, then each finding with its line and what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from tolv.check.answered import counted
+from tolv.check.grade import grade
+from tolv.check.model import FactorReport, Finding, Report
+from tolv.check.reports import View
+from tolv.check.reports.excerpt import Excerpt, columns, excerpt
+from tolv.check.reports.text import (
+    amount,
+    by_weight,
+    commit,
+    fix,
+    place,
+    plain,
+    probe_hint,
+    severity,
+    verdict,
+    why,
+)
+
+_STYLES = {"red": "31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_MARKS = {"error": "✗", "warning": "!", "note": "·"}
+#: Where the table's columns of verdict and evidence begin.
+_TITLE, _VERDICT = 21, 16
+_LEFT = 2 + 5 + _TITLE + _VERDICT
+#: Files that are named as unread before it is only said how many more there are.
+_UNREAD = 5
+_NARROWEST = 60
+
+
+def render(reports: Sequence[Report], view: View) -> str:
+    """The reports, one below the other."""
+    pages = ["\n".join(_page(report, _Paint(view))) for report in reports]
+    return "\n\n".join(pages) + "\n"
+
+
+class _Paint:
+    """A view of at least sixty columns, and its colours."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.width = max(view.width, _NARROWEST)
+
+    def __call__(self, text: str, style: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.view.colour and text else text
+
+
+def _page(report: Report, paint: _Paint) -> Iterator[str]:
+    yield _heading(report, paint)
+    yield ""
+    for factor in report.factors:
+        yield _row(factor, paint)
+    explained: set[str] = set()
+    for finding in by_weight(report.findings):
+        if finding.severity != "note":
+            yield ""
+            yield from _finding(report, finding, paint, first=finding.rule not in explained)
+            explained.add(finding.rule)
+    notes = [one for one in report.findings if one.severity == "note"]
+    if notes:
+        yield ""
+        yield from (_note(one, paint) for one in notes)
+    yield ""
+    yield from _end(report, paint)
+
+
+def _heading(report: Report, paint: _Paint) -> str:
+    app, sha = plain(report.app), commit(report)
+    parts = [
+        f"{paint(app, 'bold')} at {sha}" if sha else paint(app, "bold"),
+        " + ".join(report.languages),
+        " + ".join(map(plain, report.processes)),
+        f"{amount(report.rules, 'rule')}, {report.duration:.2f} s",
+    ]
+    return " · ".join([paint("tolv check", "bold"), *filter(None, parts)])
+
+
+def _row(factor: FactorReport, paint: _Paint) -> str:
+    said = verdict(factor)
+    colour = {"holds": "green", "findings": "yellow"}.get(factor.verdict, "dim")
+    if any(one.severity == "error" for one in factor.findings):
+        colour = "red"
+    head = f"  {factor.factor.label:<5}{factor.factor.title:<{_TITLE}}" + paint(f"{said:<{_VERDICT}}", colour)
+    return (head + _evidence(factor, paint)).rstrip()
+
+
+def _evidence(factor: FactorReport, paint: _Paint) -> str:
+    room = paint.width - _LEFT
+    weighty = [one for one in by_weight(factor.findings) if one.severity != "note"]
+    if factor.verdict == "findings" and weighty:
+        first = weighty[0]
+        where = place(first) if first.place.path else ""
+        text = f"{_MARKS[severity(first)]} {first.rule} {plain(first.message)}"
+        if where and columns(text) + columns(where) + 3 <= room:
+            return f"{text}   {paint(where, 'dim')}"
+        return _short(text, room)
+    if factor.verdict == "cannot tell":
+        hint = probe_hint(factor)
+        text = plain(factor.why)
+        whole = f"{text}; {hint}" if hint and text else hint or text
+        return paint(_short(whole if columns(whole) <= room else hint or text, room), "dim")
+    return paint(_short(plain(factor.why), room), "dim")
+
+
+def _finding(report: Report, finding: Finding, paint: _Paint, *, first: bool) -> Iterator[str]:
+    grave = severity(finding)
+    unit = paint(f"  [{plain(finding.unit)}]", "dim") if finding.unit else ""
+    head = f"{paint(place(finding), 'bold')}  {finding.rule}  {paint(f'{grave:<7}', _COLOURS[grave])}"
+    yield f"{head} {plain(finding.message)}{unit}"
+    yield from _lines(excerpt(report, finding, paint.view, paint.width - 12), grave, paint)
+    for other in finding.also:
+        yield f"    {paint('see also', 'dim')} {plain(str(other))}"
+    reason = why(finding, paint.view)
+    if first and reason:
+        yield from _wrapped(reason, paint)
+    remedy, hint = fix(finding, paint.view), f"tolv explain {finding.rule}"
+    fixed = list(_wrapped(f"Fix: {remedy}", paint)) if remedy else ["    "]
+    room = paint.width - columns(fixed[-1]) - columns(hint)
+    yield from fixed[:-1]
+    if room >= 4:
+        yield fixed[-1] + " " * min(room, 6 if remedy else 0) + paint(hint, "dim")
+    else:
+        yield fixed[-1]
+        yield f"    {paint(hint, 'dim')}"
+
+
+def _lines(shown: Excerpt, grave: str, paint: _Paint) -> Iterator[str]:
+    for row in shown.rows:
+        arrow = paint("→", _COLOURS[grave]) if row.marked else " "
+        yield f"  {arrow} {paint(f'{row.number:>5} |', 'dim')} {row.text}".rstrip()
+        if row.marked and shown.caret is not None:
+            yield f"    {paint('      |', 'dim')} {' ' * shown.caret}{paint('^', _COLOURS[grave])}"
+
+
+def _note(finding: Finding, paint: _Paint) -> str:
+    return f"{place(finding)}  {finding.rule}  {paint('note', 'cyan')}    {plain(finding.message)}"
+
+
+def _end(report: Report, paint: _Paint) -> Iterator[str]:
+    for one in report.unread[:_UNREAD]:
+        yield f"{paint('unread', 'yellow')}  {plain(one.path)}: {plain(one.why)}"
+    if len(report.unread) > _UNREAD:
+        yield f"{paint('unread', 'yellow')}  and {len(report.unread) - _UNREAD} more; --json names them all"
+    found = counted(report.findings) or "nothing found"
+    parts = [f"{found} in {amount(report.files, 'file')}, {amount(report.lines, 'line')}"]
+    if report.suppressed:
+        parts.append(f"{len(report.suppressed)} answered for")
+    parts.append(str(grade(report)))
+    yield paint(" · ".join(parts), "bold")
+
+
+def _wrapped(text: str, paint: _Paint) -> Iterator[str]:
+    for part in text.splitlines():
+        yield from textwrap.wrap(
+            plain(part), paint.width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )
+
+
+def _short(text: str, room: int) -> str:
+    if columns(text) <= room:
+        return text
+    while text and columns(text) >= room:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -1,0 +1,181 @@
+"""The repository and its units as they are on disk; the interface that rules see is `tolv.check.unit`."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, TypeVar
+
+from tolv.check.languages import make_source
+from tolv.check.limits import LARGEST_SOURCE, LARGEST_TEXT
+from tolv.check.look import Look, Seen
+from tolv.check.looks.mentions import mentions
+from tolv.check.model import Place, Unread
+from tolv.check.resolve import Resolver
+from tolv.check.sightings import Sightings
+from tolv.check.source import LANGUAGES, Language, Source, Value
+from tolv.check.units import unit_of
+from tolv.codebase.context import classify
+from tolv.codebase.history import History
+from tolv.codebase.packages import Packages, read_packages
+from tolv.codebase.survey import File, Survey, read_bytes
+
+Sighting = TypeVar("Sighting")
+
+#: Contexts whose code runs in production.
+PRODUCTION = ("prod", "migrations", "admin")
+
+
+class CheckedRepository:
+    """See `tolv.check.unit.Repository`."""
+
+    def __init__(self, survey: Survey, sightings: Sightings, history: History, roots: tuple[str, ...]) -> None:
+        self.survey = survey
+        self.sightings = sightings
+        self.history = history
+        self.unread: dict[str, Unread] = {path: Unread(path, why) for path, why in survey.unread}
+        self.unread |= {path: Unread(path, why) for path, why in sightings.unread}
+        for path, taken in sightings.by_path.items():
+            if taken.broken is not None:
+                self.unread[path] = Unread(path, f"cannot be parsed: {taken.broken}")
+        self._texts: dict[str, str | None] = {}
+        self._sources: dict[str, Source | None] = {}
+        self.units = tuple(CheckedUnit(self, root, roots) for root in roots)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return self.survey.files
+
+    def context(self, path: str) -> str:
+        file = self.survey.by_path.get(path)
+        return file.context if file is not None else classify(path)
+
+    def text(self, path: str) -> str | None:
+        if path not in self._texts:
+            data = self._bytes(path, LARGEST_TEXT)
+            if data is not None and b"\0" in data[:8192]:
+                data = None
+            self._texts[path] = None if data is None else _decoded(data)
+        return self._texts[path]
+
+    def source(self, path: str) -> Source | None:
+        if path not in self._sources:
+            file = self.survey.by_path.get(path)
+            data = self._bytes(path, LARGEST_SOURCE) if file is not None and file.language else None
+            language: Any = file.language if file is not None else None
+            self._sources[path] = None if data is None else make_source(path, language, data)
+        return self._sources[path]
+
+    def _bytes(self, path: str, most: int) -> bytes | None:
+        file = self.survey.by_path.get(path)
+        if file is None:
+            return None
+        if file.size > most:
+            self.unread.setdefault(path, Unread(path, f"larger than {most >> 20} MiB"))
+            return None
+        try:
+            return read_bytes(self.survey.root, path)
+        except OSError as error:
+            self.unread.setdefault(path, Unread(path, error.strerror or str(error)))
+            return None
+
+
+class CheckedUnit:
+    """See `tolv.check.unit.Unit`."""
+
+    def __init__(self, repository: CheckedRepository, root: str, roots: tuple[str, ...]) -> None:
+        self.repository = repository
+        self.root = root
+        self._roots = roots
+
+    @property
+    def name(self) -> str:
+        return self.root.rpartition("/")[2] or self.repository.survey.root.name
+
+    @cached_property
+    def files(self) -> tuple[File, ...]:
+        """Its own files, and those of the top that belong to no unit."""
+        return tuple(
+            file
+            for file in self.repository.files
+            if unit_of(file.path, self._roots) in ((self.root,) if "" in self._roots else (self.root, None))
+        )
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        return frozenset(file.path for file in self.files)
+
+    @cached_property
+    def languages(self) -> tuple[Language, ...]:
+        sizes = dict.fromkeys(LANGUAGES, 0)
+        for file in self.files:
+            if file.language in sizes and file.context in PRODUCTION:
+                sizes[file.language] += file.size
+        return tuple(sorted((one for one in LANGUAGES if sizes[one]), key=lambda one: -sizes[one]))
+
+    def named(self, *patterns: str) -> tuple[File, ...]:
+        return tuple(
+            file
+            for file in self.files
+            if any(fnmatch.fnmatchcase(file.path if "/" in one else file.name, one) for one in patterns)
+        )
+
+    def text(self, path: str) -> str | None:
+        return self.repository.text(path)
+
+    def source(self, path: str) -> Source | None:
+        return self.repository.source(path)
+
+    def context(self, path: str) -> str:
+        return self.repository.context(path)
+
+    def place(self, path: str, line: int | None = None, column: int | None = None) -> Place:
+        return Place(path, line, column)
+
+    @cached_property
+    def _seen(self) -> dict[str, list[Seen[Any]]]:
+        seen: dict[str, list[Seen[Any]]] = {}
+        for path in sorted(self.repository.sightings.by_path.keys() & self._paths):
+            for name, sightings in self.repository.sightings.by_path[path].sightings.items():
+                seen.setdefault(name, []).extend(Seen(path, one) for one in sightings)
+        return seen
+
+    def seen(self, look: Look[Sighting], *contexts: str) -> Iterator[Seen[Sighting]]:
+        for one in self._seen.get(look.name, ()):
+            if not contexts or self.repository.context(one.path) in contexts:
+                yield one
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(self.repository.survey.by_path, self.repository.source, self.root)
+
+    def resolve(self, value: Value, path: str) -> Value:
+        return self._resolver.resolve(value, path)
+
+    @cached_property
+    def packages(self) -> Packages:
+        return read_packages([file.path for file in self.files], self.text)
+
+    @cached_property
+    def starts(self) -> tuple[Any, ...]:
+        return ()
+
+    def uses(self, *names: str) -> bool:
+        return any(name in self._used for name in names)
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        declared = {one.name.lower() for one in self.packages.declared if one.group in ("main", "optional")}
+        imported = set()
+        for seen in self.seen(mentions, *PRODUCTION):
+            imported |= {seen.what.module, seen.what.top}
+        return frozenset(declared | imported)
+
+
+def _decoded(data: bytes) -> str:
+    """Text for people and parsers, whatever its bytes; a byte order mark is no part of it."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -1,0 +1,148 @@
+"""Which files a codebase has, and what each is: the first thing that a check reads.
+
+Names and sizes alone; nothing is opened. What git ignores is no part of the codebase, what git would add is. Symbolic
+links are not followed: what they lead to inside the tree is there under its own name, what lies outside is not ours.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tolv.codebase.context import LANGUAGE_BY_SUFFIX, Context, classify
+from tolv.codebase.git_command import ask
+from tolv.codebase.model import Source
+
+#: Contexts whose files are never read: they are not the app's own words.
+NEVER_READ: frozenset[Context] = frozenset({"vendored", "generated", "locale", "binary"})
+
+#: Directories that are never entered outside git.
+_NEVER_ENTERED = frozenset(".git .hg .svn node_modules .venv venv __pycache__ .tox .mypy_cache".split())
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file of the codebase."""
+
+    path: str
+    """Relative to the root, with `/`; bytes that are no UTF-8 as surrogates."""
+    size: int
+    context: Context
+    language: str | None
+    """`python`, `javascript` … by its suffix."""
+    tracked: bool = True
+    """git has it; True outside git."""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def directory(self) -> str:
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All files below a root, by path."""
+
+    root: Path
+    files: tuple[File, ...]
+    """Those that are read, sorted by path."""
+    left_out: tuple[File, ...] = ()
+    """Those of `NEVER_READ` contexts, and lock files are among `files`."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Directories and files that could not be looked at, each with the reason."""
+    by_path: dict[str, File] = field(default_factory=dict, repr=False)
+
+
+def survey(source: Source) -> Survey:
+    """Look through the tree of a source: its git listing where it has one, else its directories."""
+    root = source.path
+    unread: list[tuple[str, str]] = []
+    listing = _from_git(source) if source.repository is not None else _from_walk(root, unread)
+    directories = _Directories(root)
+    kept: list[File] = []
+    left_out: list[File] = []
+    for path, tracked in listing:
+        status = _status(root, path, directories, unread)
+        if status is None:
+            continue
+        context = classify(path)
+        file = File(path, status.st_size, context, _language(path), tracked)
+        (left_out if context in NEVER_READ else kept).append(file)
+    kept.sort(key=lambda file: file.path)
+    left_out.sort(key=lambda file: file.path)
+    by_path = {file.path: file for file in kept}
+    return Survey(root, tuple(kept), tuple(left_out), tuple(unread), by_path)
+
+
+def _language(path: str) -> str | None:
+    suffix = os.path.splitext(path)[1].lower()
+    return LANGUAGE_BY_SUFFIX.get(suffix)
+
+
+def _from_git(source: Source) -> Iterator[tuple[str, bool]]:
+    """What git tracks below the source's path, and what it neither tracks nor ignores."""
+    assert source.repository is not None
+    below = source.prefix or "."
+    start = len(source.prefix) + 1 if source.prefix else 0
+    seen: set[str] = set()
+    for tracked, options in ((True, ["--cached"]), (False, ["--others", "--exclude-standard"])):
+        listing = ask(source.repository, "ls-files", "-z", "--full-name", *options, "--", below)
+        for raw in listing.split(b"\0"):
+            path = os.fsdecode(raw)[start:]
+            if path and not path.endswith("/") and path not in seen:
+                seen.add(path)
+                yield path, tracked
+
+
+def _from_walk(root: Path, unread: list[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
+    def note(error: OSError) -> None:
+        unread.append((os.path.relpath(error.filename or root, root), error.strerror or str(error)))
+
+    for directory, names, files in os.walk(root, onerror=note):
+        names[:] = sorted(name for name in names if name not in _NEVER_ENTERED)
+        below = os.path.relpath(directory, root)
+        for name in sorted(files):
+            yield (name if below == "." else f"{below}/{name}"), True
+
+
+class _Directories:
+    """Remembers which directories lie below the root by their real path: a link may have taken a directory's place."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.path.realpath(root)
+        self._inside: dict[str, bool] = {}
+
+    def has(self, path: str) -> bool:
+        """Whether the directory of a path is what its name says."""
+        directory = path.rpartition("/")[0]
+        if directory not in self._inside:
+            full = os.path.join(self._root, directory) if directory else self._root
+            self._inside[directory] = os.path.realpath(full) == full.rstrip("/")
+        return self._inside[directory]
+
+
+def _status(root: Path, path: str, directories: _Directories, unread: list[tuple[str, str]]) -> os.stat_result | None:
+    """The status of a regular file; None for anything else, and for a file that is gone."""
+    try:
+        status = os.lstat(os.path.join(root, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        unread.append((path, getattr(error, "strerror", None) or str(error)))
+        return None
+    return status if stat.S_ISREG(status.st_mode) and directories.has(path) else None
+
+
+def read_bytes(root: Path, path: str) -> bytes:
+    """The content of a file that the survey named. Raises `OSError` if it is gone, or is no regular file by now."""
+    descriptor = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        return stream.readall()
