@@ -34,8 +34,8 @@ _STAMPS = re.compile(
     r"github\.(?:sha|ref_name)|GITHUB_(?:SHA|REF_NAME)|"
     r"CI_COMMIT_(?:SHA|SHORT_SHA|TAG|REF_SLUG)|CIRCLE_(?:SHA1|TAG)|TRAVIS_(?:COMMIT|TAG)"
     r"|BUILD_SOURCEVERSION|Build\.SourceVersion|BITBUCKET_COMMIT|BUILDKITE_COMMIT|DRONE_COMMIT|CODEBUILD_RESOLVED_SOURCE"
-    r"|\$\{?(?:SHORT_SHA|COMMIT_SHA)\b|GIT_(?:COMMIT|SHA)|git describe|git rev-parse|docker/metadata-action|semantic-release"
-    r"|release-please|goreleaser|setuptools[_-]scm|hatch-vcs|versioneer"
+    r"|\$\{?(?:SHORT_SHA|COMMIT_SHA)\b|GIT_(?:COMMIT|SHA)|git describe|git rev-parse"
+    r"|docker/metadata-action|semantic-release|release-please|goreleaser|setuptools[_-]scm|hatch-vcs|versioneer"
 )
 #: Platforms that number what is pushed to them.
 _NUMBERED = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any
 
-from tolv.check.looks.imports import imports
+from tolv.check.looks.mentions import mentions
 from tolv.check.looks.shingles import likeness, sample, shingles
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Witness
 from tolv.check.rule import ALL, repository_rule
@@ -18,8 +18,13 @@ from tolv.check.unit import Repository, Unit
 _FACTOR = "https://12factor.net/codebase"
 _PRODUCTION = ("prod", "admin")
 
-_AFFIX = r"(?:prod|production|live|staging|stage|stg|test|testing|dev|development|qa|uat|old|new|copy|backup|bak|orig|original)"
+_AFFIX = r"(?:prod(?:uction)?|live|staging|stage|stg|test|testing|dev(?:elopment)?|qa|uat|old|new|copy|backup|bak|orig)"
 _NAMED = re.compile(rf"(?:(?P<stem>.*?)[-_. ])?{_AFFIX}(?:[-_. ]?\d+)?|{_AFFIX}[-_. ](?P<rest>.+)", re.I)
+#: Directories that are a process of one app rather than an app.
+_PROCESSES = frozenset(
+    ("web", "worker", "workers", "cron", "scheduler", "clock", "beat", "jobs", "consumer", "release")
+)
+
 #: Files of two trees that are compared.
 _MOST_COMPARED = 300
 
@@ -103,8 +108,8 @@ def _alike(one: str, other: str) -> bool:
 @repository_rule(
     "I-04",
     severity="warning",
-    materials=(*ALL, "manifests"),
-    looks=(imports,),
+    materials=("python", "javascript", "ruby", "php", "manifests"),
+    looks=(mentions,),
     title="Several apps are one codebase",
     why="They cannot be built, released and rolled back one by one while they share a manifest or each other's inside.",
     fix="Give each app a manifest of its own and what they share a package, or make them members of a workspace",
@@ -114,46 +119,74 @@ def _alike(one: str, other: str) -> bool:
 )
 def entangled_apps(repository: Repository) -> Iterator[Outcome]:
     """Apps without a manifest of their own, and imports that lead from one app into another."""
-    apps = [unit for unit in repository.units if unit.root and unit.starts]
-    if len(apps) < 2:
-        yield NotApplicable("there is one app")
-        return
-    found = list(_shared_manifests(apps)) + list(_across(apps, [unit.root for unit in apps]))
+    apps = [unit for unit in repository.units if unit.root]
+    found = [one for unit in repository.units for one in _without_manifests(unit)]
+    found += _across(apps, [unit.root for unit in apps])
     yield from found
-    if not found:
+    if len(apps) < 2 and not found:
+        yield NotApplicable("there is one app")
+    elif not found:
         yield Witness(f"{len(apps)} apps with a manifest each, none imports another's inside")
 
 
-def _shared_manifests(apps: Sequence[Unit]) -> Iterator[Finding]:
-    sharing: dict[str, list[str]] = {}
-    for unit in apps:
-        manifests = unit.packages.manifests_of(unit.languages[0]) if unit.languages else ()
-        own = [path for path in manifests if path.startswith(f"{unit.root}/")]
-        if manifests and not own and not unit.packages.workspaces:
-            sharing.setdefault(manifests[0], []).append(unit.root)
-    for manifest, roots in sharing.items():
-        if len(roots) > 1:
-            yield Finding(f"The apps {', '.join(sorted(roots))} share one manifest", Place(manifest))
+def _without_manifests(unit: Unit) -> Iterator[Finding]:
+    """Directories of a unit that start each on its own and have code, but only one manifest above them all."""
+    packages = unit.packages
+    listing = {posixpath.dirname(path) for path in packages.manifests}
+    above = next((path for path in packages.manifests if posixpath.dirname(path) == unit.root), None)
+    if above is None or packages.workspaces or packages.languages.get(above) in ("go", "java"):
+        return
+    started: dict[str, str] = {}
+    for file in unit.named("Procfile", "Dockerfile"):
+        if file.context == "prod" and file.directory != unit.root and file.directory not in listing:
+            started.setdefault(file.directory, file.path)
+    language = packages.languages.get(above)
+    apps = [one for one in sorted(started) if _code_below(unit, one, language) >= 3]
+    named = [one for one in apps if posixpath.basename(one).lower() not in _PROCESSES]
+    if len(apps) > 1 and named:
+        roots = ", ".join(apps)
+        also = tuple(unit.place(started[one]) for one in apps)
+        yield Finding(f"{roots} start on their own, but share the one manifest {above}", unit.place(above), also=also)
+
+
+def _code_below(unit: Unit, directory: str, language: str | None) -> int:
+    below = (file for file in unit.files if file.path.startswith(f"{directory}/"))
+    return sum(file.language == language and file.context in _PRODUCTION for file in below)
 
 
 def _across(apps: Sequence[Unit], roots: Sequence[str]) -> Iterator[Finding]:
-    for unit in apps:
+    for unit in apps if len(apps) > 1 else ():
         found: dict[str, list[Place]] = {}
-        for seen in unit.seen(imports, *_PRODUCTION):
-            module = seen.what.module
-            if not module.startswith((".", "/")) or "/" not in module or seen.what.typing:
-                continue
-            reached = posixpath.normpath(posixpath.join(posixpath.dirname(seen.path), module.lstrip("/")))
+        for path, line, reached in _paths_imported(unit, [one for one in roots if one != unit.root]):
             other = next((one for one in roots if one != unit.root and f"{reached}/".startswith(f"{one}/")), None)
-            if other is not None and not unit.root.startswith(f"{other}/") and seen.path.startswith(f"{unit.root}/"):
-                found.setdefault(other, []).append(unit.place(seen.path, seen.what.line))
+            if other is not None and not unit.root.startswith(f"{other}/"):
+                found.setdefault(other, []).append(unit.place(path, line))
         for other, places in found.items():
-            yield Finding(
-                f"The app {unit.root} imports from inside the app {other}",
-                places[0],
-                also=tuple(places[1:6]),
-                subject=other,
-            )
+            message = f"The app {unit.root} imports from inside the app {other}"
+            yield Finding(message, places[0], also=tuple(places[1:6]), subject=other)
+
+
+def _paths_imported(unit: Unit, others: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    """Files of the app that may import another app's, each with a line and the path that its import leads to."""
+    names = {posixpath.basename(one) for one in others}
+    for file in unit.files:
+        if file.language not in ("python", "javascript", "ruby", "php") or file.context not in _PRODUCTION:
+            continue
+        text = unit.text(file.path) or ""
+        if not file.path.startswith(f"{unit.root}/") or not any(name in text for name in names):
+            continue
+        source = unit.source(file.path)
+        for one in source.imports() if source is not None else ():
+            if not one.typing:
+                yield file.path, one.line, _leads_to(file.language, file.path, one.module)
+
+
+def _leads_to(language: str, path: str, module: str) -> str:
+    if language == "python":
+        return module.replace(".", "/") if not module.startswith(".") else ""
+    if language == "javascript" and not module.startswith("."):
+        return ""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), module.lstrip("/")))
 
 
 @repository_rule(
