@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 from tolv.check import baseline as baselines
@@ -79,7 +78,6 @@ def fails(report: Report, fail_on: Severity | None) -> bool:
     return any(one.severity in grave for one in report.findings)
 
 
-@lru_cache(maxsize=64)
 def read_lines(root: str, path: str) -> Sequence[str] | None:
     """The lines of a file below `root`, without their ends; None if it cannot be read, or is no file of at most
     8 MiB, or a link."""
