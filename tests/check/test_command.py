@@ -142,6 +142,15 @@ def test_against_a_commit_only_what_is_new_is_shown_and_fails(tolv: Tolv, app: P
     assert refused(tolv("check", "shop", "--diff", "nope")).exit_code == 2
 
 
+def test_a_range_of_commits_shows_what_the_second_has_and_the_first_has_not(tolv: Tolv, app: Path) -> None:
+    (app / "config.py").write_text('# moved\nSECRET = "hunter2-of-the-shop"\nNEW_SECRET = "x"\n')
+    git(app, "commit", "-qam", "Second")
+    (app / "config.py").write_text("")
+    assert [one["line"] for one in found(tolv("check", "shop", "--diff", "HEAD~1..HEAD", "--json"))] == [3]
+    assert found(tolv("check", "shop", "--diff", "HEAD..HEAD~1", "--json")) == []
+    assert found(tolv("check", "shop", "--json")) == []
+
+
 def test_tolv_toml_selects_ignores_and_excludes(tolv: Tolv, app: Path) -> None:
     def status(text: str) -> int:
         (app / "tolv.toml").write_text(f"[check]\n{text}\n")

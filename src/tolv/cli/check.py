@@ -42,7 +42,7 @@ _TICK = 0.1
 )
 @click.option("--baseline", metavar="FILE", help="Leave out what this file answers for.")
 @click.option("--write-baseline", is_flag=True, help="Write all findings into that file; decisions in it stay.")
-@click.option("--diff", "since", metavar="REF", help="Only findings that are new against this commit.")
+@click.option("--diff", "since", metavar="REF", help="Only findings that are new against a commit; or in A..B.")
 @click.option("--summary", is_flag=True, help="A table: a row each PATH, a column each factor.")
 @click.option("--no-cache", is_flag=True, help="Read every file anew.")
 @click.option("--fix", is_flag=True, help="Write what is safe to write, after showing it.")
