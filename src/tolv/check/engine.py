@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import tolv.check.rules
 from tolv.check.cache import Cache
+from tolv.check.catalogue import catalogue, chosen
 from tolv.check.fingerprints import with_fingerprints
 from tolv.check.limits import MOST_FINDINGS
 from tolv.check.model import SEVERITIES, CannotTell, FactorReport, Finding, Outcome, Report, Severity, Unread
 from tolv.check.precedence import settle
 from tolv.check.repository import PRODUCTION, CheckedRepository, CheckedUnit
-from tolv.check.rule import RULES, Rule
+from tolv.check.rule import Rule
 from tolv.check.sightings import Progress, take
 from tolv.check.units import unit_roots
 from tolv.check.verdict import judge_factor
 from tolv.codebase.git import locate
-from tolv.codebase.history import read_history
+from tolv.codebase.history import History
 from tolv.codebase.survey import survey
-from tolv.errors import UsageError
-from tolv.factors import FACTORS, label_of
+from tolv.factors import FACTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,8 @@ def check(path: Path, options: Options | None = None) -> Report:
     options = options or Options()
     began = time.perf_counter()
     repository, commit = open_repository(path, cache=options.cache, progress=options.progress)
-    rules = chosen(options.only)
+    known = catalogue()
+    rules = {id: known[id] for id in chosen(options.only, known) or known}
     outcomes = list(_judged(repository, rules, strict=options.strict))
     factors = _factors(repository, rules, outcomes)
     taken = repository.sightings.by_path.values()
@@ -71,36 +69,17 @@ def open_repository(
     path: Path, *, cache: bool = True, progress: Progress | None = None
 ) -> tuple[CheckedRepository, str | None]:
     """Read the codebase at `path`: all that rules ask, and the commit that is checked out."""
-    load_rules()
+    catalogue()
     source = locate(path)
     files = survey(source)
     kept = Cache(files.root) if cache else None
     sightings = take(files.root, files.files, kept, progress)
-    repository = CheckedRepository(files, sightings, read_history(source), unit_roots(files.files))
+    repository = CheckedRepository(files, sightings, History(files.root), unit_roots(files.files))
     head = source.head
     return repository, None if head is None else head.id + ("-dirty" if head.dirty else "")
 
 
-def load_rules() -> dict[str, Rule]:
-    """Import all modules of the catalogue; all rules by id."""
-    for module in pkgutil.iter_modules(tolv.check.rules.__path__):
-        importlib.import_module(f"tolv.check.rules.{module.name}")
-    return RULES
-
-
-def chosen(only: Sequence[str]) -> dict[str, Rule]:
-    """The rules that `only` names, by id or by factor. Raises `UsageError` for a name that is neither."""
-    load_rules()
-    if not only:
-        return dict(RULES)
-    labels = {one.label for one in RULES.values()}
-    for name in only:
-        if name not in RULES and name not in labels:
-            raise UsageError(f"there is no rule {name}", remedy="see `tolv rules` for all of them")
-    return {id: one for id, one in RULES.items() if id in only or one.label in only}
-
-
-def _judged(repository: CheckedRepository, rules: dict[str, Rule], *, strict: bool) -> Iterator[Outcome]:
+def _judged(repository: CheckedRepository, rules: Mapping[str, Rule], *, strict: bool) -> Iterator[Outcome]:
     for rule in rules.values():
         subjects: Sequence[object] = repository.units if rule.per_unit else (repository,)
         for subject in subjects:
@@ -163,23 +142,22 @@ def _line(repository: CheckedRepository, path: str, line: int) -> str:
 
 
 def _factors(
-    repository: CheckedRepository, rules: dict[str, Rule], outcomes: list[Outcome]
+    repository: CheckedRepository, rules: Mapping[str, Rule], outcomes: list[Outcome]
 ) -> tuple[FactorReport, ...]:
-    findings = settle([one for one in outcomes if isinstance(one, Finding)])
-    findings = with_fingerprints(findings)
+    findings = with_fingerprints(settle([one for one in outcomes if isinstance(one, Finding)]))
     others = [one for one in outcomes if not isinstance(one, Finding)]
     by_label: dict[str, list[Outcome]] = {}
     for outcome in [*findings, *others]:
         by_label.setdefault(outcome.rule.partition("-")[0], []).append(outcome)
     reports = []
     for factor in FACTORS:
-        label = label_of(factor)
+        label = factor.label
         own = {id: one for id, one in rules.items() if one.label == label}
         reports.append(judge_factor(factor, by_label.get(label, ()), _unread_for(repository, own), own))
     return tuple(reports)
 
 
-def _unread_for(repository: CheckedRepository, rules: dict[str, Rule]) -> list[Unread]:
+def _unread_for(repository: CheckedRepository, rules: Mapping[str, Rule]) -> list[Unread]:
     """What was not read and one of the rules would have."""
     materials = {one for rule in rules.values() for one in rule.materials}
     found = []

@@ -10,20 +10,16 @@ from typing import Any, TypeVar
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE, LARGEST_TEXT
 from tolv.check.look import Look, Seen
+from tolv.check.looks.mentions import mentions
 from tolv.check.model import Place, Unread
 from tolv.check.resolve import Resolver
 from tolv.check.sightings import Sightings
 from tolv.check.source import LANGUAGES, Language, Source, Value
 from tolv.check.units import unit_of
-from tolv.codebase.compose import Compose, read_compose
 from tolv.codebase.context import classify
-from tolv.codebase.dockerfile import Dockerfile, read_dockerfile
 from tolv.codebase.history import History
-from tolv.codebase.kubernetes import Manifest, read_kubernetes
 from tolv.codebase.packages import Packages, read_packages
-from tolv.codebase.start import Start, read_starts
 from tolv.codebase.survey import File, Survey, read_bytes
-from tolv.codebase.workflows import Workflow, read_workflows
 
 Sighting = TypeVar("Sighting")
 
@@ -115,7 +111,7 @@ class CheckedUnit:
         sizes = dict.fromkeys(LANGUAGES, 0)
         for file in self.files:
             if file.language in sizes and file.context in PRODUCTION:
-                sizes[file.language] += file.size  # type: ignore[index]
+                sizes[file.language] += file.size
         return tuple(sorted((one for one in LANGUAGES if sizes[one]), key=lambda one: -sizes[one]))
 
     def named(self, *patterns: str) -> tuple[File, ...]:
@@ -158,9 +154,28 @@ class CheckedUnit:
         return self._resolver.resolve(value, path)
 
     @cached_property
-    def dockerfiles(self) -> tuple[Dockerfile, ...]:
-        return read_dockerfile.__call__ and _read_each(self, read_dockerfile)
+    def packages(self) -> Packages:
+        return read_packages([file.path for file in self.files], self.text)
 
     @cached_property
-    def packages(self) -> Packages:
-        return read_packages([file.path for file in self.files], self.text, self.root)
+    def starts(self) -> tuple[Any, ...]:
+        return ()
+
+    def uses(self, *names: str) -> bool:
+        return any(name in self._used for name in names)
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        declared = {one.name.lower() for one in self.packages.declared if one.group in ("main", "optional")}
+        imported = set()
+        for seen in self.seen(mentions, *PRODUCTION):
+            imported |= {seen.what.module, seen.what.top}
+        return frozenset(declared | imported)
+
+
+def _decoded(data: bytes) -> str:
+    """Text for people and parsers, whatever its bytes; a byte order mark is no part of it."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

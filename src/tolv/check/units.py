@@ -1,4 +1,4 @@
-"""Which apps a codebase holds: a directory is one that has both a manifest or code of its own and its own way to start."""
+"""Which apps a codebase holds: a directory that has both a manifest and a way to start is one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tolv.codebase.survey import File
 
 #: Names that declare what an app depends on.
 _MANIFESTS = frozenset(
-    "pyproject.toml setup.py requirements.txt Pipfile package.json go.mod pom.xml build.gradle build.gradle.kts Gemfile "
-    "composer.json manage.py".split()
+    "pyproject.toml setup.py requirements.txt Pipfile package.json go.mod pom.xml build.gradle build.gradle.kts "
+    "Gemfile composer.json manage.py".split()
 )
 
 #: Names that say how an app starts.

@@ -39,7 +39,11 @@ def _verdict(
     errors = sum(one.severity == "error" for one in findings)
     warnings = sum(one.severity == "warning" for one in findings)
     if errors or warnings:
-        counts = [_counted(errors, "error"), _counted(warnings, "warning"), _counted(len(findings) - errors - warnings, "note")]
+        counts = [
+            _counted(errors, "error"),
+            _counted(warnings, "warning"),
+            _counted(len(findings) - errors - warnings, "note"),
+        ]
         return "findings", ", ".join(one for one in counts if one), None
     if unread:
         others = f" and {len(unread) - 1} more" if len(unread) > 1 else ""

@@ -205,7 +205,9 @@ thwait time timeout tmpdir tracer tsort un unicode_normalize uri weakref webrick
 """)
 
 #: Gems that a Ruby installation brings.
-BUNDLED_GEMS = _words("minitest power_assert rake test-unit rexml rss typeprof debug rbs racc bigdecimal base64 csv drb")
+BUNDLED_GEMS = _words(
+    "minitest power_assert rake test-unit rexml rss typeprof debug rbs racc bigdecimal base64 csv drb"
+)
 
 #: Ruby: gems by what is required, where the names differ.
 GEMS = _table("""

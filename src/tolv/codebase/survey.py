@@ -1,7 +1,7 @@
 """Which files a codebase has, and what each is: the first thing that a check reads.
 
 Names and sizes alone; nothing is opened. What git ignores is no part of the codebase, what git would add is. Symbolic
-links are not followed: what they lead to inside the tree is there under its own name, and what lies outside is not ours.
+links are not followed: what they lead to inside the tree is there under its own name, what lies outside is not ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tolv.codebase.model import Source
 NEVER_READ: frozenset[Context] = frozenset({"vendored", "generated", "locale", "binary"})
 
 #: Directories that are never entered outside git.
-_NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache"})
+_NEVER_ENTERED = frozenset(".git .hg .svn node_modules .venv venv __pycache__ .tox .mypy_cache".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def survey(source: Source) -> Survey:
     unread: list[tuple[str, str]] = []
     listing = _from_git(source) if source.repository is not None else _from_walk(root, unread)
     directories = _Directories(root)
-    kept, left_out = [], []
+    kept: list[File] = []
+    left_out: list[File] = []
     for path, tracked in listing:
         status = _status(root, path, directories, unread)
         if status is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from tolv.check.languages.python_pieces import Enclosure
 from tolv.check.source import Value
 
 if TYPE_CHECKING:
     from tolv.check.languages.python_names import Names
-    from tolv.check.languages.python_pieces import Enclosure
 
 #: Expressions within expressions that are followed.
 _DEEPEST = 12
@@ -234,7 +235,7 @@ class Values:
         return source if source.kind == "env" else _UNKNOWN
 
 
-_READERS = {
+_READERS: dict[type[ast.AST], Callable[[Values, Any, Enclosure, int], Value]] = {
     ast.Constant: Values._constant,
     ast.JoinedStr: Values._template,
     ast.BoolOp: Values._choice,
@@ -265,7 +266,9 @@ def _with_default(values: list[Value]) -> Value:
     if first.kind == "env" and len(values) > 1:
         behind = values[1:] if first.default is None else [first.default, *values[1:]]
         flat = [one for value in behind for one in (value.parts if value.kind == "choice" else (value,))]
-        real = [one for one in flat if not (one.kind == "literal" and (one.name == "null" or one.text == ""))] or flat[:1]
+        real = [one for one in flat if not (one.kind == "literal" and (one.name == "null" or one.text == ""))] or flat[
+            :1
+        ]
         default = real[0] if len(real) == 1 else _with_default(real) if real else None
         return Value("env", None, first.name, _some(default), first.line, first.column, first.via)
     return Value("choice", None, None, tuple(values))
