@@ -20,8 +20,12 @@ _SERVICES = re.compile(
     r"|clickhouse[\w-]*|cassandra|neo4j|keycloak|mailhog|mailpit|adminer|phpmyadmin|jaeger[\w-]*|localstack"
 )
 #: Tags of an operating system that move from one release to the next.
-_MOVING_SYSTEMS = frozenset(("sid", "unstable", "testing", "stable", "rolling", "devel", "edge", "rawhide", "lts", "latest"))
-_SYSTEMS = frozenset(("debian", "ubuntu", "alpine", "fedora", "centos", "rockylinux", "almalinux", "busybox", "archlinux"))
+_MOVING_SYSTEMS = frozenset(
+    ("sid", "unstable", "testing", "stable", "rolling", "devel", "edge", "rawhide", "lts", "latest")
+)
+_SYSTEMS = frozenset(
+    ("debian", "ubuntu", "alpine", "fedora", "centos", "rockylinux", "almalinux", "busybox", "archlinux")
+)
 
 
 @rule(
@@ -66,9 +70,8 @@ def _moves(image: Image) -> tuple[str, Severity] | None:
         return f"whose tag {image.tag} moves", "warning"
     if image.base in _SYSTEMS:
         return ("a moving channel", "note") if image.tag.partition("-")[0] in _MOVING_SYSTEMS else None
-    if image.version or re.match(r"v?\d|[a-z]+-?\d+[.-]\d|(?:\w+-)*v?\d+\.\d", image.tag):
-        return None
-    if re.search(r"\d", image.tag) and not re.fullmatch(r"(?:[a-z]+-)*alpine\d[\d.]*", image.tag):
+    # The number in `alpine3.20` or `debian12` is the system's, not that of what the image is for.
+    if image.version or re.search(r"\d", re.sub(r"(?:alpine|debian|ubuntu)-?[\d.]*", "", image.tag)):
         return None
     return "whose tag names only a variant", "note"
 
@@ -109,7 +112,8 @@ def _downloaded(step: Step, among: list[Step]) -> str | None:
     """`curl … | sh` of an address without a version."""
     address = next((word.strip("\"'") for word in step.argv if "://" in word), "")
     piped = any(
-        one.argv[0] in ("sh", "bash", "ash", "python", "python3", "node", "perl", "php") and one.command.joined_by == "|"
+        one.argv[0] in ("sh", "bash", "ash", "python", "python3", "node", "perl", "php")
+        and one.command.joined_by == "|"
         for one in among
         if step.line <= one.line <= step.line + 3
     )

@@ -41,7 +41,9 @@ def steps(dockerfile: Dockerfile) -> Iterator[Step]:
 def plain(argv: Sequence[str]) -> tuple[str, ...]:
     """The words of a command without what only runs another (`sudo`, `env A=b`, `python -m pip` is `pip`)."""
     words = list(argv)
-    while words and (words[0] in ("sudo", "env", "exec", "command", "nice", "time", "doas") or "=" in words[0].split("/")[0]):
+    while words and (
+        words[0] in ("sudo", "env", "exec", "command", "nice", "time", "doas") or "=" in words[0].split("/")[0]
+    ):
         words.pop(0)
         while words and words[0].startswith("-") and len(words) > 1:
             words.pop(0)
@@ -54,7 +56,18 @@ def plain(argv: Sequence[str]) -> tuple[str, ...]:
 
 #: Options of installers that take the next word.
 _WITH_VALUE = frozenset(
-    ("-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-t", "--target", "--prefix")
+    (
+        "-r",
+        "--requirement",
+        "-c",
+        "--constraint",
+        "-i",
+        "--index-url",
+        "--extra-index-url",
+        "-t",
+        "--target",
+        "--prefix",
+    )
     + ("--root", "-f", "--find-links", "--python", "-v", "--version", "--source", "-C", "--registry", "--cache-dir")
     + ("--trusted-host", "--platform", "--python-version", "--only-binary", "--no-binary", "--install-dir", "-n", "-d")
 )

@@ -12,7 +12,7 @@ from tolv.check.rules.image_steps import installed, steps
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock
 from tolv.codebase.modules import pulled_in_by
-from tolv.codebase.requirements import normalise, pins, read_requirement
+from tolv.codebase.requirements import read_requirement
 
 _FACTOR = "https://12factor.net/dependencies"
 
@@ -78,7 +78,9 @@ def _locked(unit: Unit, manifest: str, language: str) -> Outcome:
         return NotApplicable(f"II-03 says what {manifest} leaves open")
     lock = _lock_for(packages.locks_of(language), manifest)
     if lock is None:
-        how = next((how for name, how in _LOCKING.items() if manifest.endswith(name)), "pip-compile (or uv pip compile)")
+        how = next(
+            (how for name, how in _LOCKING.items() if manifest.endswith(name)), "pip-compile (or uv pip compile)"
+        )
         return Finding(
             f"{manifest} lists {_count(mine)}, and no lock fixes them and what they bring along",
             place,
@@ -143,7 +145,9 @@ def versions_are_bounded(unit: Unit) -> Iterator[Outcome]:
     found = False
     for manifest in packages.manifests:
         language = packages.languages[manifest]
-        locks = [one for one in packages.locks_of(language) if _above(posixpath.dirname(one.path), _directory(manifest))]
+        locks = [
+            one for one in packages.locks_of(language) if _above(posixpath.dirname(one.path), _directory(manifest))
+        ]
         entries = [d for d in packages.declared if d.path == manifest and d.group in ("main", "dev") and not d.indirect]
         loose = [d for d in entries if _open(d) and not _resolved(d, locks)]
         main = [d for d in loose if d.group == "main"]
@@ -231,7 +235,11 @@ def _steps_without_version(unit: Unit) -> Iterator[Finding]:
 
 
 def _bare(word: str, installer: str, pinned: set[str]) -> bool:
-    if "$" in word or word.startswith((".", "/", "git+", "http", "file:")) or word.endswith((".whl", ".tgz", ".gz", ".zip")):
+    if (
+        "$" in word
+        or word.startswith((".", "/", "git+", "http", "file:"))
+        or word.endswith((".whl", ".tgz", ".gz", ".zip"))
+    ):
         return False
     if installer == "pip":
         found = read_requirement(word)
@@ -278,7 +286,9 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     yield Finding(
         f"No file says which version of {language} the app is for",
         unit.place(manifest if can_say else unit.root),
-        fix=_SAYS_RUNTIME.get(posixpath.basename(manifest), "Name it, for example in .python-version and in the image's tag"),
+        fix=_SAYS_RUNTIME.get(
+            posixpath.basename(manifest), "Name it, for example in .python-version and in the image's tag"
+        ),
         subject=language,
     )
 
@@ -309,15 +319,21 @@ def _in_an_image(unit: Unit, language: str) -> Outcome | None:
             image = stage.image
             if image.is_stage or not re.fullmatch(_RUNTIME_IMAGES[language], image.base):
                 continue
-            if image.version or image.digest or image.has_variable or re.search(r"\d", image.base + (image.tag or "")):
-                if not re.fullmatch(r"(?:[a-z]+-)*alpine\d[\d.]*|[a-z-]+", image.tag or "-") or re.search(r"\d", image.base):
-                    return Witness(f"{dockerfile.path} builds on {image.text}", unit.place(dockerfile.path, stage.line))
+            if image.version or image.digest or image.has_variable or _names_version(image.base, image.tag or ""):
+                return Witness(f"{dockerfile.path} builds on {image.text}", unit.place(dockerfile.path, stage.line))
     return None
+
+
+def _names_version(name: str, tag: str) -> bool:
+    """`java17-debian12`, `3-eclipse-temurin-21`; the number of an `alpine3.20` is not the language's."""
+    return re.search(r"\d", name + re.sub(r"alpine[\d.]*|debian\d+|ubuntu[\d.]*", "", tag)) is not None
 
 
 def _elsewhere(unit: Unit, language: str) -> Outcome | None:
     """Versions that a platform's own files give."""
-    for file in unit.named("tolv.toml", "project.toml", "render.yaml", "app.yaml", "manifest.yml", "*.nix", "vercel.json"):
+    for file in unit.named(
+        "tolv.toml", "project.toml", "render.yaml", "app.yaml", "manifest.yml", "*.nix", "vercel.json"
+    ):
         for number, line in enumerate((unit.text(file.path) or "").split("\n"), start=1):
             code = line.split("#")[0]
             if re.search(_SAID.get(language, r"(?!)"), code, re.IGNORECASE):
@@ -361,6 +377,3 @@ _LIST = "requirements.txt"
 
 def _some(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} packages"
-
-
-__all__ = ["normalise", "pins"]
