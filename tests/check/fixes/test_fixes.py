@@ -138,6 +138,23 @@ def test_the_web_process_is_declared_where_there_is_no_doubt(
     assert made == ({"Procfile": line} if line else {})
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "replaced", "lost"),
+    [
+        ("a\nb\n", "a\nx\nb\n", (), ()),
+        ("a\nb\n", "a\n", (), ("b",)),
+        ("a\na\n", "a\n", (), ("a",)),
+        ("a\nb\n", "b\na\n", (), ("b",)),
+        ("a\nb\n", "a\nx\n", ("b",), ()),
+        ("a\nb\nb\n", "a\nx\n", ("b",), ("b",)),
+    ],
+)
+def test_a_line_that_is_lost_is_known(
+    before: str, after: str, replaced: tuple[str, ...], lost: tuple[str, ...]
+) -> None:
+    assert Change("a", before, after, "", replaced).loses == lost
+
+
 def test_the_difference_is_a_unified_diff() -> None:
     assert unified(Change("a", "x\n", "x\ny\n", "")) == "--- a/a\n+++ b/a\n@@ -1 +1,2 @@\n x\n+y\n"
     assert unified(Change("a", None, "y\n", "")).startswith("--- /dev/null\n+++ b/a\n")

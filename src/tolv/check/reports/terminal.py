@@ -165,6 +165,7 @@ def _wrapped(text: str, paint: _Paint) -> Iterator[str]:
 def _short(text: str, room: int) -> str:
     if columns(text) <= room:
         return text
+    text = text[: 4 * room]
     while text and columns(text) >= room:
         text = text[:-1]
     return text.rstrip() + "…"
