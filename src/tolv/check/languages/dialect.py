@@ -9,7 +9,7 @@ from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
 from tolv.check.languages.forms import Bound, Change, Form, Invoke
-from tolv.check.languages.syntax import Framing, Syntax, Visit
+from tolv.check.languages.syntax import Frame, Framing, Syntax, Visit
 from tolv.check.source import Import, Language
 
 
@@ -99,6 +99,37 @@ class Dialect:
     def start(self, syntax: Syntax) -> None:
         """Get to know the file, before anything else is asked."""
         self.syntax = syntax
+
+    def branches(
+        self, visit: Visit, condition: str = "condition", yes: str = "consequence", no: str = "alternative"
+    ) -> dict[int, Frame]:
+        """The frames of an `if`, by the names of its fields."""
+        asked = visit.node.child_by_field_name(condition)
+        if asked is None:
+            return {}
+        text = self.syntax.brief(asked)
+        if text.startswith("(") and text.endswith(")"):
+            text = text[1:-1]
+        frames = {child.id: visit.frame.under(text) for child in visit.node.children_by_field_name(yes)}
+        for child in visit.node.children_by_field_name(no):
+            frames[child.id] = visit.frame.under(f"not ({text})")
+        return frames
+
+    def spine(self, node: Node, operator: str) -> tuple[Node, ...]:
+        """The operands of `a + b + c`, which the grammar nests to the left."""
+        operands: list[Node] = []
+        current = node
+        for _ in range(2000):
+            left, right = current.child_by_field_name("left"), current.child_by_field_name("right")
+            if left is None or right is None:
+                break
+            operands.append(right)
+            inner = left.child_by_field_name("operator") if left.type == node.type else None
+            if inner is None or inner.type != operator:
+                operands.append(left)
+                break
+            current = left
+        return tuple(reversed(operands))
 
     def form(self, node: Node) -> Form:
         """What a node is."""

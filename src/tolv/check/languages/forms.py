@@ -139,5 +139,9 @@ class Bound:
     """Its declared type."""
     variable: str | None = None
     """It is read from this variable of the environment, with `default`: a schema says so."""
+    default_text: str | None = None
+    """The default, where no node of the tree is it: in the tag of a field."""
     call: Node | None = None
     """Of a keyword: the call."""
+    declares: bool = True
+    """It makes the name, in the innermost scope; else it changes one that is made elsewhere, if there is one."""

@@ -130,7 +130,7 @@ class JavaScript(Dialect):
         """Functions, classes and conditions."""
         framings: dict[str, Framing] = dict.fromkeys(self.functions, self._function)
         framings |= dict.fromkeys(("class_declaration", "class", "abstract_class_declaration"), self._class)
-        framings |= dict.fromkeys(("if_statement", "ternary_expression"), self._condition)
+        framings |= dict.fromkeys(("if_statement", "ternary_expression"), self.branches)
         framings |= {"try_statement": self._try, "binary_expression": self._and}
         return framings
 
@@ -157,18 +157,6 @@ class JavaScript(Dialect):
         body = visit.node.child_by_field_name("body")
         text = self.syntax.text(name) if name is not None else "<anonymous>"
         return {body.id: visit.frame.inside("class", text)} if body is not None else {}
-
-    def _condition(self, visit: Visit) -> dict[int, Frame]:
-        condition = visit.node.child_by_field_name("condition")
-        if condition is None:
-            return {}
-        text = self.syntax.brief(condition).removeprefix("(").removesuffix(")")
-        frames = {}
-        for field, guard in (("consequence", text), ("alternative", f"not ({text})")):
-            child = visit.node.child_by_field_name(field)
-            if child is not None:
-                frames[child.id] = visit.frame.under(guard)
-        return frames
 
     def _and(self, visit: Visit) -> dict[int, Frame]:
         operator, right = (visit.node.child_by_field_name(field) for field in ("operator", "right"))
@@ -243,32 +231,16 @@ class JavaScript(Dialect):
             return OPAQUE
         match operator.type:
             case "||" | "??":
-                return Choice(self._spine(node, operator.type))
+                return Choice(self.spine(node, operator.type))
             case "&&":
                 return Same(right)
             case "+":
-                return Sum(self._spine(node, "+"))
+                return Sum(self.spine(node, "+"))
             case "==" | "===" | "!=" | "!==":
                 return Compare(left, right, operator.type[0] == "=")
             case "*" | "/" | "-" | "|" | "%":
                 return Sum((left, right)) if operator.type != "|" else Same(left)
         return OPAQUE
-
-    def _spine(self, node: Node, operator: str) -> tuple[Node, ...]:
-        """The operands of `a + b + c`, which the grammar nests to the left."""
-        operands: list[Node] = []
-        current = node
-        for _ in range(2000):
-            left, right = current.child_by_field_name("left"), current.child_by_field_name("right")
-            if left is None or right is None:
-                break
-            operands.append(right)
-            inner = left.child_by_field_name("operator") if left.type == "binary_expression" else None
-            if inner is None or inner.type != operator:
-                operands.append(left)
-                break
-            current = left
-        return tuple(reversed(operands))
 
     def _ternary(self, node: Node) -> Form:
         fields = [node.child_by_field_name(field) for field in ("consequence", "alternative", "condition")]

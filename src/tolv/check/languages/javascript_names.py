@@ -55,16 +55,18 @@ def bound(dialect: JavaScript, visit: Visit) -> Iterator[Bound]:
                 yield _simple(dialect, name, None)
 
 
-def _simple(dialect: JavaScript, name: Node, value: Node | None, how: How = "assign") -> Bound:
+def _simple(
+    dialect: JavaScript, name: Node, value: Node | None, how: How = "assign", *, declares: bool = True
+) -> Bound:
     text = dialect.syntax.text(name)
-    return Bound(text, text, name, value, how)
+    return Bound(text, text, name, value, how, declares=declares)
 
 
 def _assigned(dialect: JavaScript, left: Node, right: Node, how: How) -> Iterator[Bound]:
     if left.type in ("object_pattern", "array_pattern"):
         yield from _pattern(dialect, left, right, None)
     elif left.type == "identifier":
-        yield _simple(dialect, left, right, how)
+        yield _simple(dialect, left, right, how, declares=False)
     else:
         name = None
         if left.type == "member_expression":

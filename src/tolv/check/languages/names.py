@@ -23,6 +23,8 @@ class Binder:
 
     bound: Bound
     visit: Visit
+    home: Frame
+    """The scope that the name belongs to."""
 
     @property
     def frame(self) -> Frame:
@@ -41,13 +43,15 @@ class Names:
         """All bindings of a name in the file."""
         known = self._binders.get(word)
         if known is None:
-            known = self._binders[word] = tuple(
-                Binder(bound, visit)
+            found = [
+                (bound, visit)
                 for visit in self._syntax.walk(self._syntax.spots((word,)))
                 if visit.node.type in self._dialect.binders
                 for bound in self._dialect.bound(visit)
                 if bound.name == word
-            )
+            ]
+            declared = {visit.frame.home for bound, visit in found if bound.declares and bound.plain}
+            known = self._binders[word] = tuple(Binder(one, at, _home(one, at, declared)) for one, at in found)
         return known
 
     def here(self, word: str, frame: Frame) -> list[Binder]:
@@ -55,7 +59,7 @@ class Names:
         every = [one for one in self.binders(word) if one.bound.plain]
         home: Frame | None = frame.home
         while every and home is not None:
-            found = [one for one in every if one.frame.home is home]
+            found = [one for one in every if one.home is home]
             if found:
                 return found
             home = home.parent.home if home.parent else None
@@ -166,3 +170,13 @@ class Names:
             return None
         found = [node for key, node in dict_.items if key == name]
         return (found[0], binder) if len(found) == 1 else None
+
+
+def _home(bound: Bound, visit: Visit, declared: set[Frame]) -> Frame:
+    """The scope of a binding: for one that declares nothing, the innermost that declares the name."""
+    home: Frame | None = visit.frame.home
+    while home is not None and not bound.declares:
+        if home in declared:
+            return home
+        home = home.parent.home if home.parent else None
+    return visit.frame.home

@@ -144,7 +144,7 @@ class TreeSource:
 
     def _binding(self, bound: Bound, visit: Visit) -> Binding:
         line, column = self._syntax.place(bound.node)
-        value = self._values.bound(Binder(bound, visit))
+        value = self._values.bound(Binder(bound, visit, visit.frame.home))
         callee = None
         if bound.call is not None:
             form = self._dialect.form(bound.call)
@@ -164,7 +164,7 @@ class TreeSource:
             elif visit.node.type in self._dialect.binders:
                 for bound in self._dialect.bound(visit):
                     if bound.member is not None or bound.variable is not None:
-                        yield from self._values.bound(Binder(bound, visit)).envs()
+                        yield from self._values.bound(Binder(bound, visit, visit.frame.home)).envs()
 
     def _env_spots(self) -> list[int] | None:
         """Where a read of the environment can be; None: anywhere, as a schema names the variables."""

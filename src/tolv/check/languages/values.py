@@ -129,6 +129,8 @@ class Values:
         return replace(value, line=line, column=column)
 
     def _default(self, bound: Bound, frame: Frame, depth: int) -> tuple[Value, ...]:
+        if bound.default_text is not None:
+            return (self._at(bound.node, Value("literal", text=bound.default_text, name="str")),)
         return _fallback(self.value(bound.default, frame, depth=depth + 1)) if bound.default is not None else ()
 
     def _named(self, node: Node, text: str, frame: Frame, hops: int, depth: int) -> Value:
