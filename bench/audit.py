@@ -2,9 +2,9 @@
 
     bin/bench audit [--rounds 3]
 
-All rules of Tolv against a pack of comparable ones (`bench/check/`) in the same run, each from its command to its end. The
-peers and the projects are installed into a scratch directory. Then Tolv alone: again after one file has changed, and
-with a quarter, a half and all of the files.
+All rules of Tolv against a pack of comparable ones (`bench/check/`) in the same run, each from its command to its end.
+The peers and the projects are installed into a scratch directory. Then Tolv alone: again after one file has changed,
+and with a quarter, a half and all of the files.
 """
 
 from __future__ import annotations
@@ -110,9 +110,8 @@ def seconds_of(command: list[str], environment: dict[str, str]) -> float:
 
 
 def report(found: dict[str, list[float]], lines: int) -> None:
-    print(
-        f"{lines:,} lines of Python\n\n| | seconds, median | lines/s | Tolv is times as fast | target |\n|---|---|---|---|---|"
-    )
+    print(f"{lines:,} lines of Python\n")
+    print("| | seconds, median | lines/s | Tolv is times as fast | target |\n|---|---|---|---|---|")
     targets = {"semgrep": "≥ 10", "ast-grep": "> 1", "bandit": ""}
     ours = statistics.median(found["tolv"])
     for name, seconds in found.items():
