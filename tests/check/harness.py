@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tolv.check.engine import Options, check
 from tolv.check.model import Finding
+from tolv.check.sightings import FAULT
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def findings_of(rule: str, files: Mapping[str, str], directory: Path) -> list[Fi
     """What one rule finds in a tree, by place."""
     write(files, directory)
     report = check(directory, Options(only=(rule,), cache=False, strict=True))
+    assert not [one for one in report.unread if one.why.startswith(FAULT)]
     return sorted(report.findings, key=lambda one: (one.place.path, one.place.line or 0))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE, LARGEST_TEXT
@@ -16,12 +17,27 @@ from tolv.check.resolve import Resolver
 from tolv.check.sightings import Sightings
 from tolv.check.source import LANGUAGES, Language, Source, Value
 from tolv.check.units import unit_of
-from tolv.codebase.context import classify
+from tolv.codebase.context import Context, classify
+from tolv.codebase.dockerfile import Dockerfile, parse_dockerfile
 from tolv.codebase.history import History
 from tolv.codebase.packages import Packages, read_packages
+from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.survey import File, Survey, read_bytes
+from tolv.errors import UsageError
 
 Sighting = TypeVar("Sighting")
+
+
+class _Problematic(Protocol):
+    """What a tolerant reader gives."""
+
+    @property
+    def problem(self) -> str | None: ...
+
+
+Parsed = TypeVar("Parsed", bound=_Problematic)
+
+_DOCKERFILES = ("Dockerfile", "Dockerfile.*", "Dockerfile-*", "*.Dockerfile", "*.dockerfile", "Containerfile")
 
 #: Contexts whose code runs in production.
 PRODUCTION = ("prod", "migrations", "admin")
@@ -158,8 +174,35 @@ class CheckedUnit:
         return read_packages([file.path for file in self.files], self.text)
 
     @cached_property
+    def procfile(self) -> tuple[tuple[str, str, int], ...]:
+        """Type, command and line of each entry; empty without a Procfile, or with a broken one."""
+        path = posixpath.join(self.root, "Procfile")
+        text = self.text(path)
+        try:
+            return parse_procfile(text, path) if text is not None else ()
+        except UsageError as error:
+            self.repository.unread.setdefault(path, Unread(path, error.problem))
+            return ()
+
+    @cached_property
+    def dockerfiles(self) -> tuple[Dockerfile, ...]:
+        """Those of images; `.context` says which are for development."""
+        return tuple(self._read(_DOCKERFILES, parse_dockerfile))
+
+    @cached_property
     def starts(self) -> tuple[Any, ...]:
         return ()
+
+    def _read(self, patterns: tuple[str, ...], parse: Callable[[str, str, Context], Parsed]) -> Iterator[Parsed]:
+        """The files of some names, parsed; what a parser could not follow is noted as unread."""
+        for file in self.named(*patterns):
+            text = self.text(file.path)
+            if text is None:
+                continue
+            parsed = parse(text, file.path, file.context)
+            if parsed.problem is not None:
+                self.repository.unread.setdefault(file.path, Unread(file.path, parsed.problem))
+            yield parsed
 
     def uses(self, *names: str) -> bool:
         return any(name in self._used for name in names)

@@ -287,6 +287,11 @@ class History:
             return b""
 
 
+def read_history(root: Path) -> History:
+    """The history of the tree at a directory; nothing is asked of git yet."""
+    return History(root)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What was found of the past."""
