@@ -34,6 +34,8 @@ class Options:
 
 def engine(path: Path, options: Options) -> Report:
     """Finds each line with `SECRET = "…"` in the Python files of a directory, and asks for each variable it names."""
+    if path.name == "odd":
+        raise ZeroDivisionError("a fault of the engine's own")
     if not path.is_dir():
         raise UsageError("there is no such directory", where=str(path), remedy="name another")
     findings = []
@@ -189,6 +191,10 @@ def test_of_many_paths_one_that_cannot_be_checked_does_not_stop_the_others(tolv:
     assert "shop" in done.stdout
     assert "no such directory" in done.stderr
     assert len(json.loads(tolv("check", "shop", "shop", "--json").stdout)) == 2
+    done = tolv("check", "odd", "shop", "--summary")
+    assert (done.exit_code, "shop" in done.stdout) == (3, True)
+    assert "fault of Tolv's own" in done.stderr
+    assert "odd" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -100,14 +100,20 @@ class _Order:
         for path in self._paths:
             try:
                 audits.append(self._audit(path))
-            except TolvError as error:
-                if len(self._paths) == 1:
+            except Exception as error:
+                if len(self._paths) == 1 or self._call.debug:
                     raise
-                from tolv.cli.output import print_error
-
-                print_error(error, as_json=self._call.json)
-                self._failed = max(self._failed, error.exit_code)
+                self._say(path, error)
         return audits
+
+    def _say(self, path: Path, error: Exception) -> None:
+        from tolv.cli.main import fault
+        from tolv.cli.output import print_error
+
+        described = error if isinstance(error, TolvError) else fault(error)
+        described.where = described.where or str(path)
+        print_error(described, as_json=self._call.json)
+        self._failed = max(self._failed, described.exit_code)
 
     def show(self, reports: list[Report]) -> None:
         """Print the reports, or write them to where they are wanted."""
