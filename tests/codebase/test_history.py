@@ -120,7 +120,7 @@ def test_the_past_is_bounded_in_number_and_bytes(top: Path) -> None:
     some = history.past_files(lambda path: path.endswith(".key"), most=3)
     assert (len(some.files), some.complete) == (3, False)
     every = history.past_files(lambda path: path.endswith(".key")).files
-    assert len(list(history.contents(every, total=11))) == 1
+    assert len(list(history.contents(every, total=9))) == 1
     assert list(history.contents(every, largest=3)) == []
 
 
