@@ -9,6 +9,7 @@ from check.harness import Case, bad, ok
 
 _FLASK = "import os, json, tempfile\nfrom flask import Flask, request\napp = Flask(__name__)\n"
 _POST = _FLASK + '\n@app.post("/x")\ndef take():\n'
+_EXPRESS = "const express = require('express');\nconst app = express();\n"
 
 CASES = [
     bad(
@@ -114,6 +115,94 @@ CASES = [
         "a command",
     ),
     ok("VI-05", "python", {"build.py": "def build():\n    open('x.json', 'w').write('x')\n"}, "no request is near"),
+    bad(
+        "VI-04",
+        "javascript",
+        {"app.js": _EXPRESS + "const multer = require('multer');\nconst upload = multer({ dest: 'uploads/' });\n"},
+        "app.js:4",
+        severity="error",
+    ),
+    bad(
+        "VI-04",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "app.post('/x', (req, res) => {\n  req.files.photo.mv('./public/' + req.files.photo.name);\n});\n"
+        },
+        "app.js:4",
+        why="express-fileupload",
+    ),
+    ok(
+        "VI-04",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const multer = require('multer');\nconst u = multer({ storage: multer.memoryStorage() });\n"
+        },
+        "kept in memory while the request lasts",
+    ),
+    ok(
+        "VI-04",
+        "javascript",
+        {"app.js": _EXPRESS + "const multer = require('multer');\nconst u = multer({ dest: os.tmpdir() });\n"},
+        "a temporary directory",
+    ),
+    ok(
+        "VI-04",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const multer = require('multer');\nconst s3 = require('multer-s3');\n"
+            "const u = multer({ storage: s3({ bucket }) });\n"
+        },
+        "an object store",
+    ),
+    bad(
+        "VI-05",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const fs = require('fs');\napp.post('/x', (req, res) => {\n"
+            "  fs.writeFileSync('data.json', JSON.stringify(req.body));\n});\n"
+        },
+        "app.js:5",
+    ),
+    bad(
+        "VI-05",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const { appendFile } = require('fs/promises');\napp.post('/x', async (req, res) => {\n"
+            "  await appendFile('notes.txt', req.body.text);\n});\n"
+        },
+        "app.js:5",
+        why="promises",
+    ),
+    ok(
+        "VI-05",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const fs = require('fs');\napp.get('/x', (req, res) => res.send(fs.readFileSync('a')));\n"
+        },
+        "a read",
+    ),
+    ok(
+        "VI-05",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const fs = require('fs'), os = require('os');\napp.post('/x', (req, res) => {\n"
+            "  fs.writeFileSync(os.tmpdir() + '/x', 'y');\n});\n"
+        },
+        "a temporary file",
+    ),
+    ok(
+        "VI-05",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "app.get('/', (req, res) => res.send('x'));\n",
+            "scripts/build.js": "const fs = require('fs');\nfunction build() {\n  fs.writeFileSync('dist/x', 'y');\n}\n",
+        },
+        "a build script",
+    ),
 ]
 
 

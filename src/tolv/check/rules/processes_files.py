@@ -66,7 +66,7 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
 @rule(
     "VI-04",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(writes_of_files, storage_settings, storage_calls, routes),
     title="Uploads are kept on the local disk",
     why="Other processes do not see the file, and it is gone with the container: users lose what they uploaded.",
@@ -136,7 +136,7 @@ def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
 @rule(
     "VI-05",
     severity="warning",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(writes_of_files, routes),
     title="A request writes to the local disk",
     why="The file is on one machine until the container is replaced: what reads it later may not find it.",
