@@ -76,6 +76,7 @@ class Dialect:
     """Types of the nodes that `bound` knows."""
     imports: frozenset[str] = frozenset()
     import_words: frozenset[str] = frozenset()
+    """One of these stands in each import; empty: only nodes of the types `imports` are looked at."""
     changers: frozenset[str] = frozenset()
     mutators: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()

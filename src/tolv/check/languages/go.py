@@ -52,7 +52,6 @@ class Go(Dialect):
         "import_spec range_clause field_declaration call_expression"
     )
     imports = frozenset({"import_spec"})
-    import_words = frozenset({"import"})
     changers = frozenset({"assignment_statement", "inc_statement", "dec_statement", "call_expression"})
     mutators = listed(
         "delete clear Store LoadOrStore LoadAndDelete Delete Add Set Swap CompareAndSwap PushBack PushFront "

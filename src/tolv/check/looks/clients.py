@@ -7,7 +7,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,7 +46,7 @@ class Client:
     defaults_local: bool
     """Without an address the library takes this machine."""
     bare: bool
-    """It is given nothing at all: no argument, no keyword."""
+    """It is given nothing at all: no argument, no keyword, none unpacked."""
     line: int
     column: int
     scope: Scope
@@ -70,7 +70,7 @@ def _read(source: Source) -> Iterator[Client]:
             shape = _shape_of(call, table)
             if shape is not None and (call.line, call.column) not in seen:
                 seen.add((call.line, call.column))
-                yield _called(call, shape, defaults)
+                yield _called(call, shape, defaults, source.lines[call.line - 1 : call.end_line])
     yield from _settings(source)
 
 
@@ -86,7 +86,7 @@ def _shape_of(call: Call, table: Mapping[str, Shape]) -> Shape | None:
     return table.get(last)
 
 
-def _called(call: Call, shape: Shape, defaults: _Parameters) -> Client:
+def _called(call: Call, shape: Shape, defaults: _Parameters, lines: Sequence[str]) -> Client:
     given = []
     for part, position, names in shape.parts:
         value = call.argument(position, *names)
@@ -96,7 +96,9 @@ def _called(call: Call, shape: Shape, defaults: _Parameters) -> Client:
             value = value.parts[0]
         given.append(Given(part, value, value.line or call.line, value.column or call.column))
     engine, kind = _engine_of(shape, given)
-    bare = not call.arguments and not call.keywords
+    # What `**options` or `...options` hold is not seen as an argument.
+    unpacked = any("*" in line or "..." in line for line in lines)
+    bare = not call.arguments and not call.keywords and not unpacked
     return Client(kind, engine, call.name, "call", tuple(given), shape.local, bare, call.line, call.column, call.scope)
 
 
