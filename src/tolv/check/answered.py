@@ -24,7 +24,8 @@ def set_aside(report: Report, answers: Iterable[Suppressed]) -> Report:
 
 
 def leave_out(report: Report, outside: Callable[[str], bool]) -> Report:
-    """The report without the findings in files that are `outside`, as if these had not been there."""
+    """The report without the findings in files that are `outside`, and without those files among the unread."""
+    report = replace(report, unread=tuple(one for one in report.unread if not outside(one.path)))
     gone = {
         one.fingerprint: Suppressed(one, "", "tolv.toml", "false positive")
         for one in report.findings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 from tolv.check import baseline as baselines
@@ -35,7 +35,7 @@ class Request:
     """Rules and factors, as a person names them; empty: what `tolv.toml` selects."""
     baseline: Baseline | None = None
     since: str | None = None
-    """A commit: only what is new against it."""
+    """A commit, `main`: only what is new against it. Two, `main..topic`: what the second has and the first has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,21 @@ def audit(path: Path, request: Request, rules: dict[str, Rule], check: Check, to
 
     Raises `UsageError` for a directory, rule, commit or `tolv.toml` that does not hold, `PlatformError` if git fails.
     """
-    settings = read_manifest(path / "tolv.toml").check
-    only = _selected(request, settings, rules)
-    found = check(path, only)
-    whole = suppress(leave_out(found, _outside(settings)), settings, lambda name: read_lines(found.root, name))
+    old, new = _ends(request.since)
+    with checked_out(path, new) if new else nullcontext(path) as root:
+        settings = read_manifest(root / "tolv.toml").check
+        only = _selected(request, settings, rules)
+        found = leave_out(check(root, only), _outside(settings))
+        whole = suppress(found, settings, lambda name: read_lines(str(root), name))
+    whole = replace(whole, root=str(path)) if new else whole
     report, said = whole, tuple[str, ...]()
     if request.baseline is not None:
-        tried = only or tuple(rules)
-        said = tuple(baselines.remarks(whole, request.baseline, today, tried))
+        said = tuple(baselines.remarks(whole, request.baseline, today, only or rules))
         report = baselines.apply(whole, request.baseline, today)
-    if request.since is not None:
-        with checked_out(path, request.since) as before:
+    if old is not None:
+        with checked_out(path, old) as before:
             known = {one.fingerprint for one in check(before, only).findings}
-        report = only_new(report, known, request.since)
+        report = only_new(report, known, old)
     return Audit(report, whole, said)
 
 
@@ -79,7 +81,6 @@ def fails(report: Report, fail_on: Severity | None) -> bool:
     return any(one.severity in grave for one in report.findings)
 
 
-@lru_cache(maxsize=64)
 def read_lines(root: str, path: str) -> Sequence[str] | None:
     """The lines of a file below `root`, without their ends; None if it cannot be read, or is no file of at most
     8 MiB, or a link."""
@@ -93,6 +94,14 @@ def read_lines(root: str, path: str) -> Sequence[str] | None:
             return None
         text = file.read(_LARGEST).decode("utf-8-sig", "replace")
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _ends(since: str | None) -> tuple[str | None, str | None]:
+    """What to compare with, and the commit to check; None for the files as they are."""
+    if since is None or ".." not in since:
+        return since, None
+    old, _, new = since.partition("..")
+    return old or "HEAD", new.removeprefix(".") or "HEAD"
 
 
 def _selected(request: Request, settings: CheckSettings, rules: dict[str, Rule]) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ from tolv.check.cache import Cache
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE
 from tolv.check.look import LOOKS
-from tolv.check.source import Language, Source
+from tolv.check.source import Source
 from tolv.codebase.context import classify_content
 from tolv.codebase.survey import File, read_bytes
+
+#: How the reason for an unread file begins where it is a fault of Tolv's.
+FAULT = "Tolv failed on it"
 
 Progress = Callable[[int, int], None]
 
@@ -157,5 +160,7 @@ def _read_one(root: Path, path: str, language: Any) -> _Result:
     digest = digest_of(language, data)
     if classify_content(path, data[:4096]) is not None:
         return path, digest, Taken(lines=data.count(b"\n"), skipped=True)
-    known: Language = language
-    return path, digest, take_from(make_source(path, known, data))
+    try:
+        return path, digest, take_from(make_source(path, language, data))
+    except Exception as error:  # a fault of ours in one file must not cost the others; the report names it
+        return path, digest, f"{FAULT}: {type(error).__name__}: {error}"

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 #: Columns of a report that no terminal shows, and the most that a line of text is comfortable with.
 _WIDTH, _WIDEST = 100, 140
+_FORMATS = f"One of: {', '.join(FORMATS)}. Default: terminal."
 #: Seconds between two looks at how far it is.
 _TICK = 0.1
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("-f", "--format", "format", type=click.Choice(list(FORMATS)), help="Default: terminal.")
+@click.option("-f", "--format", type=click.Choice(list(FORMATS)), metavar="FORMAT", help=_FORMATS)
 @click.option("-o", "--output", metavar="FILE", help="Write the report there; of adr also to a directory.")
 @click.option("--only", multiple=True, metavar="RULE,...", help="Rules or factors: III-05, VI, config.")
 @click.option(
@@ -41,7 +42,7 @@ _TICK = 0.1
 )
 @click.option("--baseline", metavar="FILE", help="Leave out what this file answers for.")
 @click.option("--write-baseline", is_flag=True, help="Write all findings into that file; decisions in it stay.")
-@click.option("--diff", "since", metavar="REF", help="Only findings that are new against this commit.")
+@click.option("--diff", "since", metavar="REF", help="Only findings that are new against a commit; or in A..B.")
 @click.option("--summary", is_flag=True, help="A table: a row each PATH, a column each factor.")
 @click.option("--no-cache", is_flag=True, help="Read every file anew.")
 @click.option("--fix", is_flag=True, help="Write what is safe to write, after showing it.")
@@ -99,14 +100,20 @@ class _Order:
         for path in self._paths:
             try:
                 audits.append(self._audit(path))
-            except TolvError as error:
-                if len(self._paths) == 1:
+            except Exception as error:
+                if len(self._paths) == 1 or self._call.debug:
                     raise
-                from tolv.cli.output import print_error
-
-                print_error(error, as_json=self._call.json)
-                self._failed = max(self._failed, error.exit_code)
+                self._say(path, error)
         return audits
+
+    def _say(self, path: Path, error: Exception) -> None:
+        from tolv.cli.main import fault
+        from tolv.cli.output import print_error
+
+        described = error if isinstance(error, TolvError) else fault(error)
+        described.where = described.where or str(path)
+        print_error(described, as_json=self._call.json)
+        self._failed = max(self._failed, described.exit_code)
 
     def show(self, reports: list[Report]) -> None:
         """Print the reports, or write them to where they are wanted."""
@@ -196,14 +203,16 @@ class _Order:
     def _view(self) -> View:
         import shutil
         from datetime import UTC, datetime
+        from functools import lru_cache
 
         from tolv.check.audit import read_lines
         from tolv.check.reports import View
 
+        kept = lru_cache(maxsize=64)(read_lines)
         to_terminal = sys.stdout.isatty() and not self._given["output"]
         return View(
             rules=self._rules,
-            lines=lambda report, path: read_lines(report.root, path),
+            lines=lambda report, path: kept(report.root, path),
             width=min(shutil.get_terminal_size().columns, _WIDEST) if to_terminal else _WIDTH,
             colour=self._call.console.colour and to_terminal,
             fail_on=self._fail_on,

@@ -154,12 +154,13 @@ def _run() -> int:
             import traceback
 
             traceback.print_exc()
-        described = error if isinstance(error, TolvError) else _fault(error)
+        described = error if isinstance(error, TolvError) else fault(error)
         print_error(described, as_json=as_json)
         return described.exit_code
 
 
-def _fault(error: Exception) -> PlatformError:
+def fault(error: Exception) -> PlatformError:
+    """What nobody foresaw, as an error that says so."""
     problem = f"this is a fault of Tolv's own: {type(error).__name__}: {error}"
     return PlatformError(problem, remedy="run it again with --debug and report the traceback")
 

@@ -23,7 +23,7 @@ def reference() -> str:
 
 
 def _sections() -> Iterator[str]:
-    root = click.Context(cli, info_name="tolv", max_content_width=100, terminal_width=100)
+    root = click.Context(cli, info_name="tolv", terminal_width=100, **cli.context_settings)
     for heading, names in SECTIONS.items():
         yield f"## {heading}\n"
         for name in names:

@@ -14,6 +14,7 @@ from tolv.codebase.module_tables import (
     GEMS,
     GO_HOSTED_PARTS,
     JAVA_GROUPS,
+    MORE_PYTHON,
     NODE_BUILTINS,
     PHP_NAMESPACES,
     PULLED_IN,
@@ -23,19 +24,12 @@ from tolv.codebase.module_tables import (
 )
 from tolv.codebase.requirements import normalise
 
-#: Modules of Python that older or newer versions have, or that are there on other systems.
-_MORE_PYTHON = frozenset(
-    "asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp mailcap msilib nis nntplib ossaudiodev pipes "
-    "sndhdr smtpd spwd sunau telnetlib uu xdrlib lib2to3 annotationlib compression concurrent tomllib zoneinfo "
-    "__future__ __main__ _typeshed typing_extensions_stub winreg msvcrt _winapi sitecustomize usercustomize".split(" ")
-)
-
 
 def is_standard(language: str, module: str) -> bool:
     """Whether a module, as written in an import, is part of the language itself."""
     if language == "python":
         top = module.partition(".")[0]
-        return top in sys.stdlib_module_names or top in _MORE_PYTHON
+        return top in sys.stdlib_module_names or top in MORE_PYTHON
     if language == "javascript":
         bare = module.removeprefix("node:")
         return module.startswith(("node:", "bun:", "deno:", "cloudflare:")) or bare.partition("/")[0] in NODE_BUILTINS

@@ -70,7 +70,18 @@ _READERS: dict[str, Callable[[str, str], Manifest]] = {
     "Gemfile": read_gemfile,
     "gems.rb": read_gemfile,
     "composer.json": read_composer_json,
+    "pnpm-workspace.yaml": lambda text, path: Manifest(path, "javascript", workspace=True, lists=False),
 }
+#: Manifests that may make a workspace of the directories below.
+_WORKSPACES = (
+    "package.json",
+    "pnpm-workspace.yaml",
+    "pyproject.toml",
+    "go.work",
+    "settings.gradle",
+    "settings.gradle.kts",
+    "pom.xml",
+)
 _REQUIREMENTS = re.compile(
     r"(?:^|/)(?:[\w.-]*requirements?[\w.-]*\.(?:txt|in)|requirements/[\w.-]+\.(?:txt|in)|constraints[\w.-]*\.txt)$"
 )
@@ -90,11 +101,16 @@ def is_package_file(path: str) -> bool:
     )
 
 
-def read_packages(paths: Iterable[str], read: Read) -> Packages:
-    """What these files of an app say; those that are no package files are skipped, those included are read too."""
+def read_packages(paths: Iterable[str], read: Read, root: str = "") -> Packages:
+    """What these files of an app say; those that are no package files are skipped, those included are read too.
+
+    `root` is the app's directory: the workspaces and locks of the directories above it count, if it lies in one.
+    """
     wanted = sorted({path for path in paths if is_package_file(path)}, key=lambda path: (path.count("/"), path))
+    wanted += [path for path in _above(root) if path not in wanted and read(path) is not None]
     found: dict[str, Manifest] = {}
-    while wanted and len(found) < len(wanted) + _MOST_INCLUDES:
+    bound = len(wanted) + _MOST_INCLUDES
+    while wanted and len(found) < bound:
         path = wanted.pop(0)
         if path in found or path.startswith(("../", "/")):
             continue
@@ -104,6 +120,14 @@ def read_packages(paths: Iterable[str], read: Read) -> Packages:
             wanted += [one for one in manifest.includes if one not in found]
     constraints = {one for manifest in found.values() for one in _constraints(manifest, read)}
     return merged(_as_constraints(one) if one.path in constraints else one for one in found.values())
+
+
+def _above(root: str) -> Iterator[str]:
+    """Where the directories above an app may say that they are its workspace."""
+    while root:
+        root = posixpath.dirname(root)
+        for name in (*sorted(LOCK_NAMES), *_WORKSPACES):
+            yield posixpath.join(root, name)
 
 
 def _read(path: str, read: Read) -> Manifest | None:

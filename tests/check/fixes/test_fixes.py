@@ -77,7 +77,11 @@ def test_the_version_of_python_is_declared_where_the_tree_agrees_on_one(
     ("line", "better"),
     [
         ("CMD gunicorn app:app", 'CMD ["gunicorn", "app:app"]'),
-        ("  entrypoint python -c 'a b'  ", '  entrypoint ["python", "-c", "a b"]  '),
+        ("  cmd python -c 'a b'  ", '  cmd ["python", "-c", "a b"]  '),
+        ("ENTRYPOINT python app.py", "ENTRYPOINT exec python app.py"),
+        ("CMD cd app && python app.py", "CMD cd app && exec python app.py"),
+        ("CMD source env", None),
+        ("CMD ulimit -n 100 && cd app", None),
         ("CMD gunicorn -b :$PORT app", "CMD exec gunicorn -b :$PORT app"),
         ("CMD flask db upgrade && gunicorn app", "CMD flask db upgrade && exec gunicorn app"),
         ('CMD ["gunicorn", "app"]', None),
@@ -108,6 +112,8 @@ def test_only_the_line_of_the_finding_is_put_in_another_form(tmp_path: Path) -> 
     (made,) = changes(about(finding("IX-03", "Dockerfile", 2, "warning")), Tree(tmp_path))
     assert made.after == 'FROM a\r\nCMD ["x", "y"]\r\n# CMD x y\r\n'
     assert made.loses == ()
+    (tmp_path / "Dockerfile").write_text('FROM a\nCMD x y\nSHELL ["powershell"]\n')
+    assert fixed(tmp_path, finding("IX-03", "Dockerfile", 2, "warning")) == {}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +142,23 @@ def test_the_web_process_is_declared_where_there_is_no_doubt(
         (tmp_path / name).write_text(text)
     made = fixed(tmp_path, finding("V-02", "", None, "warning"))
     assert made == ({"Procfile": line} if line else {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replaced", "lost"),
+    [
+        ("a\nb\n", "a\nx\nb\n", (), ()),
+        ("a\nb\n", "a\n", (), ("b",)),
+        ("a\na\n", "a\n", (), ("a",)),
+        ("a\nb\n", "b\na\n", (), ("b",)),
+        ("a\nb\n", "a\nx\n", ("b",), ()),
+        ("a\nb\nb\n", "a\nx\n", ("b",), ("b",)),
+    ],
+)
+def test_a_line_that_is_lost_is_known(
+    before: str, after: str, replaced: tuple[str, ...], lost: tuple[str, ...]
+) -> None:
+    assert Change("a", before, after, "", replaced).loses == lost
 
 
 def test_the_difference_is_a_unified_diff() -> None:

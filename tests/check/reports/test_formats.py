@@ -107,7 +107,19 @@ def test_the_terminal_shows_line_arrow_and_caret() -> None:
 
 def test_the_terminal_explains_a_rule_once() -> None:
     twice = report(factors=(factor(3, "findings", "", [FINDINGS[0], finding(line=4)]),))
-    assert render("terminal", [twice], VIEW).count(RULES["III-05"].why) == 1
+    text = render("terminal", [twice], VIEW)
+    assert text.count(RULES["III-05"].why) == 1
+    assert text.count("tolv explain III-05") == 2
+    same = report(factors=(factor(3, "findings", "", [replace(one, fix="Do so") for one in (FINDINGS[0], finding())]),))
+    assert render("terminal", [same], VIEW).count("Fix: Do so") == 1
+
+
+def test_of_many_findings_of_a_rule_the_first_are_shown_and_the_others_counted() -> None:
+    many = [finding("VI-05", "a.py", n, "warning") for n in range(1, 26)]
+    text = render("terminal", [report(factors=(factor(6, "findings", "", [FINDINGS[0], *many]),))], VIEW)
+    assert text.count("a.py:") == 10
+    assert "and 15 more of VI-05: tolv check --only VI-05 shows them all" in text
+    assert render("terminal", [report(factors=(factor(6, "findings", "", many),))], VIEW).count("\na.py:") == 25
 
 
 def test_colour_only_where_it_is_asked_for() -> None:

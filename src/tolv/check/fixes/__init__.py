@@ -31,11 +31,16 @@ class Change:
     @property
     def loses(self) -> tuple[str, ...]:
         """Lines of `before` that `after` lacks and should not."""
-        left = difflib.ndiff(_lines(self.before), _lines(self.after))
-        gone = [line[2:] for line in left if line.startswith("- ")]
-        for one in self.replaced:
-            if one in gone:
-                gone.remove(one)
+        after, at, gone, replaced = _lines(self.after), 0, [], list(self.replaced)
+        for line in _lines(self.before):
+            if line in replaced and after[at : at + 1] != [line]:
+                replaced.remove(line)
+                at += 1
+                continue
+            try:
+                at = after.index(line, at) + 1
+            except ValueError:
+                gone.append(line)
         return tuple(gone)
 
 

@@ -17,6 +17,12 @@ _SHELL = re.compile(r"[|&;<>()$`\\*?~#!{}\[\]]")
 #: What `exec` before it leaves as it is: variables and quotes, no operators.
 _OPERATORS = re.compile(r"[|&;<>()`\\#!]")
 _ASSIGNMENT = re.compile(r"\w+=")
+#: Words that no program stands for: only a shell knows them.
+_BUILTIN = frozenset(
+    {".", ":", "alias", "cd", "eval", "exec", "exit", "export", "set", "source", "trap", "ulimit", "umask"}
+)
+#: Another shell has other rules.
+_OTHER_SHELL = re.compile(r"^\s*SHELL\b", re.IGNORECASE | re.MULTILINE)
 
 
 def exec_form(report: Report, tree: Tree) -> Iterator[Change]:
@@ -27,7 +33,7 @@ def exec_form(report: Report, tree: Tree) -> Iterator[Change]:
             by_path.setdefault(finding.place.path, []).append(finding.place.line)
     for path, numbers in by_path.items():
         before = tree.read(path)
-        if before is None or "dockerfile" not in path.lower():
+        if before is None or _OTHER_SHELL.search(before) or not _is_dockerfile(path):
             continue
         lines = before.splitlines(keepends=True)
         replaced = []
@@ -43,21 +49,28 @@ def exec_form(report: Report, tree: Tree) -> Iterator[Change]:
 
 def direct(line: str) -> str | None:
     """`CMD gunicorn app` as `CMD ["gunicorn", "app"]`; with variables as `CMD exec gunicorn -b :$PORT app`; None where
-    it is neither, or is one already."""
+    it is neither, or is one already.
+
+    An `ENTRYPOINT` always gets `exec`: in exec form it would get the words of `CMD`, which it ignores now.
+    """
     found = _COMMAND.fullmatch(line)
     if found is None:
         return None
     head, command, tail = found.groups()
-    if not _SHELL.search(command) and not _ASSIGNMENT.match(command):
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            return None
-        return None if words[:1] == ["exec"] else f"{head}{json.dumps(words, ensure_ascii=False)}{tail}"
     *first, last = command.split(" && ")
-    last = last.strip()
-    if last.startswith(("exec ", "cd ", "source ", ". ")) or _ASSIGNMENT.match(last) or _OPERATORS.search(last):
+    if any(_OPERATORS.search(part) for part in (*first, last)) or _ASSIGNMENT.match(last.strip()):
         return None
-    if any(_OPERATORS.search(part) for part in first):
+    try:
+        words = shlex.split(last)
+    except ValueError:
         return None
-    return head + " && ".join([*first, f"exec {last}"]) + tail
+    if not words or words[0] in _BUILTIN:
+        return None
+    if first or _SHELL.search(last) or "ENTRYPOINT" in head.upper():
+        return head + " && ".join([*first, f"exec {last.strip()}"]) + tail
+    return f"{head}{json.dumps(words, ensure_ascii=False)}{tail}"
+
+
+def _is_dockerfile(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return "dockerfile" in name or "containerfile" in name

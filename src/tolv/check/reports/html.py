@@ -41,14 +41,14 @@ padding-top:1.2rem}h3{margin:1.4rem 0 .2rem;font-size:1rem}
 .ring .mark{font-size:12px;font-weight:400}.ring .grade{font-size:40px;fill:var(--ink)}
 .ring .below{font-size:12px;font-weight:400;fill:var(--soft)}
 .holds path{fill:var(--holds)}.error path{fill:var(--error)}.warning path{fill:var(--warning)}
-.cannot-tell path{fill:var(--open)}.not-applicable path{fill:var(--none)}
+.cannot-tell path{fill:var(--open)}.not-applicable path{fill:var(--none)}.ring .not-applicable text{fill:var(--ink)}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);
 vertical-align:top}
 td:first-child{white-space:nowrap}
 .badge{display:inline-block;border-radius:.7rem;padding:0 .6rem;color:#fff;font-size:.85rem;white-space:nowrap}
 .badge.holds{background:var(--holds)}.badge.error{background:var(--error)}.badge.warning{background:var(--warning)}
-.badge.cannot-tell,.badge.note{background:var(--open)}.badge.not-applicable{background:var(--none)}
+.badge.cannot-tell,.badge.note{background:var(--open)}.badge.not-applicable{background:var(--none);color:var(--ink)}
 .finding{margin:1rem 0;padding:.7rem 1rem;background:var(--panel);border-left:4px solid var(--open);border-radius:4px}
 .finding.error{border-color:var(--error)}.finding.warning{border-color:var(--warning)}
 pre{overflow-x:auto;margin:.5rem 0;padding:.5rem .7rem;background:var(--paper);border:1px solid var(--line);

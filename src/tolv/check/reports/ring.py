@@ -19,14 +19,14 @@ def ring(report: Report) -> str:
     """An `<svg>` whose parts have the classes `holds`, `error`, `warning`, `cannot-tell` and `not-applicable`."""
     twelve = [one for one in report.factors if one.factor.number <= 12]
     said = ", ".join(f"{one.factor.label} {one.factor.title}: {verdict(one)}" for one in twelve)
-    percent = grade(report).percent
-    middle = "–" if percent is None else f"{percent} %"
+    stands = grade(report)
+    middle = "–" if stands.percent is None else f"{stands.percent} %"
     parts = "".join(_part(one) for one in twelve)
     size = 2 * _MIDDLE
     return (
         f'<svg class="ring" viewBox="0 0 {size:.0f} {size:.0f}" role="img" aria-label="{escape(plain(said))}">{parts}'
         f'<text class="grade" x="{_MIDDLE:.0f}" y="{_MIDDLE + 6:.0f}">{middle}</text>'
-        f'<text class="below" x="{_MIDDLE:.0f}" y="{_MIDDLE + 30:.0f}">of twelve factors</text></svg>'
+        f'<text class="below" x="{_MIDDLE:.0f}" y="{_MIDDLE + 30:.0f}">of {stands.decided} decided factors</text></svg>'
     )
 
 

@@ -19,9 +19,9 @@ MARKS = {
     "error": ("✗", "an error"),
     "warning": ("!", "warnings"),
     "cannot tell": ("?", "cannot tell"),
-    "not applicable": ("·", "not applicable"),
+    "not applicable": ("–", "not applicable"),
 }
-_COLOURS = {"●": "32", "✗": "31", "!": "33", "?": "2", "·": "2"}
+_COLOURS = {"●": "32", "✗": "31", "!": "33", "?": "2", "–": "2"}
 
 
 def render(format: str, reports: Sequence[Report], view: View) -> str:

@@ -32,6 +32,8 @@ _LEFT = 2 + 5 + _TITLE + _VERDICT
 #: Files that are named as unread before it is only said how many more there are.
 _UNREAD = 5
 _NARROWEST = 60
+#: Findings of one rule that are shown where there are others.
+_MOST = 10
 
 
 def render(reports: Sequence[Report], view: View) -> str:
@@ -56,12 +58,19 @@ def _page(report: Report, paint: _Paint) -> Iterator[str]:
     yield ""
     for factor in report.factors:
         yield _row(factor, paint)
-    explained: set[str] = set()
-    for finding in by_weight(report.findings):
-        if finding.severity != "note":
+    weighty = [one for one in by_weight(report.findings) if one.severity != "note"]
+    most = _MOST if len({one.rule for one in weighty}) > 1 else len(weighty)
+    said: dict[str, list[str | None]] = {}
+    for finding in weighty:
+        fixes = said.setdefault(finding.rule, [])
+        if len(fixes) < most:
             yield ""
-            yield from _finding(report, finding, paint, first=finding.rule not in explained)
-            explained.add(finding.rule)
+            yield from _finding(report, finding, paint, fixes)
+        fixes.append(fix(finding, paint.view))
+    for rule, fixes in said.items():
+        if len(fixes) > most:
+            yield ""
+            yield f"and {len(fixes) - most} more of {rule}: tolv check --only {rule} shows them all"
     notes = [one for one in report.findings if one.severity == "note"]
     if notes:
         yield ""
@@ -108,7 +117,8 @@ def _evidence(factor: FactorReport, paint: _Paint) -> str:
     return paint(_short(plain(factor.why), room), "dim")
 
 
-def _finding(report: Report, finding: Finding, paint: _Paint, *, first: bool) -> Iterator[str]:
+def _finding(report: Report, finding: Finding, paint: _Paint, said: Sequence[str | None]) -> Iterator[str]:
+    """One finding; `said` are the fixes of its rule that came before: none is said twice, nor is the reason."""
     grave = severity(finding)
     unit = paint(f"  [{plain(finding.unit)}]", "dim") if finding.unit else ""
     head = f"{paint(place(finding), 'bold')}  {finding.rule}  {paint(f'{grave:<7}', _COLOURS[grave])}"
@@ -116,18 +126,21 @@ def _finding(report: Report, finding: Finding, paint: _Paint, *, first: bool) ->
     yield from _lines(excerpt(report, finding, paint.view, paint.width - 12), grave, paint)
     for other in finding.also:
         yield f"    {paint('see also', 'dim')} {plain(str(other))}"
-    reason = why(finding, paint.view)
-    if first and reason:
+    reason, remedy = why(finding, paint.view), fix(finding, paint.view)
+    if not said and reason:
         yield from _wrapped(reason, paint)
-    remedy, hint = fix(finding, paint.view), f"tolv explain {finding.rule}"
-    fixed = list(_wrapped(f"Fix: {remedy}", paint)) if remedy else ["    "]
-    room = paint.width - columns(fixed[-1]) - columns(hint)
-    yield from fixed[:-1]
-    if room >= 4:
-        yield fixed[-1] + " " * min(room, 6 if remedy else 0) + paint(hint, "dim")
+    if remedy not in said or not said:
+        yield from _remedy(remedy, finding.rule, paint)
+
+
+def _remedy(remedy: str | None, rule: str, paint: _Paint) -> Iterator[str]:
+    hint = f"tolv explain {rule}"
+    lines = list(_wrapped(f"Fix: {remedy}", paint)) if remedy else []
+    if lines and columns(lines[-1]) + columns(hint) + 6 <= paint.width:
+        lines[-1] += f"      {paint(hint, 'dim')}"
     else:
-        yield fixed[-1]
-        yield f"    {paint(hint, 'dim')}"
+        lines.append(f"    {paint(hint, 'dim')}")
+    yield from lines
 
 
 def _lines(shown: Excerpt, grave: str, paint: _Paint) -> Iterator[str]:
@@ -165,6 +178,7 @@ def _wrapped(text: str, paint: _Paint) -> Iterator[str]:
 def _short(text: str, room: int) -> str:
     if columns(text) <= room:
         return text
+    text = text[: 4 * room]
     while text and columns(text) >= room:
         text = text[:-1]
     return text.rstrip() + "…"

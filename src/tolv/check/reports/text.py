@@ -51,13 +51,13 @@ def why(finding: Finding, view: View) -> str | None:
 
 
 def verdict(factor: FactorReport) -> str:
-    """`holds`, `1 error`, `2 findings`, `cannot tell`, `not applicable`."""
+    """`holds`, `1 error`, `2 findings`, `cannot tell`, `not applicable`; `known`: all findings are answered for."""
     if factor.verdict != "findings":
         return factor.verdict
     errors = sum(one.severity == "error" for one in factor.findings)
     all_told = errors + sum(one.severity == "warning" for one in factor.findings)
     if not all_told:
-        return "accepted"
+        return "known"
     word = "error" if errors == all_told else "finding"
     return f"{all_told} {word}{'s' * (all_told > 1)}"
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a pipe is left alone after a small catch: a chatty process costs 500 looks a second, not one a line.
 REST = 0.002
-#: Bytes; a pipe that gave more is looked at again at once, before it is full and holds up its process.
-FLOOD = 1 << 16
+#: Bytes; a pipe that gave as many is looked at again at once: a process that writes whole blocks fills it in a rest.
+FLOOD = 1 << 12
 #: Seconds between looks at a tree that has lost its leader, from first to last; the same while it is being killed.
 FIRST_LOOK, LAST_LOOK, LAST_KILL = 0.005, 1.0, 0.05
 #: Bytes of logs for a process whose spec says none.

@@ -1,0 +1,182 @@
+"""What names of a file refer to, followed through its imports and bindings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from tolv.check.languages.dialect import Dialect
+from tolv.check.languages.forms import Bound, Invoke, Many, Member, Name, Same, Sum, Text
+from tolv.check.languages.syntax import Frame, Syntax, Visit
+
+HOPS = 4
+"""How many bindings a name is followed through."""
+LINKS = 60
+"""How long a chain of members and calls may be."""
+CUT = "…"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binder:
+    """A name's binding, with where it is."""
+
+    bound: Bound
+    visit: Visit
+    home: Frame
+    """The scope that the name belongs to."""
+
+    @property
+    def frame(self) -> Frame:
+        return self.visit.frame
+
+
+class Names:
+    """The names of one file."""
+
+    def __init__(self, syntax: Syntax, dialect: Dialect) -> None:
+        self._syntax = syntax
+        self._dialect = dialect
+        self._binders: dict[str, tuple[Binder, ...]] = {}
+
+    def binders(self, word: str) -> tuple[Binder, ...]:
+        """All bindings of a name in the file."""
+        known = self._binders.get(word)
+        if known is None:
+            found = [
+                (bound, visit)
+                for visit in self._syntax.walk(self._syntax.spots((word,)))
+                if visit.node.type in self._dialect.binders
+                for bound in self._dialect.bound(visit)
+                if bound.name == word
+            ]
+            declared = {visit.frame.home for bound, visit in found if bound.declares and bound.plain}
+            known = self._binders[word] = tuple(Binder(one, at, _home(one, at, declared)) for one, at in found)
+        return known
+
+    def here(self, word: str, frame: Frame) -> list[Binder]:
+        """The bindings that a name has in the innermost scope around a frame that binds it."""
+        every = [one for one in self.binders(word) if one.bound.plain]
+        home: Frame | None = frame.home
+        while every and home is not None:
+            found = [one for one in every if one.home is home]
+            if found:
+                return found
+            home = home.parent.home if home.parent else None
+        return []
+
+    def one(self, word: str, frame: Frame) -> Binder | None:
+        """A name's binding, if it has but one there."""
+        found = self.here(word, frame)
+        return found[0] if len(found) == 1 else None
+
+    def attribute(self, name: str) -> Binder | None:
+        """The binding of `this.name`, if there is but one in the file."""
+        found = [
+            one
+            for one in self.binders(name)
+            if not one.bound.plain and one.bound.how in ("assign", "attribute", "parameter")
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def path(self, node: Node, frame: Frame, hops: int = HOPS) -> str:
+        """The dotted name of what an expression is; of a call, of what is called."""
+        links: list[str] = []
+        current: Node | None = node
+        base = CUT
+        for _ in range(LINKS):
+            if current is None:
+                break
+            form = self._dialect.form(current)
+            match form:
+                case Same(inner):
+                    current = inner
+                case Member(of, name):
+                    links.append(name if name is not None else "[]")
+                    current = of
+                case Invoke():
+                    module = self._dialect.module(form)
+                    if module is not None:
+                        base, current = module, None
+                    elif form.callee is not None:
+                        current = form.callee
+                    else:
+                        if form.name is not None and not (form.name in self._dialect.constructors and form.of):
+                            links.append(form.name)
+                        current = form.of
+                        if current is None:
+                            base = self.named(links.pop(), frame, hops) if links else CUT
+                case Name(text):
+                    base, current = self._rooted(text, links, frame, hops), None
+                case _:
+                    base = self._syntax.brief(current, 60) if isinstance(form, Text | Sum) else CUT
+                    current = None
+        return ".".join((base, *reversed(links))) if base else ".".join(reversed(links))
+
+    def callee(self, call: Invoke, frame: Frame) -> str:
+        """The resolved name of what a call calls."""
+        if call.callee is not None:
+            return self.path(call.callee, frame)
+        if call.of is not None:
+            return f"{self.path(call.of, frame)}.{call.name}"
+        return self.named(call.name or CUT, frame)
+
+    def named(self, text: str, frame: Frame, hops: int = HOPS) -> str:
+        """What a plain name refers to."""
+        binder = self.one(text, frame) if hops else None
+        if binder is None:
+            return self._dialect.resolve(text) if not self.here(text, frame) else text
+        return self._followed(binder, hops) or text
+
+    def _rooted(self, text: str, links: list[str], frame: Frame, hops: int) -> str:
+        """What the root of a chain refers to; an attribute of the object itself takes a link with it."""
+        if text in self._dialect.selves and links and hops:
+            binder = self.attribute(links[-1])
+            found = self._followed(binder, hops) if binder else None
+            if found:
+                links.pop()
+                return found
+        return self.named(text, frame, hops)
+
+    def _followed(self, binder: Binder, hops: int) -> str | None:
+        bound = binder.bound
+        if bound.path is not None:
+            return bound.path
+        if bound.value is not None and bound.how != "augment":
+            form = self.peeled(bound.value)
+            if bound.member is not None:
+                return f"{self.path(bound.value, binder.frame, hops - 1)}.{bound.member}"
+            if isinstance(form, Invoke | Member) or (isinstance(form, Name) and form.text != bound.name):
+                return self.path(bound.value, binder.frame, hops - 1)
+        return self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
+
+    def peeled(self, node: Node) -> object:
+        """A node's form without parentheses and casts."""
+        for _ in range(LINKS):
+            form = self._dialect.form(node)
+            if not isinstance(form, Same):
+                return form
+            node = form.node
+        return Same(node)
+
+    def property(self, of: Node, name: str, frame: Frame) -> tuple[Node, Binder] | None:
+        """The value of `of.name`, where `of` is bound once to a dict that has such a key."""
+        form = self.peeled(of)
+        binder = self.one(form.text, frame) if isinstance(form, Name) else None
+        if binder is None or binder.bound.value is None or binder.bound.member is not None:
+            return None
+        dict_ = self.peeled(binder.bound.value)
+        if not isinstance(dict_, Many):
+            return None
+        found = [node for key, node in dict_.items if key == name]
+        return (found[0], binder) if len(found) == 1 else None
+
+
+def _home(bound: Bound, visit: Visit, declared: set[Frame]) -> Frame:
+    """The scope of a binding: for one that declares nothing, the innermost that declares the name."""
+    home: Frame | None = visit.frame.home
+    while home is not None and not bound.declares:
+        if home in declared:
+            return home
+        home = home.parent.home if home.parent else None
+    return visit.frame.home

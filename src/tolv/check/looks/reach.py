@@ -1,0 +1,113 @@
+"""Which code runs while a request waits: handlers, and what they call directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from tolv.check.look import Seen
+from tolv.check.looks.mentions import mentions
+from tolv.check.looks.routes import Route, routes
+from tolv.check.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request gets to a piece of code."""
+
+    path: str
+    """The file of the handler."""
+    route: Route
+    direct: bool
+    """The code is in the handler itself; else the handler calls it."""
+
+    def __str__(self) -> str:
+        method = "" if self.route.method == "*" else f"{self.route.method} "
+        if self.route.path is not None:
+            return f"{method}{self.route.path or '/'}"
+        return f"the handler {self.route.handler}" if self.route.handler else "a request"
+
+
+@dataclass(slots=True)
+class Requests:
+    """The handlers of an app."""
+
+    spans: dict[str, list[Route]] = field(default_factory=dict)
+    """By file, the routes whose handler stands in it."""
+    named: dict[str, list[Seen[Route]]] = field(default_factory=dict)
+    """By the last name of their handler, the routes whose handler is of another module."""
+    called: dict[str, list[tuple[str, Seen[Route]]]] = field(default_factory=dict)
+    """By the last part, what handlers call: the whole name, and the handler."""
+    modules: dict[str, set[str]] = field(default_factory=dict)
+    """By file, the last parts of the modules that it asks for."""
+
+    def __bool__(self) -> bool:
+        return bool(self.spans or self.named)
+
+    def way_to(self, path: str, line: int, function: str | None, owner: str | None = None) -> Way | None:
+        """How a request gets to a line of a function; None: not that can be told within one call."""
+        for route in self.spans.get(path, ()):
+            if route.first is not None and route.first <= line <= (route.last or route.first):
+                return Way(path, route, True)
+        for name in (function, owner):
+            for seen in self.named.get(name or "", ()):
+                if self._means(seen.what.handler or "", seen.path, path):
+                    return Way(seen.path, seen.what, True)
+        return next(self._calls_to(path, function, owner), None) if function else None
+
+    def _calls_to(self, path: str, function: str, owner: str | None) -> Iterator[Way]:
+        name = owner if function in ("__init__", "__call__", "constructor") and owner else function
+        for written, seen in self.called.get(name, ()):
+            if seen.path == path:
+                head = written.rpartition(".")[0]
+                if not head or head in ("self", "this", "cls", owner or "self"):
+                    yield Way(seen.path, seen.what, False)
+            elif self._means(written, seen.path, path):
+                yield Way(seen.path, seen.what, False)
+
+    def _means(self, name: str, here: str, path: str) -> bool:
+        """Whether a name in the file `here` can mean something of the file `path`."""
+        stem = stem_of(path)
+        parts = [part for part in name.replace("/", ".").split(".") if part]
+        if len(parts) > 1 and stem in (part.lower() for part in parts[:-1]):
+            return True
+        return stem in self.modules.get(here, ())
+
+
+def stem_of(path: str) -> str:
+    """The name by which a module is asked for, lower case: `store` of `lib/store.py` and of `store/index.js`."""
+    directory, _, name = path.rpartition("/")
+    stem = name.partition(".")[0]
+    if stem in ("__init__", "index", "mod"):
+        stem = directory.rpartition("/")[2]
+    return stem.lower()
+
+
+_KNOWN: WeakKeyDictionary[Unit, Requests] = WeakKeyDictionary()
+
+
+def requests_of(unit: Unit) -> Requests:
+    """The handlers of an app's production code."""
+    known = _KNOWN.get(unit)
+    if known is None:
+        known = _KNOWN[unit] = _read(unit)
+    return known
+
+
+def _read(unit: Unit) -> Requests:
+    found = Requests()
+    for seen in unit.seen(routes, "prod", "admin", "migrations"):
+        route = seen.what
+        if route.first is not None:
+            found.spans.setdefault(seen.path, []).append(route)
+        elif route.handler:
+            found.named.setdefault(route.handler.rpartition(".")[2], []).append(seen)
+        for name in route.calls:
+            found.called.setdefault(name.rpartition(".")[2], []).append((name, seen))
+    for mention in unit.seen(mentions):
+        if mention.path in found.spans:
+            last = mention.what.module.rstrip("/").rpartition("/")[2]
+            parts = [one.lower() for one in last.split(".") if one]
+            found.modules.setdefault(mention.path, set()).update(parts[-2:])
+    return found

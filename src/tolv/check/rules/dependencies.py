@@ -1,0 +1,250 @@
+"""Factor II, dependencies: what the code needs is what the manifests declare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tolv.check.looks.mentions import mentions
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import ALL, rule
+from tolv.check.rules.needs import Need, needs, reached
+from tolv.check.source import Language
+from tolv.check.unit import Unit
+from tolv.codebase.declared import Declared, Lock
+from tolv.codebase.modules import extras_of, is_bundled_gem, pulled_in_by
+from tolv.codebase.requirements import normalise
+
+_FACTOR = "https://12factor.net/dependencies"
+
+_MANIFEST_TO_ADD = {
+    "python": "pyproject.toml",
+    "javascript": "package.json",
+    "go": "go.mod",
+    "java": "pom.xml",
+    "ruby": "Gemfile",
+    "php": "composer.json",
+}
+#: Manifests of tools that are not read, each with the languages that it may serve.
+_UNREAD = (
+    *("environment.yml", "environment.yaml", "conda*.y*ml", "meta.yaml", "BUILD", "BUILD.bazel", "WORKSPACE"),
+    *("MODULE.bazel", "flake.nix", "default.nix", "shell.nix", "pants.toml", "deno.json*", "import_map.json"),
+    *("Gopkg.toml", "glide.yaml", "ivy.xml", "build.xml", "build.sbt", "project.clj", "deps.edn", "bower.json"),
+    "pixi.toml",
+)
+#: Directories of scripts beside the app.
+_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|util(?:itie)?s|examples?|misc|extras?|ci)/")
+
+
+@rule(
+    "II-01",
+    severity="error",
+    materials=ALL,
+    looks=(mentions,),
+    title="Code needs packages, and no manifest declares any",
+    why="Nobody can build the app from its source alone: what it needs is only where it once was installed by hand.",
+    fix="Add a manifest that names every package the app imports",
+    bad="import flask, and neither pyproject.toml nor requirements.txt",
+    good='pyproject.toml with dependencies = ["flask>=3,<4"]',
+    source=_FACTOR,
+    probe="II-P1",
+)
+def manifest_is_there(unit: Unit) -> Iterator[Outcome]:
+    """A manifest for each language whose deployed code imports what is neither the app's nor the language's."""
+    languages = [one for one in unit.languages if one in _MANIFEST_TO_ADD]
+    if not languages:
+        yield NotApplicable("there is no code in a language that is read")
+    for language in languages:
+        manifests = unit.packages.manifests_of(language)
+        if manifests:
+            yield Witness(f"{manifests[0]} declares what the {language} code needs", unit.place(manifests[0]))
+            continue
+        wanted = [need for need in needs(unit, language) if need.names and not _only_aside(need)]
+        other = next(iter(unit.named(*_UNREAD)), None)
+        if not wanted:
+            yield NotApplicable(f"the {language} code needs no packages")
+        elif other is not None:
+            yield CannotTell(f"{other.path} may declare what the {language} code needs; it is not read")
+        else:
+            yield _no_manifest(unit, language, wanted)
+
+
+def _no_manifest(unit: Unit, language: Language, wanted: Sequence[Need]) -> Finding:
+    first = min(wanted, key=lambda need: need.places[0])
+    names = sorted({need.names[0] for need in wanted})
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return Finding(
+        f"The {language} code imports {shown}, and no manifest declares it",
+        unit.place(*first.places[0]),
+        fix=f"Add a {_MANIFEST_TO_ADD[language]} that names {shown}",
+        also=tuple(unit.place(*need.places[0]) for need in wanted[:6] if need is not first),
+        subject=language,
+    )
+
+
+def _only_aside(need: Need) -> bool:
+    return all(_ASIDE.search(path) for path, _ in need.places)
+
+
+@rule(
+    "II-04",
+    severity="error",
+    materials=("python", "javascript", "go", "ruby", "php"),
+    looks=(mentions,),
+    title="Code imports a package that no manifest declares",
+    why="It works where the package happens to be installed, and fails on the next machine, or after an upgrade.",
+    fix="Declare it in the manifest, with a version",
+    bad="import bcrypt, with passlib alone in pyproject.toml",
+    good='dependencies = ["passlib>=1.7,<2", "bcrypt>=4,<5"]',
+    source=_FACTOR,
+    probe="II-P4",
+)
+def imports_are_declared(unit: Unit) -> Iterator[Outcome]:
+    """One finding for each package: at its first import, as an error if nothing brings it along, else as a warning."""
+    asked = False
+    for language in (one for one in unit.languages if one in ("python", "javascript", "go", "ruby", "php")):
+        declared = _Declared(unit, language)
+        if not declared.manifests:
+            continue
+        asked = True
+        missing = list(_missing(unit, language, declared))
+        if declared.unsure and missing:
+            yield CannotTell(f"{declared.unsure}, so that {len(missing)} imports of {language} cannot be judged")
+            continue
+        yield from missing
+        if not missing:
+            yield Witness(f"every package that the {language} code imports is declared in {declared.manifests[0]}")
+    if not asked:
+        yield NotApplicable("there is no manifest to compare the imports with")
+
+
+class _Declared:
+    """What a unit declares of one language."""
+
+    def __init__(self, unit: Unit, language: Language) -> None:
+        packages = unit.packages
+        self.language = language
+        self.manifests = packages.manifests_of(language)
+        entries = packages.of(language)
+        self.direct = frozenset(_plain(one.name, language) for one in entries if not one.indirect)
+        self.indirect = frozenset(_plain(one.name, language) for one in entries if one.indirect)
+        self.locks: tuple[Lock, ...] = packages.locks_of(language)
+        problems = [path for path, _ in packages.problems if path in self.manifests]
+        dynamic = [path for path in packages.dynamic if packages.languages.get(path) == language]
+        others = [file.path for file in unit.named(*_UNREAD[:4])] if language == "python" else []
+        said = [f"{path} cannot be read in full" for path in problems]
+        said += [f"{path} computes what it declares" for path in dynamic]
+        said += [f"{path} is not read" for path in others]
+        self.unsure = said[0] if said else None
+
+    def has(self, names: Sequence[str]) -> bool:
+        return any(_plain(name, self.language) in self.direct for name in names) or (
+            self.language == "ruby" and any(is_bundled_gem(name) for name in names)
+        )
+
+    def bringer(self, names: Sequence[str]) -> str | None:
+        """What brings a package along that is not declared; None: nothing that is known."""
+        plain = [_plain(name, self.language) for name in names]
+        if not self.indirect.isdisjoint(plain):
+            return "it is written there only as what another package needs"
+        for one in sorted(self.direct) if self.language == "python" else ():
+            brought = {*pulled_in_by(one), *(deep for each in pulled_in_by(one) for deep in pulled_in_by(each))}
+            if not brought.isdisjoint(plain):
+                return f"only {one} brings it along"
+            if not set(extras_of(one)).isdisjoint(plain) and self._locked(plain):
+                return f"only an extra of {one} brings it along"
+        return "only the lock has it, as what another package needs" if self._locked(plain) else None
+
+    def _locked(self, plain: Sequence[str]) -> bool:
+        return any(_plain(name, self.language) in set(plain) for lock in self.locks for name in lock.pinned)
+
+
+def _plain(name: str, language: str) -> str:
+    return normalise(name) if language == "python" else name.lower() if language == "php" else name
+
+
+def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
+    namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
+    for need in needs(unit, language, declared.direct):
+        names = _of_namespace(need.module, namespaces) or need.names
+        if not names or declared.has(names) or _only_aside(need):
+            continue
+        how = declared.bringer(names)
+        severity: Severity | None = "warning" if how or need.in_functions else None
+        shown = names[-1] if language == "go" else names[0]
+        said = "" if _plain(shown, "python") == _plain(need.module, "python") else f" ({shown})"
+        yield Finding(
+            f"{need.module}{said} is imported, but not declared in {declared.manifests[0]}"
+            + (f": {how}" if how else ""),
+            unit.place(*need.places[0]),
+            severity=severity,
+            fix=f"Declare {shown} in {declared.manifests[0]}",
+            also=tuple(unit.place(*one) for one in need.places[1:8]),
+            subject=shown,
+        )
+
+
+def _of_namespace(module: str, namespaces: dict[str, str]) -> tuple[str, ...]:
+    """PHP: the package whose lock entry loads the longest prefix of a class's name."""
+    parts = module.split("\\")
+    known = (namespaces.get("\\".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next(((found,) for found in known if found), ())
+
+
+@rule(
+    "II-05",
+    severity="warning",
+    materials=("python", "javascript", "ruby", "php"),
+    looks=(mentions,),
+    title="Production code imports a package that is declared for development only",
+    why="A production install leaves it out, and the import fails there and nowhere else.",
+    fix="Move it to the dependencies that production installs",
+    bad='require("morgan") in app.js, with morgan in devDependencies',
+    good='"dependencies": {"morgan": "^1.10.0"}',
+    source=_FACTOR,
+    probe="II-P1",
+)
+def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
+    """Imports of deployed code that only a development group declares; in JavaScript only what the start leads to."""
+    asked = False
+    for language in (one for one in unit.languages if one in ("python", "javascript", "ruby", "php")):
+        entries = unit.packages.of(language)
+        development = _only_for(entries, language)
+        if not development:
+            continue
+        asked = True
+        files = reached(unit) if language == "javascript" else None
+        found = False
+        for need in needs(unit, language, frozenset(_plain(d.name, language) for d in entries) - development):
+            names = [name for name in need.names if _plain(name, language) in development and not _typed(name)]
+            places = [one for one in need.places if files is None or one[0] in files]
+            if names and places and not _only_aside(need):
+                found = True
+                yield _for_development(unit, need, names[0], places, entries)
+        if not found:
+            yield Witness(f"no {language} code imports one of {len(development)} development dependencies")
+    if not asked:
+        yield NotApplicable("nothing is declared for development only")
+
+
+def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
+    other = {_plain(one.name, language) for one in entries if one.group != "dev"}
+    return frozenset(_plain(one.name, language) for one in entries if one.group == "dev") - other
+
+
+def _typed(name: str) -> bool:
+    return name.startswith("@types/")
+
+
+def _for_development(
+    unit: Unit, need: Need, name: str, places: Sequence[tuple[str, int]], entries: Sequence[Declared]
+) -> Finding:
+    where = next(one for one in entries if _plain(one.name, one.language) == _plain(name, one.language))
+    lower: Severity | None = "note" if need.in_functions or need.guarded else None
+    return Finding(
+        f"{need.module} is imported here, but {where.path} declares {name} for development only",
+        unit.place(*places[0]),
+        severity=lower,
+        also=(unit.place(where.path, where.line), *(unit.place(*one) for one in places[1:6])),
+        subject=name,
+    )

@@ -1,0 +1,246 @@
+"""What an app's production code needs from outside: imports that are neither its own modules nor its language's."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tolv.check.looks.mentions import mentions
+from tolv.check.source import Import, Language
+from tolv.check.unit import Unit
+from tolv.codebase.modules import candidates, is_standard
+
+#: Contexts whose code is part of a deploy.
+DEPLOYED = ("prod", "migrations", "admin")
+
+#: Files that set up tools, wherever they lie.
+_TOOLING = re.compile(
+    r"(?:^|/)(?:[\w.-]+\.config\.[cm]?[jt]s|\.[\w-]+rc\.[cm]?js|[Gg]runtfile\.\w+|[Gg]ulpfile[\w.]*|webpack[\w.]*\.[cm]?[jt]s"
+    r"|rollup[\w.]*\.[cm]?js|karma\.conf\.\w+|noxfile\.py|fabfile\.py|setup\.py|conftest\.py|docs/conf\.py|Rakefile"
+    r"|Capfile|Guardfile|Gemfile|Vagrantfile|[\w-]+\.gemspec|gradlew?[\w.]*|[\w-]+\.d\.ts|[\w.-]*stories\.\w+|toolbox/.*)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing from outside that code needs."""
+
+    module: str
+    """As first imported."""
+    names: tuple[str, ...]
+    """Distributions that it may come from, likeliest first; for PHP and Java empty if none is known."""
+    places: tuple[tuple[str, int], ...]
+    """Where it is imported, in order of path."""
+    in_functions: bool
+    """Nowhere at the top of a module."""
+    guarded: bool
+    """Everywhere under a condition."""
+
+
+def needs(unit: Unit, language: Language, skip: frozenset[str] = frozenset()) -> Iterator[Need]:
+    """What the unit's deployed code of a language needs, but for imports that may fail and those for type checkers.
+
+    Distributions in `skip` are left out before a file is parsed: a rule that looks for the undeclared ones reads few.
+    """
+    own = Own.of(unit, language)
+    wanted: dict[str, dict[str, list[str]]] = {}
+    for seen in unit.seen(mentions, *DEPLOYED):
+        file_language = _language(seen.path)
+        if file_language != language or _TOOLING.search(seen.path):
+            continue
+        module = seen.what.module.lstrip("\\")
+        if not _foreign(language, module) or own.has(module, seen.path):
+            continue
+        names = candidates(language, module)
+        if skip.isdisjoint(names):
+            wanted.setdefault(_key(language, module, names), {}).setdefault(seen.path, []).append(module)
+    for by_path in wanted.values():
+        need = _confirmed(unit, language, by_path)
+        if need is not None:
+            yield need
+
+
+def _confirmed(unit: Unit, language: Language, by_path: Mapping[str, Sequence[str]]) -> Need | None:
+    """The need as the parsed files have it; None if what looked like imports were none that matter."""
+    places, found = [], []
+    for path, modules in sorted(by_path.items()):
+        source = unit.source(path)
+        for one in source.imports() if source is not None else ():
+            if _names(one, language) & set(modules) and not one.optional and not one.typing:
+                places.append((path, one.line))
+                found.append(one)
+                break
+    if not found:
+        return None
+    module = next(iter(by_path.values()))[0]
+    return Need(
+        module,
+        candidates(language, module),
+        tuple(places),
+        all(one.in_function for one in found),
+        all(one.guarded for one in found),
+    )
+
+
+def _names(one: Import, language: Language) -> set[str]:
+    bare = one.module.lstrip("\\")
+    if language == "python":
+        return {bare, *(f"{bare}.{name}" for name in one.names)}
+    return {bare, *(f"{bare}\\{name}" for name in one.names)} if language == "php" else {bare}
+
+
+def _key(language: Language, module: str, names: Sequence[str]) -> str:
+    if language == "go":
+        return "/".join(module.split("/")[:3])
+    return names[0] if names else module
+
+
+def _foreign(language: Language, module: str) -> bool:
+    """Neither relative nor the language's own."""
+    if module.startswith((".", "/", "#", "~", "@/", "$", "http:", "https:", "virtual:", "data:", "\0")) or not module:
+        return False
+    return not is_standard(language, module) and not (language == "javascript" and "!" in module)
+
+
+def _language(path: str) -> str | None:
+    suffix = path.rpartition(".")[2]
+    return _SUFFIXES.get(suffix)
+
+
+_SUFFIXES = {
+    **dict.fromkeys(("py", "pyw"), "python"),
+    **dict.fromkeys(("js", "mjs", "cjs", "jsx", "ts", "tsx", "mts", "cts"), "javascript"),
+    **dict.fromkeys(("rb", "rake", "ru"), "ruby"),
+    **dict.fromkeys(("php", "phtml"), "php"),
+    "go": "go",
+    "java": "java",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Which modules are the codebase's own."""
+
+    language: Language
+    names: frozenset[str]
+    """Python: top-level names; JavaScript: packages of the workspace and aliases; Ruby: files without `.rb`."""
+    prefixes: tuple[str, ...]
+    paths: frozenset[str]
+    packages: frozenset[str]
+    """Python: directories with an `__init__.py`."""
+
+    @classmethod
+    def of(cls, unit: Unit, language: Language) -> Own:
+        """Those of the repository that holds a unit."""
+        repository = unit.repository
+        paths = frozenset(file.path for file in repository.files) | repository.history.tracked
+        owned = [one for other in repository.units for one in other.packages.own if one.language == language]
+        if language == "python":
+            packages = frozenset(posixpath.dirname(p) for p in paths if p.endswith("__init__.py"))
+            return cls(language, _python_names(paths, packages, unit.root), (), paths, packages)
+        if language == "javascript":
+            names = frozenset(one.name for one in owned) | _aliases(unit, paths)
+            return cls(language, names, (), paths, frozenset())
+        if language == "ruby":
+            files = (path[:-3].split("/") for path in paths if path.endswith((".rb", ".so")))
+            names = frozenset("/".join(parts[at:]) for parts in files for at in range(len(parts)))
+            return cls(language, names, (), paths, frozenset())
+        prefixes = tuple(one.name for one in owned if language != "php" or one.name.endswith("\\"))
+        return cls(language, frozenset(), prefixes, paths, frozenset())
+
+    def has(self, module: str, path: str) -> bool:
+        """Whether a module that the file at `path` imports is one of them."""
+        if self.language == "python":
+            top = module.partition(".")[0]
+            beside = posixpath.join(posixpath.dirname(path), top)
+            return (
+                top in self.names
+                or top.endswith(("_pb2", "_pb2_grpc"))
+                or (f"{beside}.py" in self.paths and f"{beside}.py" != path)
+                or beside in self.packages
+            )
+        if self.language == "javascript":
+            package = "/".join(module.split("/")[: 2 if module.startswith("@") else 1])
+            return package in self.names or module.partition("/")[0] in self.names
+        if self.language == "ruby":
+            return module.removesuffix(".rb") in self.names
+        if self.language == "php":
+            return module.startswith(self.prefixes) or any(
+                path.endswith(f"/{module.replace(chr(92), '/')}.php") for path in self.paths
+            )
+        return any(module == one or module.startswith(f"{one}/") for one in self.prefixes)
+
+
+def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) -> frozenset[str]:
+    """What can be imported from directories that are no packages themselves, and from the root."""
+    names = set()
+    for path in paths:
+        if path.endswith((".py", ".pyi", ".so", ".pyx")):
+            parts = path.split("/")
+            for depth in range(len(parts)):
+                above = "/".join(parts[:depth])
+                if above not in packages or above in ("", root):
+                    names.add(parts[depth].partition(".")[0])
+    return frozenset(names)
+
+
+_BUNDLERS = ("vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*")
+
+
+def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
+    """First parts of modules that a bundler or compiler is told to find in the tree."""
+    found: set[str] = set()
+    for file in unit.named("tsconfig*.json", "jsconfig*.json"):
+        text = unit.text(file.path) or ""
+        inner = re.search(r'"paths"\s*:\s*\{([^}]*)\}', text)
+        found |= {match.partition("/")[0] for match in re.findall(r'"([^"]+)"\s*:', inner[1] if inner else "")}
+        base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
+        if base:
+            found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
+    for file in unit.named(
+        "vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*"
+    ):
+        text = unit.text(file.path) or ""
+        if re.search(r"\balias\b|\bmodules\s*:|module-resolver", text):
+            found |= set(re.findall(r"""["']?(@?[\w-]+)["']?\s*:""", text))
+            for directory in ("", "src", "app"):
+                found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), directory)))
+    return frozenset(found)
+
+
+def _children(paths: frozenset[str], directory: str) -> set[str]:
+    start = "" if directory == "." else f"{directory}/"
+    return {path[len(start) :].partition("/")[0].partition(".")[0] for path in paths if path.startswith(start)}
+
+
+def reached(unit: Unit) -> frozenset[str]:
+    """The JavaScript files that the start commands lead to, by relative imports; empty if no entry is known."""
+    relative: dict[str, list[str]] = {}
+    for seen in unit.seen(mentions):
+        if seen.what.module.startswith("."):
+            relative.setdefault(seen.path, []).append(seen.what.module)
+    paths = frozenset(file.path for file in unit.files)
+    waiting = [found for start in unit.starts if (found := _file(_entry(start), paths))]
+    done: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in done:
+            done.add(path)
+            below = (posixpath.normpath(posixpath.join(posixpath.dirname(path), one)) for one in relative.get(path, ()))
+            waiting += [found for one in below if (found := _file(one, paths))]
+    return frozenset(done)
+
+
+def _entry(start: Any) -> str:
+    return start.entry or "" if start.context in DEPLOYED else ""
+
+
+def _file(path: str, paths: frozenset[str]) -> str | None:
+    tries = (
+        path,
+        *(f"{path}{end}" for end in (".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", "/index.js", "/index.ts")),
+    )
+    return next((one for one in tries if one and one in paths), None)

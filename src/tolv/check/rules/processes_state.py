@@ -1,0 +1,177 @@
+"""VI Processes: state that lives in the memory of one process (VI-01, VI-02)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.reach import Requests, Way, requests_of
+from tolv.check.looks.routes import routes
+from tolv.check.looks.state import Change, changes
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.unit import Unit
+
+_PRODUCTION = ("prod", "admin")
+
+#: What is made of these is a container.
+_CONTAINERS = frozenset(
+    "dict list set defaultdict deque OrderedDict Counter Map Set Array Object ChainMap WeakMap Queue".split()
+)
+#: Names of things that are no state of users: bookkeeping that each process may have for itself.
+_OWN = re.compile(
+    r"metric|stats?$|statistic|histogram|gauge|registr|handlers?$|hooks?$|plugins?$|logg|locks?$|warned|warnings|pool|"
+    r"engine|executor|middleware|migration|blueprint|extension|routes?$|signals?$|template|schema|validator|models?$",
+    re.IGNORECASE,
+)
+#: Names of copies of what is kept elsewhere.
+CACHE = re.compile(r"cache|memo(?!ry)|memoi[sz]ed|compiled|_lru|lookup_table|\bloaded", re.IGNORECASE)
+LIMITER = re.compile(r"rate_?limit|throttl|attempts|request_(times|log|counts?)|hits_?(by|per)|_bucket", re.IGNORECASE)
+#: Names of what is open while somebody is connected: it cannot live elsewhere, but others cannot see it.
+_LIVE = re.compile(
+    r"conn(ection)?s?$|sockets?$|clients?$|peers$|subscri|listeners?$|rooms?$|channels?$|streams?$|waiters?$",
+    re.IGNORECASE,
+)
+_PER_REQUEST = re.compile(r"\b(request|req|form|session|body|payload|user|username|args|params|data)\b")
+
+
+def is_container(change: Change) -> bool:
+    """Whether the name was declared as a container."""
+    return change.kind == "container" or (
+        change.kind == "call" and change.text.rpartition(".")[2] in _CONTAINERS and "." not in change.text[:-14]
+    )
+
+
+def is_read_through(change: Change) -> bool:
+    """Whether the change fills in what was looked for and not found."""
+    last = re.escape(change.name.rpartition(".")[2])
+    asked = rf"\bnot in\b.*\b{last}\b|\b{last}\b.*\b(is None|=== undefined|== null)|!\s*(\w+\.)*{last}\b|not .*{last}"
+    return any(re.search(asked, guard) for guard in change.guards)
+
+
+def changed_by_requests(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Change], Way]]:
+    """The changes of state that a handler makes, or what it calls."""
+    for seen in unit.seen(changes, *_PRODUCTION):
+        change = seen.what
+        way = requests.way_to(seen.path, change.line, change.function, change.owner)
+        if way is not None:
+            yield seen, way
+
+
+def without_handlers(unit: Unit) -> Outcome:
+    """What to say of an app in which no handler was found."""
+    others = [one for one in unit.languages if one not in routes.readers]
+    if others:
+        return CannotTell(f"handlers in {others[0].capitalize()} are not followed", "VI-P2")
+    return NotApplicable("no request handler was found")
+
+
+@rule(
+    "VI-01",
+    severity="error",
+    materials=("python", "javascript"),
+    looks=(changes, routes),
+    title="A request leaves state in the memory of one process",
+    why="The next request may meet another process, or the same one restarted: what was kept is then not there.",
+    fix="Keep it in a backing service (database, Redis), and read it from there.",
+    bad='carts = {}\n\n@app.post("/cart/<id>")\ndef add(id):\n    carts[id] = request.json',
+    good='@app.post("/cart/<id>")\ndef add(id):\n    redis.set(f"cart:{id}", request.data)',
+    source="https://12factor.net/processes",
+    probe="VI-P2",
+)
+def state_in_memory(unit: Unit) -> Iterator[Outcome]:
+    requests = requests_of(unit)
+    if not requests:
+        yield without_handlers(unit)
+        return
+    by_name: dict[tuple[str, str], list[tuple[Seen[Change], Way]]] = {}
+    for seen, way in changed_by_requests(unit, requests):
+        change = seen.what
+        if not is_container(change) or change.how == "rebind" or _OWN.search(change.name):
+            continue
+        if CACHE.search(change.name) or LIMITER.search(change.name) or is_read_through(change):
+            continue
+        by_name.setdefault((seen.path, change.name), []).append((seen, way))
+    found = False
+    for group in by_name.values():
+        seen, way = group[0]
+        if not any(one.what.reads for one, _ in group):
+            continue  # nobody reads it here
+        found = True
+        yield _state_finding(unit, group, seen, way)
+    if not found:
+        yield _handlers_change_nothing(unit, "keeps anything in a variable of the module")
+
+
+def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen[Change], way: Way) -> Finding:
+    change = seen.what
+    live = bool(_LIVE.search(change.name))
+    severity: Severity | None = "warning" if live else None
+    what = "is a registry of what is connected to this process" if live else "lives in the memory of one process"
+    return Finding(
+        f"{change.name} {what}, and {way} changes it: another process, or this one restarted, does not have it",
+        unit.place(seen.path, change.line, change.column),
+        severity,
+        also=tuple(unit.place(one.path, one.what.line) for one, _ in group[1:6])
+        + (unit.place(seen.path, change.declared),),
+        subject=change.name,
+        fix=f"Keep what {change.name} (line {change.declared}) holds in a backing service (database, Redis).",
+    )
+
+
+@rule(
+    "VI-02",
+    severity="error",
+    materials=("python", "javascript"),
+    looks=(changes, routes),
+    title="A request changes a counter or value of the process",
+    why="Each process counts for itself, and a restart begins anew: users see numbers that jump.",
+    fix="Let a backing service count: `INCR` in Redis, an `UPDATE … SET n = n + 1`, a sequence.",
+    bad='visits = 0\n\n@app.get("/")\ndef index():\n    global visits\n    visits += 1',
+    good='@app.get("/")\ndef index():\n    visits = redis.incr("visits")',
+    source="https://12factor.net/processes",
+    probe="VI-P3",
+)
+def counter_in_memory(unit: Unit) -> Iterator[Outcome]:
+    requests = requests_of(unit)
+    if not requests:
+        yield without_handlers(unit)
+        return
+    told: set[tuple[str, str]] = set()
+    for seen, way in changed_by_requests(unit, requests):
+        change = seen.what
+        if (seen.path, change.name) in told or not _is_scalar_state(change):
+            continue
+        told.add((seen.path, change.name))
+        yield Finding(
+            f"{change.name} is a variable of the process, and {way} changes it: each process has its own value",
+            unit.place(seen.path, change.line, change.column),
+            None if change.how == "augment" or _PER_REQUEST.search(change.written.partition("=")[2]) else "warning",
+            also=(unit.place(seen.path, change.declared),),
+            subject=change.name,
+        )
+    if not told:
+        yield _handlers_change_nothing(unit, "counts in a variable of the module")
+
+
+def _is_scalar_state(change: Change) -> bool:
+    last = change.name.rpartition(".")[2]
+    if change.how not in ("augment", "rebind") or is_container(change) or _OWN.search(last) or CACHE.search(last):
+        return False
+    if change.how == "augment":
+        return change.kind == "literal"
+    value = change.written.partition("=")[2].strip().rstrip(";")
+    if re.fullmatch(r"True|False|None|true|false|null|undefined|\d+|time\.time\(\)|Date\.now\(\)", value):
+        return False  # a flag, set once
+    if any(re.search(rf"\b{re.escape(last)}\b", guard) for guard in change.guards):
+        return False  # made when first needed
+    if change.kind not in ("literal", "unknown", "name"):
+        return False
+    return bool(change.reads) and bool(_PER_REQUEST.search(value))
+
+
+def _handlers_change_nothing(unit: Unit, what: str) -> Witness:
+    seen = list(unit.seen(routes, *_PRODUCTION))
+    place = unit.place(seen[0].path, seen[0].what.line) if seen else None
+    return Witness(f"none of {len(seen)} handlers {what}" if len(seen) != 1 else f"the one handler never {what}", place)

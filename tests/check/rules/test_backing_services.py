@@ -1,0 +1,201 @@
+"""Where addresses of backing services come from, and who starts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check.harness import Case, bad, ok
+
+CASES = [
+    bad("IV-01", "python", {"db.py": """
+        from sqlalchemy import create_engine
+        engine = create_engine("postgresql://app@db1.acme.internal:5432/shop")
+        """}, "db.py:2", severity="error"),
+    bad("IV-01", "python", {"config.py": """
+        class Config:
+            SQLALCHEMY_DATABASE_URI = "mysql+pymysql://shop@10.0.3.7/shop"
+        """}, "config.py:2", severity="error", why="setting"),
+    bad("IV-01", "python", {"cache.py": """
+        import redis
+        URL = "redis://localhost:6379/0"
+        cache = redis.from_url(URL)
+        """}, "cache.py:2", severity="warning", why="this machine, through a name"),
+    bad("IV-01", "python", {"tasks.py": """
+        from celery import Celery
+        app = Celery("tasks", broker="amqp://guest@rabbit.acme.net//")
+        """}, "tasks.py:2", severity="error", why="keyword"),
+    bad("IV-01", "python", {"db.py": """
+        import os
+        import psycopg2
+        connection = psycopg2.connect(f"postgresql://{os.environ['DB_USER']}@db1.acme.net/shop")
+        """}, "db.py:3", severity="error", why="a fixed host between holes"),
+    ok("IV-01", "python", {"db.py": """
+        import os
+        from sqlalchemy import create_engine
+        engine = create_engine(os.environ["DATABASE_URL"])
+        """}, "environment"),
+    ok("IV-01", "python", {"config.py": """
+        import os
+        class Config:
+            REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379")
+        """}, "a harmless default"),
+    ok("IV-01", "python", {"tests/conftest.py": """
+        from sqlalchemy import create_engine
+        engine = create_engine("postgresql://app@db1.acme.internal:5432/shop")
+        """}, "tests"),
+    ok("IV-01", "python", {"db.py": """
+        from sqlalchemy import create_engine
+        engine = create_engine("sqlite:///:memory:")
+        """}, "in memory"),
+    ok("IV-01", "python", {"settings.py": """
+        import sentry_sdk
+        from pydantic import PostgresDsn
+        DOCS = "https://docs.acme.com/postgresql://host/name"
+        EXAMPLE = "postgresql://user:password@host:5432/name"
+        sentry_sdk.init(dsn="https://abc@o1.ingest.sentry.io/2")
+        """}, "no client takes it"),
+    ok("IV-01", "python", {"config.py": """
+        import os
+        class Config:
+            DATABASE_URL = "postgresql://localhost/shop"
+        class Production(Config):
+            DATABASE_URL = os.environ["DATABASE_URL"]
+        """}, "the environment overrides it"),
+    bad("IV-01", "manifests", {"src/main/resources/application.yml": """
+        spring:
+          datasource:
+            url: jdbc:postgresql://db1.acme.net/shop
+        """}, "src/main/resources/application.yml:3", why="Spring"),
+    bad("IV-01", "manifests", {"config/production.json": """
+        {"redis": {"url": "redis://cache.acme.net:6379"}}
+        """}, "config/production.json:1", severity="error", why="JSON"),
+    bad("IV-01", "manifests", {"src/main/resources/application.properties": """
+        # the database
+        spring.datasource.url=jdbc:mysql://localhost/shop
+        """}, "src/main/resources/application.properties:2", severity="warning", why="properties"),
+    ok("IV-01", "manifests", {"src/main/resources/application.properties": """
+        spring.datasource.url=${POSTGRES_URL:jdbc:postgresql://localhost/petclinic}
+        """}, "variable with a default"),
+    ok("IV-01", "manifests", {"src/test/resources/application.yml": """
+        spring:
+          datasource:
+            url: jdbc:postgresql://db1.acme.net/shop
+        """}, "test resources"),
+    ok("IV-01", "manifests", {"src/main/resources/application-test.yml": """
+        spring.datasource.url: jdbc:postgresql://db1.acme.net/shop
+        """}, "test profile"),
+    ok("IV-01", "manifests", {"config/database.yml": """
+        production:
+          url: <%= ENV["DATABASE_URL"] %>
+        test:
+          url: postgresql://localhost/test
+        """}, "Rails from the environment"),
+    ok("IV-01", "manifests", {"docker-compose.yml": """
+        services:
+          web:
+            build: .
+            environment:
+              DATABASE_URL: postgres://app@db/shop
+        """}, "a value of the environment"),
+    bad("IV-02", "python", {"cache.py": """
+        import redis
+        cache = redis.Redis(host="10.0.3.7", port=6379)
+        """}, "cache.py:2", severity="error"),
+    bad("IV-02", "python", {"mailer.py": """
+        import smtplib
+        def send(message):
+            with smtplib.SMTP("smtp.acme.com", 587) as server:
+                server.send_message(message)
+        """}, "mailer.py:3", severity="error", why="mail"),
+    bad("IV-02", "python", {"db.py": """
+        import pymysql
+        connection = pymysql.connect(
+            host="localhost",
+            user="root",
+        )
+        """}, "db.py:3", severity="warning", why="this machine"),
+    bad("IV-02", "python", {"cache.py": """
+        from redis import Redis
+        cache = Redis()
+        """}, "cache.py:2", severity="warning", why="library default"),
+    bad("IV-02", "python", {"settings.py": """
+        DATABASES = {
+            "default": {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": "shop",
+                "HOST": "db1.acme.net",
+            }
+        }
+        """}, "settings.py:5", severity="error", why="Django"),
+    ok("IV-02", "python", {"cache.py": """
+        import os, redis
+        cache = redis.Redis(host=os.environ["REDIS_HOST"], port=int(os.environ.get("REDIS_PORT", 6379)))
+        """}, "environment"),
+    ok("IV-02", "python", {"cache.py": """
+        import os, redis
+        cache = redis.Redis(host=os.getenv("REDIS_HOST", "localhost"))
+        """}, "a harmless default"),
+    ok("IV-02", "python", {"tests/test_cache.py": """
+        import redis
+        cache = redis.Redis(host="10.0.3.7")
+        """}, "tests"),
+    ok("IV-02", "python", {"cache.py": """
+        import redis
+        def connect(host="localhost", port=6379):
+            return redis.Redis(host=host, port=port)
+        """}, "a default of a parameter"),
+    ok("IV-02", "python", {"cache.py": """
+        import redis
+        from settings import OPTIONS
+        cache = redis.Redis(**OPTIONS)
+        other = redis.Redis(connection_pool=OPTIONS.pool)
+        """}, "given as a whole"),
+    ok("IV-02", "python", {"settings.py": """
+        import os
+        DATABASES = {
+            "default": {
+                "ENGINE": "django.db.backends.postgresql",
+                "HOST": os.environ.get("DB_HOST", "localhost"),
+                "PASSWORD": os.environ["DB_PASSWORD"],
+            }
+        }
+        """}, "Django from the environment"),
+    bad("IV-07", "manifests", {"Procfile": """
+        web: gunicorn app:app
+        redis: redis-server --port 6379
+        """}, "Procfile:2"),
+    bad("IV-07", "manifests", {"Dockerfile": """
+        FROM python:3.12
+        COPY start.sh /start.sh
+        CMD ["/start.sh"]
+        """, "start.sh": """
+        #!/bin/sh
+        service postgresql start
+        exec gunicorn app:app
+        """}, "start.sh:2", why="script"),
+    bad("IV-07", "manifests", {"supervisord.conf": """
+        [program:web]
+        command=gunicorn app:app
+        [program:cache]
+        command=/usr/bin/memcached -m 64
+        """}, "supervisord.conf:4", why="supervisord"),
+    ok("IV-07", "manifests", {"Procfile.dev": "redis: redis-server\n", "Procfile": "web: gunicorn app:app\n"},
+       "development"),
+    ok("IV-07", "manifests", {"docker-compose.yml": """
+        services:
+          web: {build: .}
+          redis: {image: redis:7, command: redis-server --appendonly yes}
+        """}, "a service of its own in compose"),
+    ok("IV-07", "manifests", {"Procfile": "web: gunicorn app:app\nworker: rq worker --url redis://redis-server\n"},
+       "a word"),
+    ok("IV-07", "manifests", {"postgres/Dockerfile": """
+        FROM postgres:16
+        CMD ["postgres", "-c", "fsync=on"]
+        """}, "an image of the service itself"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_backing_services(case: Case, tmp_path: Path) -> None:
+    case.run(tmp_path)
