@@ -8,6 +8,7 @@ import pytest
 from check.harness import Case, bad, ok
 
 _FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
+_EXPRESS = "const express = require('express');\nconst app = express();\n"
 
 CASES = [
     bad("VI-03", "python", {"config.py": 'class Config:\n    SESSION_TYPE = "filesystem"\n'}, "config.py:2"),
@@ -112,6 +113,84 @@ CASES = [
         "python",
         {"app.py": _FLASK + "from functools import lru_cache\n\n@lru_cache\ndef settings():\n    return {}\n"},
         "a cache of what never changes",
+    ),
+    bad(
+        "VI-03",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const session = require('express-session');\napp.use(session({ secret: process.env.S }));\n"
+        },
+        "app.js:4",
+        severity="error",
+    ),
+    bad(
+        "VI-03",
+        "javascript",
+        {
+            "app.ts": "import session from 'express-session';\nimport createStore from 'memorystore';\n"
+            "const S = createStore(session);\napp.use(session({ secret: 'x', store: new session.MemoryStore() }));\n"
+        },
+        "app.ts:3",
+        "app.ts:4",
+        why="a store in memory",
+    ),
+    ok(
+        "VI-03",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const session = require('express-session');\nconst RedisStore = require('connect-redis');\n"
+            "app.use(session({ store: new RedisStore({ client }), secret: process.env.S }));\n"
+        },
+        "a shared store",
+    ),
+    ok(
+        "VI-03",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "const cookieSession = require('cookie-session');\napp.use(cookieSession({ keys: [k] }));\n"
+        },
+        "signed cookies",
+    ),
+    ok(
+        "VI-03",
+        "javascript",
+        {"test/app.js": _EXPRESS + "const session = require('express-session');\napp.use(session({ secret: 's' }));\n"},
+        "a test",
+    ),
+    bad(
+        "VI-06",
+        "javascript",
+        {"app.js": _EXPRESS + "const rateLimit = require('express-rate-limit');\napp.use(rateLimit({ max: 5 }));\n"},
+        "app.js:4",
+    ),
+    bad(
+        "VI-06",
+        "javascript",
+        {"app.js": _EXPRESS + "const NodeCache = require('node-cache');\nconst cache = new NodeCache();\n"},
+        "app.js:4",
+        severity="warning",
+    ),
+    ok(
+        "VI-06",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const rateLimit = require('express-rate-limit');\n"
+            "app.use(rateLimit({ max: 5, store: new RedisStore({ client }) }));\n"
+        },
+        "a shared store",
+    ),
+    ok("VI-06", "javascript", {"app.js": _EXPRESS + "const sessionCache = createCache();\n"}, "some other cache"),
+    ok(
+        "VI-06",
+        "javascript",
+        {
+            "tests/app.js": _EXPRESS
+            + "const rateLimit = require('express-rate-limit');\napp.use(rateLimit({ max: 5 }));\n"
+        },
+        "a test",
     ),
 ]
 

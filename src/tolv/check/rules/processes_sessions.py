@@ -42,7 +42,7 @@ _LOCAL_SESSION = re.compile(r"^(filesystem|file|cachelib|memory|simple|ram|.*bac
 @rule(
     "VI-03",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(session_settings, session_calls),
     title="Sessions are kept where only one process finds them",
     why="The next request of a user may be answered by another process, which does not know the session: users are "
@@ -94,9 +94,9 @@ def _session_call(unit: Unit, path: str, call: Call) -> Iterator[Outcome]:
     if name.endswith(("SessionMiddleware", "EncryptedCookieStorage", "cookie-session", "RedisStorage")):
         yield Witness("sessions travel in a signed cookie or live in a store", place)
     elif re.search(r"InMemory|MemoryStore$|^memorystore$", name):
-        yield Finding("sessions live in the memory of one process", place, subject=name)
+        yield Finding("sessions live in the memory of one process", place, subject="session")
     elif name in ("session-file-store",):
-        yield Finding("sessions live in files of one machine", place, subject=name)
+        yield Finding("sessions live in files of one machine", place, subject="session")
     elif name in ("express-session", "koa-generic-session", "@fastify/session", "fastify-session"):
         yield from _session_middleware(unit, path, call)
 
@@ -154,7 +154,7 @@ _LOCAL_CACHE = re.compile(r"^(simple|simplecache|filesystem|filesystemcache|.*Lo
 @rule(
     "VI-06",
     severity="warning",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(cache_settings, cache_calls, changes, routes),
     title="A cache or limiter that only one process knows",
     why="With two processes each has its own copy: a change is seen by one of them, and a limit of 10 a minute is 20.",
@@ -206,7 +206,9 @@ def _cache_calls(unit: Unit) -> Iterator[Outcome]:
             else:
                 yield Finding("the rate limiter counts in the memory of one process", place, subject="limiter")
         elif re.search(r"(cachelib|fastapi_cache|aiocache|werkzeug)[\w.]*\.\w+$", name):
-            yield Finding(f"{name.rpartition('.')[2]} is a cache that one process alone knows", place, subject=name)
+            yield Finding(
+                f"{name.rpartition('.')[2]} is a cache that one process alone knows", place, subject="session"
+            )
         elif name in ("node-cache", "memory-cache.put"):
             timed = bool({"stdTTL", "ttl"} & set(call.keywords)) or len(call.arguments) > 2
             level: Severity | None = "note" if timed else None
