@@ -17,11 +17,14 @@ from tolv.check.resolve import Resolver
 from tolv.check.sightings import Sightings
 from tolv.check.source import LANGUAGES, Language, Source, Value
 from tolv.check.units import unit_of
+from tolv.codebase.compose import Compose, is_compose, is_compose_name, parse_compose
 from tolv.codebase.context import Context, classify
 from tolv.codebase.dockerfile import Dockerfile, parse_dockerfile
 from tolv.codebase.history import History
+from tolv.codebase.kubernetes import Manifest, is_kubernetes, parse_kubernetes
 from tolv.codebase.packages import Packages, read_packages
 from tolv.codebase.procfile import parse_procfile
+from tolv.codebase.start import Start, starts
 from tolv.codebase.survey import File, Survey, read_bytes
 from tolv.errors import UsageError
 
@@ -30,6 +33,9 @@ Sighting = TypeVar("Sighting")
 
 class _Problematic(Protocol):
     """What a tolerant reader gives."""
+
+    @property
+    def path(self) -> str: ...
 
     @property
     def problem(self) -> str | None: ...
@@ -190,19 +196,42 @@ class CheckedUnit:
         return tuple(self._read(_DOCKERFILES, parse_dockerfile))
 
     @cached_property
-    def starts(self) -> tuple[Any, ...]:
-        return ()
+    def composes(self) -> tuple[Compose, ...]:
+        """Compose files, by their names or by what they hold; `.context` says which are for development."""
+        found = []
+        for file in self.named("*.yml", "*.yaml"):
+            text = self.text(file.path)
+            if text is not None and (is_compose_name(file.name) or is_compose(text)):
+                found.append(self._noted(parse_compose(text, file.path, file.context)))
+        return tuple(found)
+
+    @cached_property
+    def kubernetes(self) -> tuple[Manifest, ...]:
+        """Kubernetes objects, those of Helm templates too as far as they can be read."""
+        found: list[Manifest] = []
+        for file in self.named("*.yml", "*.yaml", "*.json", "*.tpl"):
+            text = self.text(file.path) if file.size < 2 << 20 else None
+            if text is not None and is_kubernetes(text):
+                found += (self._noted(one) for one in parse_kubernetes(text, file.path, file.context))
+        return tuple(one for one in found if one.kind)
+
+    @cached_property
+    def starts(self) -> tuple[Start, ...]:
+        """What is started; `.prod` says what is started in production."""
+        return starts(self.files, self.text)
 
     def _read(self, patterns: tuple[str, ...], parse: Callable[[str, str, Context], Parsed]) -> Iterator[Parsed]:
-        """The files of some names, parsed; what a parser could not follow is noted as unread."""
+        """The files of some names, parsed."""
         for file in self.named(*patterns):
             text = self.text(file.path)
-            if text is None:
-                continue
-            parsed = parse(text, file.path, file.context)
-            if parsed.problem is not None:
-                self.repository.unread.setdefault(file.path, Unread(file.path, parsed.problem))
-            yield parsed
+            if text is not None:
+                yield self._noted(parse(text, file.path, file.context))
+
+    def _noted(self, parsed: Parsed) -> Parsed:
+        """What a reader gives; what it could not follow is noted as unread."""
+        if parsed.problem is not None:
+            self.repository.unread.setdefault(parsed.path, Unread(parsed.path, parsed.problem))
+        return parsed
 
     def uses(self, *names: str) -> bool:
         return any(name in self._used for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,19 @@ class Origin:
             return self.kind == "path" or "#sha256=" in self.text
         reference = self.reference or ""
         return 7 <= len(reference) <= 64 and not reference.lower().strip("0123456789abcdef")
+
+
+def origin_of_address(text: str) -> Origin:
+    """What an address without a scheme of version control means: an archive that a host makes of a branch, tag or
+    commit is version control, any other file is a file."""
+    match = _ARCHIVE.match(text)
+    return Origin("vcs", match[1], match[2].removeprefix("refs/")) if match else Origin("url", text)
+
+
+_ARCHIVE = re.compile(
+    r"(https?://[^/\s]+/[^\s]+?)(?:/-)?/(?:tarball|zipball|archive|get)/(?:refs/(?:heads|tags)/)?"
+    r"([^\s#?]+?)(?:\.tar\.gz|\.tgz|\.zip|\.tar\.bz2)?(?:[#?]\S*)?$"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,8 @@ class History:
         if not self.exists or self.top is None:
             return Past((), True)
         deadline = time.monotonic() + seconds
-        now = {
-            row.split(" ", 3)[2] for row in self._text("ls-tree", "-r", "-z", "HEAD", at_top=True).split("\0") if row
-        }
+        listing = self._text("ls-tree", "-r", "-z", "HEAD", at_top=True)
+        now = {row.partition("\t")[0].rpartition(" ")[2] for row in listing.split("\0")}
         found: dict[str, str] = {}
         complete = not self.shallow
         for count, (blob, path) in enumerate(self._objects()):

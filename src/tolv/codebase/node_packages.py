@@ -16,6 +16,7 @@ from tolv.codebase.declared import (
     Origin,
     Own,
     RuntimeVersion,
+    origin_of_address,
     too_large,
 )
 
@@ -60,7 +61,7 @@ def source_of(wish: str) -> Origin | None:
     if re.match(r"git(?:\+[a-z]+)?:|git@", wish) or re.match(r"(?:https?|ssh)://.*\.git$", address):
         return Origin("vcs", address, reference or None)
     if wish.startswith(("http://", "https://")):
-        return Origin("url", wish)
+        return origin_of_address(wish)
     if not wish.startswith(("npm:", "workspace:", "catalog:", "@")) and _HOSTED.match(wish):
         return Origin("vcs", address, reference or None)
     return None

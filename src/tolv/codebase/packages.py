@@ -107,7 +107,7 @@ def read_packages(paths: Iterable[str], read: Read, root: str = "") -> Packages:
     `root` is the app's directory: the workspaces and locks of the directories above it count, if it lies in one.
     """
     wanted = sorted({path for path in paths if is_package_file(path)}, key=lambda path: (path.count("/"), path))
-    wanted += [path for path in _above(root) if path not in wanted]
+    wanted += [path for path in _above(root) if path not in wanted and read(path) is not None]
     found: dict[str, Manifest] = {}
     bound = len(wanted) + _MOST_INCLUDES
     while wanted and len(found) < bound:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tolv.codebase.declared import Declared, Group, Lock, Manifest, Origin, too_large
+from tolv.codebase.declared import Declared, Group, Lock, Manifest, Origin, origin_of_address, too_large
 
 _NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
 _PINNED = re.compile(r"===?\s*[^*,\s]+")
@@ -162,7 +162,7 @@ def _origin(text: str) -> Origin:
     if text.startswith("file:"):
         return Origin("path", text)
     if not re.match(r"(?:git|hg|svn|bzr)[+:]", text) and not re.search(r"\.git(?:@|#|$)", text):
-        return Origin("url", text)
+        return origin_of_address(text)
     bare = text.partition("#")[0]
     host, slash, rest = bare.partition("://")[2].partition("/")
     address, at, reference = rest.rpartition("@")

@@ -68,7 +68,7 @@ def survey(source: Source) -> Survey:
     kept: list[File] = []
     left_out: list[File] = []
     for path, tracked in listing:
-        status = _status(root, path, directories, unread)
+        status = _status(str(root), path, directories, unread)
         if status is None:
             continue
         context = classify(path)
@@ -101,47 +101,66 @@ def _from_git(source: Source) -> Iterator[tuple[str, bool]]:
 
 
 def _from_walk(root: Path, unread: list[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
-    def note(error: OSError) -> None:
-        unread.append((os.path.relpath(error.filename or root, root), error.strerror or str(error)))
-
-    for directory, names, files in os.walk(root, onerror=note):
-        names[:] = sorted(name for name in names if name not in _NEVER_ENTERED)
-        below = os.path.relpath(directory, root)
-        for name in sorted(files):
-            yield (name if below == "." else f"{below}/{name}"), True
+    """All regular files below the root: a stack of directories, as a hostile tree can be deeper than Python's."""
+    left = [""]
+    while left:
+        below = left.pop()
+        try:
+            with os.scandir(f"{root}/{below}") as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            unread.append((below, error.strerror or str(error)))
+            continue
+        for entry in found:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                yield path, True
+            elif entry.name not in _NEVER_ENTERED:
+                left.append(path)
 
 
 class _Directories:
-    """Remembers which directories lie below the root by their real path: a link may have taken a directory's place."""
+    """Remembers which directories lie below the root by their own names: a link may have taken a directory's place."""
 
     def __init__(self, root: Path) -> None:
-        self._root = os.path.realpath(root)
-        self._inside: dict[str, bool] = {}
+        self._root = f"{root}/"
+        self._real: dict[str, bool] = {"": True}
 
-    def has(self, path: str) -> bool:
-        """Whether the directory of a path is what its name says."""
-        directory = path.rpartition("/")[0]
-        if directory not in self._inside:
-            full = os.path.join(self._root, directory) if directory else self._root
-            self._inside[directory] = os.path.realpath(full) == full.rstrip("/")
-        return self._inside[directory]
+    def has(self, directory: str) -> bool:
+        """Whether neither the directory nor one above it is a link."""
+        unknown = []
+        here = directory
+        while here not in self._real:
+            unknown.append(here)
+            here = here.rpartition("/")[0]
+        known = self._real[here]
+        for one in reversed(unknown):
+            known = known and self._is_real(one)
+            self._real[one] = known
+        return known
+
+    def _is_real(self, directory: str) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(self._root + directory).st_mode)
+        except OSError:
+            return False
 
 
-def _status(root: Path, path: str, directories: _Directories, unread: list[tuple[str, str]]) -> os.stat_result | None:
+def _status(root: str, path: str, directories: _Directories, unread: list[tuple[str, str]]) -> os.stat_result | None:
     """The status of a regular file; None for anything else, and for a file that is gone."""
     try:
-        status = os.lstat(os.path.join(root, path))
+        status = os.lstat(f"{root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         unread.append((path, getattr(error, "strerror", None) or str(error)))
         return None
-    return status if stat.S_ISREG(status.st_mode) and directories.has(path) else None
+    return status if stat.S_ISREG(status.st_mode) and directories.has(path.rpartition("/")[0]) else None
 
 
 def read_bytes(root: Path, path: str) -> bytes:
     """The content of a file that the survey named. Raises `OSError` if it is gone, or is no regular file by now."""
-    descriptor = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb", buffering=0) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(f"{path} is not a regular file")

@@ -8,6 +8,7 @@ import pytest
 from check.harness import Case, bad, ok
 
 _FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
+_EXPRESS = "const express = require('express');\nconst app = express();\n"
 
 CASES = [
     bad(
@@ -135,6 +136,94 @@ CASES = [
         "python",
         {"count.py": "total = 0\n\ndef count():\n    global total\n    total += 1\n    print(total)\n"},
         "no request is near",
+    ),
+    bad(
+        "VI-01",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const users = [];\napp.post('/users', (req, res) => {\n  users.push(req.body);\n});\n"
+            "app.get('/users', (req, res) => res.json(users));\n"
+        },
+        "app.js:5",
+        severity="error",
+    ),
+    bad(
+        "VI-01",
+        "javascript",
+        {
+            "routes.js": "const router = require('express').Router();\nconst cart = require('./cart');\n"
+            "router.post('/cart', cart.add);\nmodule.exports = router;\n",
+            "cart.js": "const carts = {};\nexports.add = function add(req, res) {\n  carts[req.user] = req.body;\n"
+            "  res.json(carts);\n};\n",
+        },
+        "cart.js:3",
+        why="a handler of another file",
+    ),
+    ok(
+        "VI-01",
+        "javascript",
+        {"app.js": _EXPRESS + "const names = {};\nnames.a = 1;\napp.get('/', (req, res) => res.json(names));\n"},
+        "filled at load",
+    ),
+    ok(
+        "VI-01",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "app.get('/', (req, res) => {\n  const list = [];\n  list.push(1);\n  res.json(list);\n});\n"
+        },
+        "a local",
+    ),
+    ok(
+        "VI-01",
+        "javascript",
+        {
+            "test/app.test.js": _EXPRESS + "const seen = [];\napp.post('/x', (req, res) => seen.push(req.body));\n"
+            "check(seen);\n"
+        },
+        "a test",
+    ),
+    bad(
+        "VI-02",
+        "javascript",
+        {"app.js": _EXPRESS + "let visits = 0;\napp.get('/', (req, res) => {\n  visits++;\n  res.json(visits);\n});\n"},
+        "app.js:5",
+        severity="error",
+    ),
+    bad(
+        "VI-02",
+        "javascript",
+        {
+            "app.js": _EXPRESS
+            + "let current = null;\napp.post('/login', (req, res) => {\n  current = req.body.user;\n});\n"
+            "app.get('/me', (req, res) => res.json(current));\n"
+        },
+        "app.js:5",
+        why="who is logged in",
+    ),
+    ok(
+        "VI-02",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "let client = null;\napp.get('/', async (req, res) => {\n"
+            "  if (!client) {\n    client = connect(req.app);\n  }\n  res.json(await client.get());\n});\n"
+        },
+        "a client made when it is first needed",
+    ),
+    ok(
+        "VI-02",
+        "javascript",
+        {"app.js": _EXPRESS + "app.get('/', (req, res) => {\n  let n = 0;\n  n += 1;\n  res.json(n);\n});\n"},
+        "a local",
+    ),
+    ok(
+        "VI-02",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "let ready = false;\napp.get('/ready', (req, res) => {\n  ready = true;\n"
+            "  res.json(ready);\n});\n"
+        },
+        "a flag that is set once",
     ),
 ]
 

@@ -52,7 +52,6 @@ class Go(Dialect):
         "import_spec range_clause field_declaration call_expression"
     )
     imports = frozenset({"import_spec"})
-    import_words = frozenset({"import"})
     changers = frozenset({"assignment_statement", "inc_statement", "dec_statement", "call_expression"})
     mutators = listed(
         "delete clear Store LoadOrStore LoadAndDelete Delete Add Set Swap CompareAndSwap PushBack PushFront "
@@ -198,7 +197,7 @@ class Go(Dialect):
         if operator is None or operand is None:
             return OPAQUE
         if operator.type == "-" and operand.type in ("int_literal", "float_literal"):
-            return Text("-" + self.syntax.text(operand), operand.type.partition("_")[0])
+            return Text(f"-{self.syntax.text(operand)}", operand.type.partition("_")[0])
         return Same(operand) if operator.type in ("&", "*") else OPAQUE
 
     def _first(self, node: Node) -> Form:

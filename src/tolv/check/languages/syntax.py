@@ -10,7 +10,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
@@ -159,12 +159,12 @@ class Syntax:
         """Where the nodes of these types start."""
         if self.root is None:
             return []
-        query = Query(self._grammar, " ".join(f"({one}) @it" for one in sorted(types)))
+        query = _query(self._grammar, frozenset(types))
         return sorted({node.start_byte for node in QueryCursor(query).captures(self.root).get("it", ())})
 
-    def walk(self, spots: Sequence[int] | None = None) -> Iterator[Visit]:
+    def walk(self, spots: Sequence[int] | None = None, *, outside: bool = False) -> Iterator[Visit]:
         """The named nodes that hold one of the spots (sorted), parents first, in the order of the source; without
-        spots, all."""
+        spots, all. `outside`: what is in no function."""
         if self.root is None or spots == []:
             return
         stack = [Visit(self.root, self.file, None, 0)]
@@ -181,6 +181,8 @@ class Syntax:
                 for child in reversed(inner):
                     if child.is_named:
                         frame = frames.get(child.id, visit.frame) if frames else visit.frame
+                        if outside and frame.home.kind == "function":
+                            continue
                         stack.append(Visit(child, frame, visit, visit.depth + 1))
 
     def frames(self, visit: Visit) -> dict[int, Frame] | None:
@@ -192,6 +194,11 @@ class Syntax:
         if known is None:
             known = self._frames[visit.node.id] = framing(visit)
         return known
+
+
+@lru_cache(maxsize=64)
+def _query(grammar: Language, types: frozenset[str]) -> Query:
+    return Query(grammar, " ".join(f"({one}) @it" for one in sorted(types)))
 
 
 def _holding(children: list[Node], spots: Sequence[int]) -> list[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 
 from tree_sitter import Node
@@ -68,10 +68,10 @@ class TreeSource:
             yield from (call for visit in self._syntax.walk() for call in self._call(visit, None, ()))
             return
         lasts = {_last(name) for name in names}
-        known = lasts | self._aliases(lasts)
-        for visit in self._syntax.walk(self._syntax.spots(known)):
-            if visit.node.type in self._dialect.calls:
-                yield from self._call(visit, known, names)
+        visits = list(self._syntax.walk(self._syntax.spots(lasts)))
+        aliases = self._aliases_in(visits, lasts)
+        for visit in self._syntax.walk(self._syntax.spots(lasts | aliases)) if aliases else visits:
+            yield from self._call(visit, lasts | aliases, names)
 
     def _call(self, visit: Visit, known: set[str] | None, names: tuple[str, ...]) -> Iterator[Call]:
         """A node's call, if it is one, of one of the names."""
@@ -92,17 +92,17 @@ class TreeSource:
         end = visit.node.end_point.row + 1
         yield Call(name, written, arguments, keywords, line, column, end, visit.frame.scope)
 
-    def _aliases(self, lasts: set[str]) -> set[str]:
+    def _aliases_in(self, visits: Iterable[Visit], lasts: Set[str]) -> set[str]:
         """Other names that things with these names have in the file: of imports, of constants."""
-        found: set[str] = set()
-        for visit in self._syntax.walk(self._syntax.spots(lasts)):
-            if visit.node.type in self._dialect.binders:
-                for bound in self._dialect.bound(visit):
-                    if bound.plain and bound.name not in lasts and self._stands_for(bound, lasts):
-                        found.add(bound.name)
-        return found
+        return {
+            bound.name
+            for visit in visits
+            if visit.node.type in self._dialect.binders
+            for bound in self._dialect.bound(visit)
+            if bound.plain and bound.name not in lasts and self._stands_for(bound, lasts)
+        }
 
-    def _stands_for(self, bound: Bound, lasts: set[str]) -> bool:
+    def _stands_for(self, bound: Bound, lasts: Set[str]) -> bool:
         if bound.path is not None:
             return _last(bound.path) in lasts or bound.path in lasts
         if bound.member is not None:
@@ -179,7 +179,7 @@ class TreeSource:
         """Names that the environment itself has in the file: `env` of `const env = process.env`."""
         environment = self._dialect.environment
         lasts = {_last(name) for name in environment.mappings} | {_last(name) for name, _, _ in environment.calls}
-        return self._aliases({last for last in lasts if last})
+        return self._aliases_in(self._syntax.walk(self._syntax.spots(lasts)), lasts)
 
     def imports(self) -> Sequence[Import]:
         """All imports, in order."""
@@ -187,9 +187,11 @@ class TreeSource:
 
     @cached_property
     def _imports(self) -> tuple[Import, ...]:
+        words = self._dialect.import_words
+        spots = self._syntax.spots(words) if words else self._syntax.spots_of(self._dialect.imports)
         return tuple(
             one
-            for visit in self._syntax.walk(self._syntax.spots(self._dialect.import_words))
+            for visit in self._syntax.walk(spots)
             if visit.node.type in self._dialect.imports
             for one in self._dialect.imported(visit)
         )
@@ -235,9 +237,7 @@ class TreeSource:
 
     def writes(self) -> Iterator[Write]:
         """State at module or class level that a function changes."""
-        spots = set(self._syntax.spots_of(self._dialect.changers - self._dialect.calls))
-        spots.update(self._syntax.spots(self._dialect.mutators))
-        for visit in self._syntax.walk(sorted(spots)):
+        for visit in self._syntax.walk(self._syntax.spots(self._state_names())):
             if visit.node.type in self._dialect.changers and _in_function(visit.frame.scope):
                 for changing in self._dialect.changed(visit):
                     declared = self._state(changing.target, visit, changing.how)
@@ -249,6 +249,17 @@ class TreeSource:
                     first = self._syntax.place(binder.bound.node)[0]
                     initial = self._values.bound(binder) if binder.bound.value is not None else None
                     yield Write(name, how, line, column, visit.frame.scope, first, initial)
+
+    def _state_names(self) -> set[str]:
+        """The names that are bound outside of all functions."""
+        inside = self._syntax.walk(self._syntax.spots_of(self._dialect.kept)) if self._dialect.kept else ()
+        return {
+            bound.name
+            for visit in (*self._syntax.walk(outside=True), *inside)
+            if visit.node.type in self._dialect.binders
+            for bound in self._dialect.bound(visit)
+            if bound.path is None and (bound.plain or bound.how == "attribute")
+        }
 
     def _state(self, target: Node, visit: Visit, how: str) -> tuple[str, Binder, bool] | None:
         """The variable outside of all functions that a changed expression is a part of."""

@@ -51,7 +51,8 @@ def _python(source: Source) -> Iterator[Executed]:
             yield _executed(call, _flat(call.arguments))
             continue
         first = call.argument(1 if call.last == "spawnvp" else 0, "args", "cmd", "command", "program")
-        yield _executed(call, _argv(first))
+        for program in _alternatives(source, call, first):
+            yield _executed(call, program)
 
 
 @executed.reads("javascript", words=("child_process", "node:child_process", "execa", "shelljs", "spawn"))
@@ -64,7 +65,8 @@ def _javascript(source: Source) -> Iterator[Executed]:
             continue
         first, second = call.argument(0), call.argument(1)
         rest = _argv(second) if second is not None and second.kind == "container" else ()
-        yield _executed(call, (*_argv(first), *rest))
+        for program in _alternatives(source, call, first):
+            yield _executed(call, (*program, *rest))
 
 
 @executed.reads("go", words=("exec", "Command", "CommandContext"))
@@ -98,6 +100,19 @@ def _php(source: Source) -> Iterator[Executed]:
         if call.last in _PHP and call.written.lstrip("\\") != call.last:
             continue  # a method of that name
         yield _executed(call, _argv(call.argument(0)))
+
+
+def _alternatives(source: Source, call: Call, value: Value | None) -> list[tuple[str, ...]]:
+    """What a command may be: of a name that is bound more than once in its function, each text that it gets."""
+    if value is None or value.kind != "name" or not value.name or "." in value.name:
+        return [_argv(value)]
+    bound = [
+        one.value
+        for one in source.bindings(value.name)
+        if one.name == value.name and one.scope.names == call.scope.names
+    ]
+    parts = [part for one in bound for part in (one.parts if one.kind == "choice" else (one,))]
+    return list(dict.fromkeys(_argv(one) for one in parts if one.is_text or one.kind == "template")) or [_argv(value)]
 
 
 def _executed(call: Call, argv: tuple[str, ...]) -> Executed:

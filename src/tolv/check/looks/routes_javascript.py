@@ -28,6 +28,8 @@ _DECORATORS = {"Get", "Post", "Put", "Patch", "Delete", "Head", "Options", "All"
 
 def javascript_routes(source: Source) -> Iterator[Route]:
     """The routes of Express, Koa, Fastify, NestJS, Hono, raw `http` and their like."""
+    if {b"window", b"document"} <= source.words and source.words.isdisjoint((b"express", b"fastify", b"koa", b"hono")):
+        return  # it runs in a browser, where `api.post("/x", …)` asks
     functions = list(source.functions())
     yield from _routed(source, functions)
     yield from _chained(source, functions)
@@ -46,7 +48,7 @@ def _routed(source: Source, functions: list[Function]) -> Iterator[Route]:
         first = call.argument(0)
         path = first.text if first is not None and first.kind in ("literal", "template") else None
         if call.last == "use":
-            if path is None and call.arguments:
+            if path is None and call.arguments and call.arguments[-1].kind in ("name", "unknown"):
                 yield from _handled(source, functions, call, "*", None, "hook")
         elif path is not None and is_path(path) and path and len(call.arguments) + bool(call.keywords) > 1:
             method = {"all": "*", "del": "DELETE", "opts": "OPTIONS"}.get(call.last, call.last.upper())

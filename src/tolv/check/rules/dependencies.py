@@ -172,7 +172,7 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         how = declared.bringer(names)
         severity: Severity | None = "warning" if how or need.in_functions else None
         shown = names[-1] if language == "go" else names[0]
-        said = "" if shown.replace("-", "_").lower() == need.module.lower() else f" ({shown})"
+        said = "" if _plain(shown, "python") == _plain(need.module, "python") else f" ({shown})"
         yield Finding(
             f"{need.module}{said} is imported, but not declared in {declared.manifests[0]}"
             + (f": {how}" if how else ""),

@@ -70,7 +70,7 @@ def without_handlers(unit: Unit) -> Outcome:
 @rule(
     "VI-01",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(changes, routes),
     title="A request leaves state in the memory of one process",
     why="The next request may meet another process, or the same one restarted: what was kept is then not there.",
@@ -123,7 +123,7 @@ def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen
 @rule(
     "VI-02",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(changes, routes),
     title="A request changes a counter or value of the process",
     why="Each process counts for itself, and a restart begins anew: users see numbers that jump.",

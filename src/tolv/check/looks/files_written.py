@@ -1,0 +1,151 @@
+"""Files that code writes, and what the function around it does with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tolv.check.look import Look
+from tolv.check.source import Call, Function, Source, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One place that writes a file."""
+
+    name: str
+    """The function that writes, resolved: `open`, `fs.writeFile`."""
+    path: str
+    """What is known of the file's path: literal text and names."""
+    line: int
+    column: int
+    function: str | None
+    owner: str | None
+    at_import: bool
+    temporary: bool
+    """The path is a temporary one, or a device."""
+    uploaded: bool
+    """The function around it takes an upload."""
+    stored: bool
+    """… and hands something to an object store."""
+    generated: bool
+    """… and makes up random values."""
+    script: bool
+    """The file is a program for the command line."""
+    removed: bool
+    """The function around it deletes files too."""
+
+
+writes_of_files: Look[Written] = Look("written files")
+
+_TEMPORARY = re.compile(
+    r"temp(file|dir|orary)?\b|tmp|mkstemp|mkdtemp|gettempdir|/dev/|stdout|stderr|devnull|BytesIO|StringIO|os\.tmpdir",
+    re.IGNORECASE,
+)
+_UPLOADED = re.compile(
+    r"UploadFile|request\.files|request\.FILES|cleaned_data\[|\.multipart\(|req\.files?\b|request\.file\b|\.save_file\("
+)
+_STORED = re.compile(
+    r"upload_file|upload_fileobj|put_object|putObject|PutObject|upload_blob|upload_from|\.uploadFile|S3Client|boto3|"
+    r"[bB]ucket|BUCKET|blob_client|cloudinary|[mM]inio|default_storage|send_file|FileResponse|sendFile|\.download\("
+)
+_GENERATED = re.compile(
+    r"token_(hex|bytes|urlsafe)|urandom|generate_key|get_random_secret_key|randomBytes|generateKeyPair|SecureRandom|"
+    r"generate_private_key|uuid4|randomUUID"
+)
+_SCRIPT = (
+    *("argparse", "click", "typer", "fire", "docopt", "commander", "yargs", "minimist", "inquirer", "optparse"),
+    *("BaseCommand", "setuptools", "cyclopts"),
+)
+_PYTHON = ("open", "write_text", "write_bytes", "save", "copyfileobj")
+_WRITING = re.compile(r"[wax+]")
+
+
+@writes_of_files.reads("python", words=(*_PYTHON, "FileSystemStorage"))
+def _python(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    for call in source.calls("open", ".open"):
+        mode = call.argument(0 if call.written.endswith(".open") and _is_path_object(call) else 1, "mode")
+        if mode is not None and mode.is_text and _WRITING.search(mode.text or "") and len(mode.text or "") < 5:
+            yield _written(source, functions, call, call.argument(0, "file"))
+    for call in source.calls(".write_text", ".write_bytes"):
+        yield _written(source, functions, call, None)
+    for call in source.calls(".save"):
+        if _saves_upload(source, call):
+            yield _written(source, functions, call, call.argument(0, "dst"), uploaded=True)
+
+
+def _is_path_object(call: Call) -> bool:
+    return not call.name.startswith(("io.", "aiofiles.", "codecs.", "gzip.", "os.", "tarfile.", "zipfile.", "bz2."))
+
+
+def _saves_upload(source: Source, call: Call) -> bool:
+    """`request.files["f"].save(path)`, `form.photo.data.save(path)`: what Werkzeug gives saves itself."""
+    if len(call.arguments) != 1 or call.keywords.keys() - {"buffer_size"}:
+        return False
+    if "request.files" in call.name or call.name.endswith("files.getlist.save"):
+        return True
+    if b"FileField" in source.words and call.written.endswith(".data.save"):
+        return True
+    receiver = call.written.rpartition(".")[0].rpartition(".")[2].lower()
+    return (
+        b"files" in source.words and b"flask" in source.words and receiver in ("file", "f", "upload", "image", "photo")
+    )
+
+
+@writes_of_files.reads(
+    "javascript",
+    words=(
+        *("writeFile", "writeFileSync", "appendFile", "appendFileSync", "createWriteStream", "outputFile"),
+        *("outputFileSync", "mv", "outputJson", "writeJson"),
+    ),
+)
+def _javascript(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    names = ("writeFile", "writeFileSync", "appendFile", "appendFileSync", "createWriteStream")
+    for call in source.calls(*names, "outputFile", "outputFileSync", "writeJson", "outputJson"):
+        receiver = call.name.rpartition(".")[0]
+        if receiver == "" or re.search(r"\bfs\b|fs-extra|fs/promises|graceful-fs|^node:fs", receiver):
+            yield _written(source, functions, call, call.argument(0))
+    for call in source.calls(".mv"):
+        if "files" in call.written or b"fileupload" in source.words:
+            yield _written(source, functions, call, call.argument(0), uploaded=True)
+
+
+def _written(
+    source: Source, functions: Sequence[Function], call: Call, path: Value | None, *, uploaded: bool = False
+) -> Written:
+    around = _around(source, functions, call.line)
+    described = described_path(path) if path is not None else call.written
+    text = "\n".join(source.lines[call.line - 1 : call.end_line])
+    names = [n for n, k in zip(call.scope.names, call.scope.kinds, strict=True) if k == "function"]
+    script = any(one.encode() in source.words for one in _SCRIPT) or source.data.startswith(b"#!")
+    return Written(
+        call.name,
+        described,
+        call.line,
+        call.column,
+        names[-1] if names else None,
+        call.scope.owner,
+        call.scope.at_import,
+        bool(_TEMPORARY.search(described) or (path is not None and _TEMPORARY.search(text))),
+        uploaded or bool(_UPLOADED.search(around)),
+        bool(_STORED.search(around)),
+        bool(_GENERATED.search(around)),
+        script,
+        bool(re.search(r"\b(os\.(remove|unlink)|\.unlink|rmtree|unlinkSync|rmSync)\(", around)),
+    )
+
+
+def _around(source: Source, functions: Sequence[Function], line: int) -> str:
+    """The text of the innermost function around a line, or of some lines about it."""
+    spans = [(one.end_line - one.line, one.line, one.end_line) for one in functions if one.line <= line <= one.end_line]
+    first, last = min(spans)[1:] if spans else (max(1, line - 12), line + 6)
+    return "\n".join(source.lines[first - 1 : last])
+
+
+def described_path(value: Value) -> str:
+    """All text and names of an expression."""
+    own = [part for part in (value.text, value.name if value.kind != "literal" else None, value.via) if part]
+    return " ".join([*own, *(described_path(part) for part in value.parts[:8])])[:300]

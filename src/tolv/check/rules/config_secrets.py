@@ -1,0 +1,281 @@
+"""Factor III: secrets in code, as literals and as defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.credentials import Credential, credentials
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.secret_files import STOCK, file_secrets, settings_from_outside, variable_for
+from tolv.check.source import Value
+from tolv.check.stages import stage_of
+from tolv.check.unit import Unit
+from tolv.check.values import (
+    classify,
+    is_hash,
+    is_placeholder,
+    is_service_name,
+    is_signing_name,
+    looks_secret,
+    password_in_url,
+    through_wrapper,
+)
+
+_CONFIG = "https://12factor.net/config"
+
+#: Contexts of code that serves users, or works on what they have.
+_LIVE = ("prod", "migrations", "admin", "dev")
+
+
+@rule(
+    "III-01",
+    severity="error",
+    materials=("python", "javascript", "go", "manifests"),
+    looks=(credentials,),
+    title="A secret is a literal in the code",
+    why="Who can read the source has the secret, it is the same in every deploy, and to change it takes a new build.",
+    fix="Read it from the environment, without a default, and replace the value: it is known.",
+    bad='app.secret_key = "k3yb0ard-c4t"',
+    good='app.secret_key = os.environ["SECRET_KEY"]',
+    source=_CONFIG,
+    probe="III-P1",
+)
+def literal_secrets(unit: Unit) -> Iterator[Outcome]:
+    """III-01."""
+    seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
+    from_env = {(one.path, one.what.name) for one, value in seen if _comes_from_outside(value, one.what.name)}
+    found = 0
+    for one, value in seen:
+        credential = one.what
+        if (one.path, credential.name) in from_env or _overlaid(unit, one.path) or _replaced(one, seen):
+            continue
+        severity = _severity_of_literal(credential, value)
+        if severity is not None and not _repeated(credential, value):
+            found += 1
+            yield _literal(unit, one, severity)
+    for held in file_secrets(unit):
+        if held.variable is None:
+            found += 1
+            yield Finding(
+                f"{held.name} has its value in a file of the tree: the same in every deploy, known to all who read it",
+                unit.place(held.path, held.line),
+                held.severity,
+                f"Read it from the variable {variable_for(held.name)}, and replace the value",
+                subject=held.name,
+            )
+    if not found:
+        yield _nothing_found(unit, seen)
+
+
+def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:
+    credential = one.what
+    variable = _variable(credential)
+    what = credential.name if credential.how != "sink" else f"{credential.name} in {credential.target}()"
+    return Finding(
+        f"{what} is a literal in the source, the same for every deploy and known to all who read it",
+        unit.place(one.path, credential.line, credential.column),
+        severity,
+        f"Read it from the variable {variable}, without a default, and replace the value",
+        subject=credential.name,
+    )
+
+
+@rule(
+    "III-05",
+    severity="error",
+    materials=("python", "javascript", "go", "manifests"),
+    looks=(credentials,),
+    title="A secret has a default that anyone can read",
+    why="Where the variable is not set, the app starts all the same, and whoever has the source can sign in its name.",
+    fix="Read it without a default, so that a deploy without it fails at once, and name it in .env.example.",
+    bad='SECRET_KEY = os.environ.get("SECRET_KEY", "s3cret-default")',
+    good='SECRET_KEY = os.environ["SECRET_KEY"]',
+    source=_CONFIG,
+    probe="III-P1",
+)
+def secret_defaults(unit: Unit) -> Iterator[Outcome]:
+    """III-05."""
+    seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
+    from_env = {(one.path, one.what.name) for one, value in seen if _comes_from_outside(value, one.what.name)}
+    found = 0
+    for one, value in seen:
+        credential = one.what
+        if value.kind == "literal":
+            beaten = (one.path, credential.name) in from_env or _overlaid(unit, one.path)
+            beaten = beaten and not _replaced(one, seen)
+            severity = _severity_of_literal(credential, value) if beaten else None
+        else:
+            severity = _severity_of_default(unit, one, value)
+        if severity is not None:
+            found += 1
+            yield _default(unit, one, value, severity)
+    for held in file_secrets(unit):
+        if held.variable is not None:
+            found += 1
+            yield Finding(
+                f"Where {held.variable} is not set, {held.name} has a value that anyone can read in the source",
+                unit.place(held.path, held.line),
+                held.severity,
+                f"Leave the value out, so that the start fails without it: ${{{held.variable}}}",
+                subject=held.name,
+            )
+    if not found:
+        yield _nothing_found(unit, seen)
+
+
+def _default(unit: Unit, one: Seen[Credential], value: Value, severity: Severity) -> Finding:
+    variable = value.name if value.kind == "env" and value.name else _variable(one.what)
+    return Finding(
+        f"Without {variable} the app falls back to a value of {one.what.name} that anyone can read in the source",
+        unit.place(one.path, one.what.line, one.what.column),
+        severity,
+        f"Drop the default: let the start fail when {variable} is not set",
+        subject=one.what.name,
+    )
+
+
+def _resolved(unit: Unit, one: Seen[Credential]) -> Value:
+    value = one.what.value
+    value = unit.resolve(value, one.path) if value.kind == "name" else value
+    return through_wrapper(value) or value
+
+
+def _comes_from_outside(value: Value, name: str) -> bool:
+    return classify(value, name) in ("env", "harmless default", "mounted") and any(value.envs())
+
+
+def _repeated(credential: Credential, value: Value) -> bool:
+    """The literal has a name of its own, whose line is the finding."""
+    return value.via is not None or credential.value.kind == "name"
+
+
+def _severity_of_literal(credential: Credential, value: Value) -> Severity | None:
+    """How bad a literal is as this secret's value; None: it is none."""
+    if value.kind != "literal" or value.name != "str" or credential.how in ("parameter", "augment"):
+        return None
+    text, name = value.text or "", credential.name
+    stage = stage_of(credential.scope)
+    if stage in ("test", "main") or is_hash(text):
+        return None
+    if credential.how == "sink":
+        if not text or (is_placeholder(text) and len(text) < 4):
+            return None
+        return "note" if stage == "dev" else "error"
+    signing, service = is_signing_name(name), is_service_name(name)
+    if is_placeholder(text):
+        if not signing or not text.strip() or len(text) < 3 or _is_reference(text):
+            return None
+    elif not looks_secret(text, name):
+        return None
+    if credential.how in ("key", "keyword") and not (signing or service) and not _is_strong(text):
+        return None
+    if not credential.scope.at_import and not (signing or service) and _is_weak_local(credential, text):
+        return None
+    return "note" if stage == "dev" else "error"
+
+
+def _is_reference(text: str) -> bool:
+    return text.startswith(("$", "%", "<", "{", "[", "__", "*"))
+
+
+def _is_strong(text: str) -> bool:
+    """Enough like a credential to be one as the value of any key with such a name."""
+    classes = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
+    kinds = sum(any(check(letter) for letter in text) for check in classes)
+    return len(text) >= 8 and kinds >= 2 and "|" not in text and any(one.isdigit() for one in text)
+
+
+def _is_weak_local(credential: Credential, text: str) -> bool:
+    """A variable of a function is as often a word as a secret."""
+    return not _is_strong(text)
+
+
+def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Severity | None:
+    credential = one.what
+    if credential.how == "parameter" or (credential.how == "sink" and value.via is not None):
+        return None
+    if value.via is not None and credential.value.kind != "name" and credential.how != "assign":
+        return None
+    reads = [read for read in value.envs() if classify(read, credential.name) == "secret default"]
+    if not reads:
+        return None
+    stage = stage_of(credential.scope)
+    if stage in ("test", "main"):
+        return None
+    read = reads[0]
+    if stage == "dev" or _refused(unit, one, read):
+        return "note"
+    text = (read.default.text or "") if read.default else ""
+    name = read.name or credential.name
+    password = password_in_url(text)
+    stock = (password or text).lower() in STOCK
+    return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
+
+
+_REFUSES = re.compile(r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert)\b")
+
+
+def _refused(unit: Unit, one: Seen[Credential], read: Value) -> bool:
+    """The code refuses to start with the default: a condition on the name, and soon after it an error."""
+    source = unit.source(one.path)
+    if source is None:
+        return False
+    names = {one.what.name, one.what.target, read.name or one.what.name}
+    for row, line in enumerate(source.lines):
+        if row + 1 == one.what.line or not re.search(r"\b(?:if|unless|assert)\b", line):
+            continue
+        if any(name in line for name in names) and any(_REFUSES.search(one) for one in source.lines[row : row + 4]):
+            return True
+    return False
+
+
+def _replaced(one: Seen[Credential], seen: list[tuple[Seen[Credential], Value]]) -> bool:
+    """Another module of the same settings gives it a value from outside: `settings/production.py` over `base.py`."""
+    directory, _, name = one.path.rpartition("/")
+    return one.what.how == "assign" and any(
+        other.what.name == one.what.name
+        and other.path.rpartition("/")[0] == directory
+        and re.match(r"(?i)(?:settings_?)?(?:prod|production|live|deploy|heroku|docker)", other.path.rpartition("/")[2])
+        and other.path.rpartition("/")[2] != name
+        and value.kind in ("env", "call")
+        and classify(value, other.what.name) != "secret default"
+        for other, value in seen
+    )
+
+
+_OVERLAYS = re.compile(
+    r"from_prefixed_env|load_from_env|AutomaticEnv\(|envconfig\.Process|env\.Parse\(|custom-environment-variables"
+)
+
+
+def _overlaid(unit: Unit, path: str) -> bool:
+    """Variables are laid over all settings of the file by a rule of their names."""
+    source = unit.source(path)
+    return source is not None and any(_OVERLAYS.search(line) for line in source.lines)
+
+
+def _variable(credential: Credential) -> str:
+    """A name for the variable."""
+    if credential.how == "sink":
+        return (
+            "SECRET_KEY" if "sign" in credential.name else "ENCRYPTION_KEY" if "encr" in credential.name else "PASSWORD"
+        )
+    return variable_for(credential.name)
+
+
+def _nothing_found(unit: Unit, seen: list[tuple[Seen[Credential], Value]]) -> Outcome:
+    """What is to be said where nothing is wrong: where a secret comes from, or that there is none."""
+    for one, value in seen:
+        if classify(value, one.what.name) in ("env", "harmless default") and any(value.envs()):
+            return Witness(f"{one.what.name} comes from the environment", unit.place(one.path, one.what.line))
+    for one, value in seen:
+        if classify(value, one.what.name) == "mounted":
+            return Witness(f"{one.what.name} comes from a secret store", unit.place(one.path, one.what.line))
+    for path, setting in settings_from_outside(unit):
+        return Witness(f"{setting.name} comes from the environment", unit.place(path, setting.line))
+    if seen:
+        return CannotTell("where its secrets come from is not in the code that was read")
+    return NotApplicable("nothing in the code has the name of a secret")

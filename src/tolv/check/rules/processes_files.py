@@ -1,0 +1,170 @@
+"""VI Processes: files that requests leave on the local disk (VI-04, VI-05)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.files_written import Written, writes_of_files
+from tolv.check.looks.of_names import bindings_look, calls_look
+from tolv.check.looks.reach import Requests, Way, requests_of
+from tolv.check.looks.routes import routes
+from tolv.check.looks.stage import for_development
+from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.rules.processes_state import without_handlers
+from tolv.check.unit import Unit
+
+_PRODUCTION = ("prod", "admin")
+
+#: Functions that run at a start, a build or a command, whatever calls them.
+_NO_REQUEST = re.compile(
+    r"^(main|build|generate|setup|install|migrate|export|dump|init|create_app|configure|compile|load|backup|seed|"
+    r"write_pid|render_template_to|scaffold|cli|run|log|bootstrap)(_|$|[A-Z])",
+)
+#: Files of other rules: logs are XI's, pid files VIII's.
+_OTHERS = re.compile(r"\.log\b|\.pid\b|log_?(file|dir|path)|pid_?file", re.IGNORECASE)
+_SCRIPT_PATH = re.compile(
+    r"(^|/)(bin|scripts?|tools?|commands?|management|cli|tasks|build|hack)(/|\.|_)|setup\.py$|manage\.py$"
+)
+_STORAGE = re.compile(r"stor(e|age)|upload|persist|save|document|attachment", re.IGNORECASE)
+
+storage_settings = bindings_look(
+    "file storages", {"python": ("media_root", "default_file_storage", "storages", "file_upload_storage")}
+)
+storage_calls = calls_look(
+    "upload libraries",
+    {
+        "python": ("FileSystemStorage", "models.FileField", "models.ImageField", "flask_uploads.UploadSet"),
+        "javascript": ("multer", "multer.diskStorage", "multer.default", "formidable.IncomingForm"),
+    },
+)
+
+
+def _is_scripted(path: str, written: Written) -> bool:
+    return bool(
+        written.script
+        or written.at_import
+        or _SCRIPT_PATH.search(path)
+        or (written.function and _NO_REQUEST.search(written.function))
+    )
+
+
+def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written], Way | None]]:
+    """What production code writes to the local disk for good, and how a request gets there."""
+    for seen in unit.seen(writes_of_files, "prod"):
+        one = seen.what
+        if one.temporary or _OTHERS.search(one.path):
+            continue
+        way = requests.way_to(seen.path, one.line, one.function, one.owner)
+        if way is None and _is_scripted(seen.path, one):
+            continue
+        yield seen, way
+
+
+@rule(
+    "VI-04",
+    severity="error",
+    materials=("python", "javascript"),
+    looks=(writes_of_files, storage_settings, storage_calls, routes),
+    title="Uploads are kept on the local disk",
+    why="Other processes do not see the file, and it is gone with the container: users lose what they uploaded.",
+    fix="Put it in an object store (S3 and its like) and keep its key; a temporary file on the way is fine.",
+    bad='request.files["photo"].save(os.path.join("uploads", name))',
+    good='s3.upload_fileobj(request.files["photo"], os.environ["BUCKET"], name)',
+    source="https://12factor.net/processes",
+    probe="VI-P5",
+)
+def uploads_on_disk(unit: Unit) -> Iterator[Outcome]:
+    requests = requests_of(unit)
+    found = False
+    for seen, way in local_writes(unit, requests) if requests else ():
+        if seen.what.uploaded and not seen.what.stored and not seen.what.removed:
+            found = True
+            level: Severity | None = None if way else "warning"
+            yield Finding(
+                "an upload is saved on the local disk" + (f" by {way}" if way else ""),
+                unit.place(seen.path, seen.what.line, seen.what.column),
+                level,
+                subject="upload",
+            )
+    for outcome in (*_django_uploads(unit), *_upload_libraries(unit)):
+        found = True
+        yield outcome
+    if not found:
+        yield NotApplicable("nothing that keeps uploads was found")
+
+
+def _django_uploads(unit: Unit) -> Iterator[Outcome]:
+    """MEDIA_ROOT with a field that holds files, and no storage but the default one."""
+    fields = [one for one in unit.seen(storage_calls, *_PRODUCTION, "migrations") if "models." in one.what.name]
+    settings = [one for one in unit.seen(storage_settings, "prod") if not for_development(one.what.scope)]
+    stores = [one for one in settings if one.what.name in ("DEFAULT_FILE_STORAGE", "STORAGES")]
+    remote = [one for one in stores if "FileSystemStorage" not in str(one.what.value)]
+    own = [one for one in fields if "storage" in one.what.keywords]
+    for seen in settings:
+        if seen.what.name != "MEDIA_ROOT" or not fields or not unit.uses("django"):
+            continue
+        place = unit.place(seen.path, seen.what.line, seen.what.column)
+        also = tuple(unit.place(one.path, one.what.line) for one in fields[:3])
+        if not remote and len(own) < len(fields) and not unit.uses("storages", "django-storages"):
+            yield Finding("uploads are kept in MEDIA_ROOT on the local disk", place, also=also, subject="MEDIA_ROOT")
+        elif any(one.what.scope.guards for one in remote) or not remote:
+            message = "uploads are kept in MEDIA_ROOT on the local disk unless another storage is configured"
+            yield Finding(message, place, "warning", also=also, subject="MEDIA_ROOT")
+        else:
+            yield Witness("uploads go to the configured storage", unit.place(remote[0].path, remote[0].what.line))
+        return
+
+
+def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
+    stored = unit.uses("multer-s3", "@aws-sdk/client-s3", "aws-sdk", "@google-cloud/storage", "cloudinary", "minio")
+    for seen in unit.seen(storage_calls, "prod"):
+        call, place = seen.what, unit.place(seen.path, seen.what.line, seen.what.column)
+        on_disk = call.name.endswith(".diskStorage") or (call.name.startswith("multer") and "dest" in call.keywords)
+        if on_disk and not re.search(r"tmp|temp", str(call.keywords.get("dest")), re.IGNORECASE):
+            yield Finding(
+                "multer keeps uploads on the local disk", place, "warning" if stored else None, subject="multer"
+            )
+        elif call.name.endswith("UploadSet"):
+            yield Finding("an upload set keeps uploads on the local disk", place, subject="UploadSet")
+        elif call.name.endswith("FileSystemStorage") and not call.scope.at_import and "location" not in call.keywords:
+            yield Finding("a storage on the local disk is made in a function", place, "warning", subject="storage")
+
+
+@rule(
+    "VI-05",
+    severity="warning",
+    materials=("python", "javascript"),
+    looks=(writes_of_files, routes),
+    title="A request writes to the local disk",
+    why="The file is on one machine until the container is replaced: what reads it later may not find it.",
+    fix="Keep the data in a backing service; write to a temporary file what the request alone needs.",
+    bad='with open("data/report.json", "w") as file:\n    json.dump(report, file)',
+    good="reports.insert(id=id, body=json.dumps(report))",
+    source="https://12factor.net/processes",
+    probe="VI-P4",
+)
+def files_of_requests(unit: Unit) -> Iterator[Outcome]:
+    requests = requests_of(unit)
+    if not requests:
+        yield without_handlers(unit)
+        return
+    found = False
+    for seen, way in local_writes(unit, requests):
+        one = seen.what
+        if one.uploaded or (one.removed and one.stored) or (way is None and one.generated):
+            continue
+        stores = bool(_STORAGE.search(f"{seen.path} {one.owner} {one.function}"))
+        found = True
+        yield Finding(
+            f"{way} writes a file on the local disk" if way else "a file is written on the local disk",
+            unit.place(seen.path, one.line, one.column),
+            None if way or stores else "note",
+            subject="write",
+        )
+    if not found:
+        first = next(iter(unit.seen(routes, *_PRODUCTION)), None)
+        place = unit.place(first.path, first.what.line) if first else None
+        yield Witness("no request handler writes a file outside of temporary storage", place)
