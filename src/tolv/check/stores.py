@@ -92,7 +92,11 @@ def is_service(unit: Unit) -> bool:
     """Whether the unit is a server: it has a web framework, or a process that it declares to keep running."""
     if unit.uses(*_FRAMEWORKS):
         return True
-    return any(one.origin == "Procfile" and one.type == "web" for one in boots(unit))
+    if any(one.origin == "Procfile" and one.type == "web" for one in boots(unit)):
+        return True
+    if any(file.directory in (unit.root, f"{unit.root}/public".lstrip("/")) for file in unit.named("index.php")):
+        return True
+    return any(one.exposed for one in unit.dockerfiles if one.context == "prod")
 
 
 def _embedded(unit: Unit) -> Iterator[Embedded]:
@@ -134,13 +138,13 @@ def _of_client(unit: Unit, path: str, client: Client) -> Embedded | None:
     given = client.part("url")
     if given is not None:
         value = unit.resolve(given.value, path)
-        default = default_of(value)
         if client.name == "ENGINE":
             engine = client.engine
             selectable = given.value.kind != "literal" or guarded
             return Embedded(engine, place, "DATABASES", selectable) if engine == "sqlite" else None
         connection = connection_of(value)
-        fallback = connection_of(default) if default is not None else None
+        behind = default_of(value)
+        fallback = connection_of(behind) if behind is not None else None
         found = connection or fallback
         if found is None or not found.embedded or (found.memory and connection is not None):
             return None
