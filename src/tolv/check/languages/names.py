@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
@@ -72,12 +72,15 @@ class Names:
 
     def attribute(self, name: str) -> Binder | None:
         """The binding of `this.name`, if there is but one in the file."""
-        found = [
+        found = self._attributes(name)
+        return found[0] if len(found) == 1 else None
+
+    def _attributes(self, name: str) -> list[Binder]:
+        return [
             one
             for one in self.binders(name)
-            if not one.bound.plain and one.bound.how in ("assign", "attribute", "parameter")
+            if one.bound.how == "attribute" or (not one.bound.plain and one.bound.how in ("assign", "parameter"))
         ]
-        return found[0] if len(found) == 1 else None
 
     def path(self, node: Node, frame: Frame, hops: int = HOPS) -> str:
         """The dotted name of what an expression is; of a call, of what is called."""
@@ -123,15 +126,16 @@ class Names:
 
     def named(self, text: str, frame: Frame, hops: int = HOPS) -> str:
         """What a plain name refers to."""
-        binder = self.one(text, frame) if hops else None
-        if binder is None:
-            return self._dialect.resolve(text) if not self.here(text, frame) else text
-        return self._followed(binder, hops) or text
+        found = self.here(text, frame) if hops else []
+        if not found:
+            return self._dialect.resolve(text)
+        binder = _sole(found)
+        return (self._followed(binder, hops) if binder else None) or text
 
     def _rooted(self, text: str, links: list[str], frame: Frame, hops: int) -> str:
         """What the root of a chain refers to; an attribute of the object itself takes a link with it."""
         if text in self._dialect.selves and links and hops:
-            binder = self.attribute(links[-1])
+            binder = _sole(self._attributes(links[-1]))
             found = self._followed(binder, hops) if binder else None
             if found:
                 links.pop()
@@ -170,6 +174,14 @@ class Names:
             return None
         found = [node for key, node in dict_.items if key == name]
         return (found[0], binder) if len(found) == 1 else None
+
+
+def _sole(binders: list[Binder]) -> Binder | None:
+    """The one binding; of several, the one that declares a type."""
+    if len(binders) == 1:
+        return binders[0]
+    typed = [one for one in binders if one.bound.type is not None]
+    return replace(typed[0], bound=replace(typed[0].bound, value=None)) if len(typed) == 1 else None
 
 
 def _home(bound: Bound, visit: Visit, declared: set[Frame]) -> Frame:

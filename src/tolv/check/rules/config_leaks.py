@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.certificates import is_self_signed
-from tolv.check.looks.leaks import Leak, leaks, leaks_in
+from tolv.check.looks.provider_secrets import Leak, leaks_in, provider_secrets_seen
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import repository_rule, rule
 from tolv.check.unit import Repository, Unit
@@ -72,7 +72,7 @@ _LOCAL_KEY = re.compile(
     "III-02",
     severity="error",
     materials=("python", "javascript", "go", "manifests"),
-    looks=(leaks,),
+    looks=(provider_secrets_seen,),
     title="A token or private key is in the tree",
     why="Its form says whose it is, so that scanners of public code find it within minutes of a push.",
     fix="Revoke it, make a new one, and give that to the app by the environment; then remove it from the tree.",
@@ -102,7 +102,7 @@ def provider_secrets(unit: Unit) -> Iterator[Outcome]:
 
 
 def _leaks(unit: Unit) -> Iterator[tuple[str, Leak]]:
-    for seen in unit.seen(leaks):
+    for seen in unit.seen(provider_secrets_seen):
         yield seen.path, seen.what
     left = _MOST_BYTES
     for file in unit.files:
