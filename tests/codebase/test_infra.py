@@ -94,7 +94,8 @@ def test_terraform_tells_literals_from_references() -> None:
 
 def test_app_json_says_what_it_asks_for() -> None:
     file = parse_app_json(
-        '{"env": {"A": {"generator": "secret"}, "B": "x", "C": {"required": false}},\n "addons": ["heroku-redis:mini"],\n'
+        '{"env": {"A": {"generator": "secret"}, "B": "x", "C": {"required": false}},\n'
+        ' "addons": ["heroku-redis:mini"],\n'
         ' "scripts": {"postdeploy": "migrate"}, "formation": {"web": {"quantity": 2}}}'
     )
     assert file.env["A"].generated

@@ -66,7 +66,8 @@ def test_gitlab() -> None:
 
 def test_circleci_travis_azure_buildkite_and_the_others() -> None:
     circle = _read(
-        "jobs:\n  a:\n    docker:\n      - image: cimg/node:20\n      - image: postgres:16\n    steps:\n      - checkout\n"
+        "jobs:\n  a:\n    docker:\n      - image: cimg/node:20\n      - image: postgres:16\n"
+        "    steps:\n      - checkout\n"
         "      - run: npm ci\n      - run: {name: x, command: npm test}\n",
         ".circleci/config.yml",
     )
@@ -81,7 +82,8 @@ def test_circleci_travis_azure_buildkite_and_the_others() -> None:
     kite = _read("steps:\n  - command: make\n    plugins: [docker#v5]\n  - wait\n", ".buildkite/pipeline.yml")
     assert [one.run or one.uses for one in kite.steps] == ["make", "docker#v5"]
     bucket = _read(
-        "definitions: {services: {db: {image: postgres:16}}}\npipelines:\n  default:\n    - step:\n        services: [db]\n"
+        "definitions: {services: {db: {image: postgres:16}}}\npipelines:\n  default:\n    - step:\n"
+        "        services: [db]\n"
         "        script: [make]\n",
         "bitbucket-pipelines.yml",
     )
@@ -95,7 +97,8 @@ def test_circleci_travis_azure_buildkite_and_the_others() -> None:
 
 def test_shell_steps_of_a_jenkinsfile() -> None:
     file = _read(
-        'pipeline {\n agent { docker { image \'node:20\' } }\n steps {\n  sh \'npm ci\'\n  sh """\n   a\n  """\n }\n}\n',
+        "pipeline {\n agent { docker { image 'node:20' } }\n"
+        ' steps {\n  sh \'npm ci\'\n  sh """\n   a\n  """\n }\n}\n',
         "Jenkinsfile",
     )
     assert [(one.run.strip(), one.line) for one in file.steps if one.run] == [("npm ci", 4), ("a", 5)]
