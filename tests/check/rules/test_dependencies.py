@@ -298,7 +298,10 @@ def _locks(language: str) -> list[Case]:
 def _locks_of_java(code: Mapping[str, str]) -> list[Case]:
     """Maven and Gradle have no lock of their own: exact versions are one."""
     build = "java {{ sourceCompatibility = '21' }}\ndependencies {{\n  implementation '{}'\n}}\n"
+    pom = KITS["java"].declares.replace("5.1.0", "[5,6)")
     return [
+        bad("II-02", "java", dict(code) | {"build.gradle": build.format("a.b:c:1.+")}, "build.gradle"),
+        bad("II-02", "java", dict(code) | {"pom.xml": pom}, "pom.xml", why="a range in Maven"),
         ok("II-02", "java", dict(code) | {"pom.xml": KITS["java"].declares}, "exact versions"),
         ok("II-02", "java", dict(code) | {"build.gradle": build.format("a.b:c:1.2.3")}, "exact versions in Gradle"),
         ok(
@@ -351,7 +354,9 @@ BOUNDS = [
         "II-03",
         "manifests",
         {
-            "pyproject.toml": '[project]\nname = "a"\ndependencies = ["flask>=3,<4"]\n[dependency-groups]\ndev = ["pytest"]\n'
+            "pyproject.toml": (
+                '[project]\nname = "a"\ndependencies = ["flask>=3,<4"]\n[dependency-groups]\ndev = ["pytest"]\n'
+            )
         },
         "pyproject.toml:5",
         why="for development",
@@ -404,7 +409,10 @@ BOUNDS = [
         "II-03",
         "manifests",
         {
-            "build.gradle": "plugins {\n  id 'org.springframework.boot' version '3.2.0'\n}\ndependencies {\n  implementation 'a.b:c'\n}\n"
+            "build.gradle": (
+                "plugins {\n  id 'org.springframework.boot' version '3.2.0'\n"
+                "}\ndependencies {\n  implementation 'a.b:c'\n}\n"
+            )
         },
         "managed by a plugin",
     ),
@@ -634,7 +642,9 @@ FLOATING = [
         "II-09",
         "manifests",
         {
-            "Dockerfile": "FROM node:22\nRUN npm install -g pm2@5.3.0 && curl -fsSL https://example.org/v1.2.3/install.sh | sh\n"
+            "Dockerfile": (
+                "FROM node:22\nRUN npm install -g pm2@5.3.0 && curl -fsSL https://example.org/v1.2.3/install.sh | sh\n"
+            )
         },
         "downloads with versions",
     ),
