@@ -161,6 +161,12 @@ def _without_port(address: str) -> str:
     return host if colon and (port.isdigit() or is_open(port) or port == "") else address
 
 
+def engine_named(name: str) -> str:
+    """The engine that a word of a configuration means: `pgsql`, `sqlite3`, `django.db.backends.mysql`; or empty."""
+    word = name.lower().rpartition(".")[2]
+    return _ENGINES.get(word, "") or (word if word in _OWN_NAME else "")
+
+
 def connection_of(value: Value) -> Connection | None:
     """What a literal or a template says; None for all others."""
     return read_connection(value.text or "") if value.is_text or value.kind == "template" else None

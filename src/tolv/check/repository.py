@@ -24,6 +24,7 @@ from tolv.codebase.history import History
 from tolv.codebase.kubernetes import Manifest, is_kubernetes, parse_kubernetes
 from tolv.codebase.packages import Packages, read_packages
 from tolv.codebase.procfile import parse_procfile
+from tolv.codebase.start import Start, starts
 from tolv.codebase.survey import File, Survey, read_bytes
 from tolv.errors import UsageError
 
@@ -215,8 +216,9 @@ class CheckedUnit:
         return tuple(one for one in found if one.kind)
 
     @cached_property
-    def starts(self) -> tuple[Any, ...]:
-        return ()
+    def starts(self) -> tuple[Start, ...]:
+        """What is started; `.prod` says what is started in production."""
+        return starts(self.files, self.text)
 
     def _read(self, patterns: tuple[str, ...], parse: Callable[[str, str, Context], Parsed]) -> Iterator[Parsed]:
         """The files of some names, parsed."""

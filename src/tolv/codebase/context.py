@@ -160,8 +160,11 @@ def _directory(place: _Place, part: str) -> Context | None:
         return "generated"
     if around == "dev" and part in words.SHIPPING:
         return None
+    if around == "admin":
+        # Scripts that make or drive an environment for tests serve nobody.
+        return "migrations" if part in words.MIGRATIONS else "test" if _purpose(place, part) == "test" else around
     if around is not None:
-        return "migrations" if around == "admin" and part in words.MIGRATIONS else around
+        return around
     if part in words.MIGRATIONS or (place.last, part) in words.MIGRATION_PAIRS:
         return "migrations"
     return None if place.in_main else _purpose(place, part)

@@ -161,6 +161,64 @@ CASES = [
             }
         }
         """}, "Django from the environment"),
+    bad("IV-01", "javascript", {"db.js": """
+        const mongoose = require('mongoose');
+        mongoose.connect('mongodb://db1.acme.net/shop');
+        """}, "db.js:2", severity="error"),
+    bad("IV-01", "javascript", {"db.ts": """
+        import { Pool } from 'pg';
+        export const pool = new Pool({ connectionString: 'postgres://app@10.0.3.7/shop' });
+        """}, "db.ts:2", severity="error", why="option"),
+    bad("IV-01", "javascript", {"queue.js": """
+        const amqp = require('amqplib');
+        const url = 'amqp://localhost';
+        async function start() { return amqp.connect(url); }
+        """}, "queue.js:2", severity="warning", why="this machine, through a name"),
+    ok("IV-01", "javascript", {"db.js": """
+        const mongoose = require('mongoose');
+        mongoose.connect(process.env.MONGODB_URI || 'mongodb://localhost/dev');
+        """}, "a harmless default"),
+    ok("IV-01", "javascript", {"test/db.js": """
+        const mongoose = require('mongoose');
+        mongoose.connect('mongodb://db1.acme.net/shop');
+        """}, "tests"),
+    ok("IV-01", "javascript", {"db.js": """
+        // mongoose.connect('mongodb://db1.acme.net/shop')
+        const help = 'set MONGODB_URI, as in mongodb://db1.acme.net/shop';
+        const mongoose = require('mongoose');
+        mongoose.connect(process.env.MONGODB_URI);
+        """}, "a comment and a help text"),
+    bad("IV-02", "javascript", {"db.js": """
+        const mysql = require('mysql2');
+        const db = mysql.createPool({
+          host: '10.0.3.7',
+          user: 'shop',
+        });
+        """}, "db.js:3", severity="error"),
+    bad("IV-02", "javascript", {"cache.js": """
+        const Redis = require('ioredis');
+        module.exports = new Redis();
+        """}, "cache.js:2", severity="warning", why="library default"),
+    bad("IV-02", "javascript", {"mail.js": """
+        const nodemailer = require('nodemailer');
+        const transport = nodemailer.createTransport({ host: 'smtp.acme.com', port: 587 });
+        """}, "mail.js:2", severity="error", why="mail"),
+    ok("IV-02", "javascript", {"db.js": """
+        const mysql = require('mysql2');
+        const db = mysql.createPool({ host: process.env.DB_HOST, password: process.env.DB_PASSWORD });
+        """}, "environment"),
+    ok("IV-02", "javascript", {"cache.js": """
+        const Redis = require('ioredis');
+        module.exports = new Redis(process.env.REDIS_PORT, process.env.REDIS_HOST || 'localhost');
+        """}, "a harmless default"),
+    ok("IV-02", "javascript", {"cache.js": """
+        const Redis = require('ioredis');
+        module.exports = (options) => new Redis({ ...options });
+        """}, "given as a whole"),
+    ok("IV-02", "javascript", {"cache.test.js": """
+        const Redis = require('ioredis');
+        new Redis({ host: '10.0.0.1' });
+        """}, "tests"),
     bad("IV-07", "manifests", {"Procfile": """
         web: gunicorn app:app
         redis: redis-server --port 6379

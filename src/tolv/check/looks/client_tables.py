@@ -7,8 +7,9 @@ from typing import Literal, cast
 
 from tolv.check.source import Language
 
-Part = Literal["url", "host", "port", "user", "password", "path", "name"]
-"""What of a service is told: `url` is a whole connection text (or an endpoint), `path` a file, `name` a database."""
+Part = Literal["url", "host", "port", "user", "password", "path", "name", "engine"]
+"""What of a service is told: `url` is a whole connection text (or an endpoint), `path` a file, `name` a database,
+`engine` which product it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,10 @@ SETTINGS: dict[str, tuple[str, str, Part]] = {
              "database", "", "host"),
     **_names("MONGO_HOST MONGODB_HOST", "database", "mongodb", "host"),
     **_names("ELASTICSEARCH_HOST", "search", "elasticsearch", "host"),
+    **_names("DB_DRIVER DB_CONNECTION DB_ENGINE DATABASE_ENGINE DATABASE_DRIVER DATABASE_TYPE DB_TYPE DB_CLIENT "
+             "DATABASE_CLIENT DB_DIALECT", "database", "", "engine"),
+    **_names("DB_FILENAME DB_FILE DB_PATH DATABASE_PATH DATABASE_FILE SQLITE_PATH SQLITE_FILE SQLITE_DB", "file",
+             "sqlite", "path"),
     **_names("ELASTICSEARCH_URL", "search", "elasticsearch", "url"),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from tolv.check.rules.needs import Need, needs, reached
 from tolv.check.source import Language
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock
-from tolv.codebase.modules import extras_of, is_bundled_gem, pulled_in_by
+from tolv.codebase.modules import candidates, extras_of, is_bundled_gem, pulled_in_by
 from tolv.codebase.requirements import normalise
 
 _FACTOR = "https://12factor.net/dependencies"
@@ -172,16 +172,25 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         how = declared.bringer(names)
         severity: Severity | None = "warning" if how or need.in_functions else None
         shown = names[-1] if language == "go" else names[0]
-        said = "" if _plain(shown, "python") == _plain(need.module, "python") else f" ({shown})"
+        module = _part(language, need)
+        said = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
         yield Finding(
-            f"{need.module}{said} is imported, but not declared in {declared.manifests[0]}"
-            + (f": {how}" if how else ""),
+            f"{module}{said} is imported, but not declared in {declared.manifests[0]}" + (f": {how}" if how else ""),
             unit.place(*need.places[0]),
             severity=severity,
             fix=f"Declare {shown} in {declared.manifests[0]}",
             also=tuple(unit.place(*one) for one in need.places[1:8]),
             subject=shown,
         )
+
+
+def _part(language: Language, need: Need) -> str:
+    """The shortest part of a module's name that leads to the same distribution: `starlette` of `starlette.requests`."""
+    if language != "python":
+        return need.module
+    parts = need.module.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(1, len(parts)))
+    return next((one for one in prefixes if candidates(language, one) == need.names), need.module)
 
 
 def _of_namespace(module: str, namespaces: dict[str, str]) -> tuple[str, ...]:

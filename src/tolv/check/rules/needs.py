@@ -235,7 +235,7 @@ def reached(unit: Unit) -> frozenset[str]:
 
 
 def _entry(start: Any) -> str:
-    return start.entry or "" if start.context in DEPLOYED else ""
+    return start.entry or "" if start.prod and not start.release else ""
 
 
 def _file(path: str, paths: frozenset[str]) -> str | None:
