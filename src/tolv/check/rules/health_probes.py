@@ -61,9 +61,13 @@ def _in_clusters(unit: Unit, clusters: list[tuple[Workload, Container]]) -> Iter
         kinds = {one.kind for one in container.probes}
         kinds |= probed.get((workload.kind, workload.name, container.name), set())
         if {"readiness", "liveness"} <= kinds:
-            yield Witness(f"{container.name or workload.name} is asked for its health", _at(unit, manifest.path, container))
+            yield Witness(
+                f"{container.name or workload.name} is asked for its health", _at(unit, manifest.path, container)
+            )
         elif manifest.problem is not None and "Probe" in (unit.text(manifest.path) or ""):
-            yield CannotTell(f"the probes of {container.name or workload.name} in {manifest.path} are made by a template")
+            yield CannotTell(
+                f"the probes of {container.name or workload.name} in {manifest.path} are made by a template"
+            )
         elif container.ports and not is_worker(workload.name, container.name):
             yield _unprobed(unit, workload, container, kinds)
 
@@ -129,7 +133,9 @@ def _for_development(service: ComposeService) -> bool:
     """Its code is mounted from where compose is run, or it reloads itself."""
     command = service.command.text if service.command is not None else ""
     mounted = any(
-        one.is_bind and one.source is not None and re.fullmatch(r"\.{1,2}/?|\./(?:src|app|backend|api)/?|\$\{?PWD\}?", one.source)
+        one.is_bind
+        and one.source is not None
+        and re.fullmatch(r"\.{1,2}/?|\./(?:src|app|backend|api)/?|\$\{?PWD\}?", one.source)
         for one in service.volumes
     )
     return mounted or bool(re.search(r"--reload|runserver|nodemon|\bdev\b|--watch|--debug", command))
@@ -258,7 +264,9 @@ def _is_missing(unit: Unit, one: Asked, answers: tuple[Answer, ...]) -> bool:
     last = path.rpartition("/")[2]
     if any(last in seen.what.text for seen in unit.seen(hints)):
         return False
-    return not any(_names(unit, file.path, last) for file in unit.files if file.context in ("prod", "admin", "migrations"))
+    return not any(
+        _names(unit, file.path, last) for file in unit.files if file.context in ("prod", "admin", "migrations")
+    )
 
 
 def _catches(path: str | None) -> bool:
