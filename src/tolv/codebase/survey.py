@@ -172,7 +172,8 @@ def _status(root: str, path: str, directories: _Directories, unread: list[tuple[
 def read_bytes(root: Path, path: str) -> bytes:
     """The content of a file that the survey named. Raises `OSError` if it is gone, or is no regular file by now."""
     descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a regular file")
     with open(descriptor, "rb", buffering=0) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(f"{path} is not a regular file")
         return stream.readall()

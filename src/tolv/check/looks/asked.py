@@ -87,9 +87,7 @@ def own_services(unit: Unit) -> Iterator[tuple[Compose, ComposeService]]:
         some = any(one.build is not None for one in compose.services)
         for service in compose.services:
             image = service.image
-            if service.build is not None or (image is not None and image.text in built):
-                yield compose, service
-            elif image is not None and not some and is_own(image.text) and _alike(image.base, _name_of(unit)):
+            if service.build is not None or (image is not None and image.text in built) or (image is not None and not some and is_own(image.text) and _alike(image.base, _name_of(unit))):
                 yield compose, service
 
 

@@ -62,9 +62,7 @@ _REQUEST_IDS = re.compile(
 _ID_WORDS = re.compile(rb"(?i).*(?:request_?id|correlation_?id|traceparent|trace_?id|rtracer|django_guid|requestid).*")
 _ID_HEADER = re.compile(rb"(?:equest|race|orrelation)-[Ii][Dd]")
 _LOGFMT = re.compile(r"\b[\w.]+=\"?%[({]")
-_REDACTING = re.compile(
-    rb"(?i).*(?:redact|scrub|mask|sensitive|censor).*(?:filter|processor|formatter|log|paths|data|secrets?).*|redact(?:ion|ed|or|ing)?"
-)
+_REDACTING = re.compile(rb"(?i).*(?:redact|scrub|mask|sensitive|censor)\w*(?:filter|processor|formatter)")
 
 
 @log_traits.reads(
@@ -89,7 +87,7 @@ def _read(source: Source) -> Iterator[LogTrait]:
             if (match := _REQUEST_IDS.search(text)) and not _is_comment(source, number):
                 yield LogTrait("request id", match[0], number)
                 break
-    if any(_REDACTING.fullmatch(word) for word in words) and any(b"log" in word.lower() for word in words):
+    if any(_REDACTING.fullmatch(word) for word in words) or (b"redact" in words and b"pino" in words):
         yield LogTrait("redacts", "a filter", 1)
     yield from _logging(source)
 

@@ -98,7 +98,11 @@ _STANDARD = ("net/http",)
 
 def serves_http(unit: Unit) -> bool:
     """Whether the app answers HTTP."""
-    return unit.uses(*FRAMEWORKS) or ("go" in unit.languages and unit.uses(*_STANDARD) and _listens(unit))
+    if unit.uses(*FRAMEWORKS):
+        return True
+    if "go" in unit.languages and unit.uses(*_STANDARD) and _listens(unit):
+        return True
+    return "php" in unit.languages and any(file.context == "prod" for file in unit.named("index.php"))
 
 
 def _listens(unit: Unit) -> bool:

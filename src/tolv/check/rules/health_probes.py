@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
-from tolv.check.looks.health import hints, is_liveness_path
+from tolv.check.looks.health import hints
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
