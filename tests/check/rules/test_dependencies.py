@@ -160,6 +160,8 @@ def _declared(language: str) -> list[Case]:
 
 _NODE = '{"name": "app", "engines": {"node": "22"}, "main": "app.js"%s}\n'
 
+_GEMS = "GEM\n  specs:\n    loofah (2.22.0)\n    rails (7.1.0)\n"
+
 ODD_IMPORTS = [
     bad(
         "II-04",
@@ -193,6 +195,26 @@ ODD_IMPORTS = [
         "python",
         {"requirements.in": "flask>=3,<4\n", "src/shop/__init__.py": "", "src/shop/a.py": "from shop import b\n"},
         "a package below src",
+    ),
+    bad(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "rails", "~> 7.1"\n', "Gemfile.lock": _GEMS, "a.rb": "def f(t)\n  Loofah.fragment(t)\nend\n"},
+        "a.rb:2",
+        why="a constant of what another gem brings along",
+        severity="warning",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "loofah", "~> 2"\n', "Gemfile.lock": _GEMS, "a.rb": "def f(t)\n  Loofah.fragment(t)\nend\n"},
+        "a constant of a gem that is declared",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "rails", "~> 7.1"\n', "a.rb": "class Redis\nend\nRedis.new\n"},
+        "a class of its own",
     ),
     ok("II-04", "python", {"requirements.in": "flask>=3,<4\n", "a.py": '"""\nimport redis\n"""\n'}, "a text"),
     ok(
