@@ -13,7 +13,7 @@ from tolv.check.source import Value
 
 #: Engines by the scheme of a URL; what follows a `+` in a scheme is the driver.
 _ENGINES = {
-    **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql", "psql", "cockroachdb", "timescale"), "postgres"),
+    **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql", "psql", "cockroachdb", "pgx", "pg"), "postgres"),
     **dict.fromkeys(("mysql", "mysql2", "mysqlx", "mysqlgis"), "mysql"),
     "mariadb": "mariadb",
     **dict.fromkeys(("mssql", "sqlserver"), "mssql"),
@@ -159,6 +159,12 @@ def _without_port(address: str) -> str:
         return address.partition("]")[0] + "]"
     host, colon, port = address.rpartition(":")
     return host if colon and (port.isdigit() or is_open(port) or port == "") else address
+
+
+def engine_named(name: str) -> str:
+    """The engine that a word of a configuration means: `pgsql`, `sqlite3`, `django.db.backends.mysql`; or empty."""
+    word = name.lower().rpartition(".")[2]
+    return _ENGINES.get(word, "") or (word if word in _OWN_NAME else "")
 
 
 def connection_of(value: Value) -> Connection | None:

@@ -41,7 +41,7 @@ _NAMES = (
     "database.yml", "cable.yml", "storage.yml", "mongoid.yml", "persistence.xml", "hibernate.cfg.xml",
     "config/*.json", "config/*.yml", "config/*.yaml", "*/config/*.json", "*/config/*.yml", "*/config/*.yaml",
     "conf/*.json", "*conf/*.json", "config.json", "config.yml", "config.yaml", "settings.json", "settings.yml",
-    "appsettings*.json", "config.toml", "ormconfig.json", "knexfile.json",
+    "appsettings*.json", "ormconfig.json", "knexfile.json", "config.js",
 )  # fmt: skip
 _LARGEST = 200_000
 _PROFILE = re.compile(r"^(?:application|bootstrap|appsettings|config|settings)[-.](\w[\w-]*)\.\w+$")
@@ -73,7 +73,7 @@ def _all(unit: Unit) -> Iterator[Setting]:
         profile = profile if match or profile in _ENVIRONMENTS else ""
         if file.name.endswith(".properties"):
             yield from _properties(text, file.path, profile)
-        elif file.name.endswith((".yml", ".yaml", ".json")):
+        elif file.name.endswith((".yml", ".yaml", ".json")) or text.lstrip().startswith("{"):
             for document in parse_yaml(text, file.path, templates=True).documents:
                 own = _own_profile(document) or profile
                 yield from _below(document, "", file.path, own, file.name == "database.yml", 0)

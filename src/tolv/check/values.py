@@ -273,6 +273,25 @@ def is_hash(text: str) -> bool:
     return _HASH.fullmatch(text) is not None
 
 
+_WRAPPER = re.compile(
+    r"(?i)(?:^|[._])(?:get_?)?env(?:_?(?:var|secret|str|string|value|or_default))?$|^envsecret$|^get_?config$"
+)
+
+
+def through_wrapper(value: Value) -> Value | None:
+    """The read of the environment that an app's own function makes of a variable and a default: `envsecret("K", "d")`.
+
+    None: the call is no such function's.
+    """
+    if value.kind != "call" or not value.parts or not _WRAPPER.search(value.name or ""):
+        return None
+    name = value.parts[0]
+    if not name.is_text or not re.fullmatch(r"[A-Z][A-Z0-9_]+", name.text or ""):
+        return None
+    default = tuple(part for part in value.parts[1:2] if part.kind != "literal" or part.name != "null")
+    return Value("env", None, name.text, default, value.line, value.column, value.via)
+
+
 _RANDOM = re.compile(
     r"(?i)(?:^|[.:])(?:token_hex|token_bytes|token_urlsafe|urandom|randombytes|random_bytes|uuid[14]?|get_random_secret_key|"
     r"get_random_string|generate_key|securerandom|randomuuid|random_string|nanoid|generatekey|openssl_random_pseudo_bytes|"
@@ -297,7 +316,8 @@ def classify(value: Value, key: str = "") -> ValueClass:
         case "literal":
             return _of_literal(value, key)
         case "call":
-            return _of_call(value)
+            wrapped = through_wrapper(value)
+            return _of_call(value) if wrapped is None else _of_env(wrapped, key)
         case "template":
             return _of_template(value)
         case "choice":

@@ -108,6 +108,10 @@ def stands_for(path: str) -> str | None:
     return f"{directory}{slash}{real or '.env'}" if real not in ("", ".") else None
 
 
+#: A directory with the version of what is in it (`codemirror-5.17.0`): unpacked, not written here.
+_RELEASED = re.compile(r"[a-z][\w.+]*(?:-[a-z][\w.+]*)*[-@_]v?\d+\.\d+\.\d+(?:[-+.]\w+)*")
+
+
 class _Place(NamedTuple):
     """What a directory tells of the files in it."""
 
@@ -156,12 +160,17 @@ def _directory(place: _Place, part: str) -> Context | None:
         return around
     if part in words.VENDORED or (part == "vendor" and not place.in_main and place.last not in words.LAYERS):
         return "vendored"
+    if _RELEASED.fullmatch(part):
+        return "vendored"
     if part in words.GENERATED or (place.last, part) in words.GENERATED_PAIRS or part.endswith(".egg-info"):
         return "generated"
     if around == "dev" and part in words.SHIPPING:
         return None
+    if around == "admin":
+        # Scripts that make or drive an environment for tests serve nobody.
+        return "migrations" if part in words.MIGRATIONS else "test" if _purpose(place, part) == "test" else around
     if around is not None:
-        return "migrations" if around == "admin" and part in words.MIGRATIONS else around
+        return around
     if part in words.MIGRATIONS or (place.last, part) in words.MIGRATION_PAIRS:
         return "migrations"
     return None if place.in_main else _purpose(place, part)

@@ -10,13 +10,13 @@ def _words(text: str) -> frozenset[str]:
 # Directories.
 VENDORED = _words(
     ".git .hg .svn node_modules bower_components jspm_packages third_party third-party thirdparty 3rdparty"
-    " _vendor vendored vendors godeps pods site-packages dist-packages .venv venv virtualenv .virtualenv .tox .nox"
-    " .yarn .pnp .pnpm-store .bundle .terraform .gradle .m2 .eggs carthage .cargo web_modules"
+    " _vendor vendored vendors godeps pods site-packages dist-packages .venv venv virtualenv .virtualenv .tox"
+    " .nox .yarn .pnp .pnpm-store .bundle .terraform .gradle .m2 .eggs carthage .cargo web_modules"
 )
 GENERATED = _words(
-    "__pycache__ .next .nuxt .output .svelte-kit .parcel-cache .turbo .angular .cache .mypy_cache .pytest_cache"
-    " .ruff_cache .hypothesis coverage htmlcov .nyc_output dist generated __generated__ generated-sources"
-    " generated-src _build .serverless .aws-sam cdk.out storybook-static .docusaurus"
+    "__pycache__ .next .nuxt .output .svelte-kit .parcel-cache .turbo .angular .cache .mypy_cache"
+    " .pytest_cache .ruff_cache .hypothesis coverage htmlcov .nyc_output dist generated __generated__"
+    " generated-sources generated-src _build .serverless .aws-sam cdk.out storybook-static .docusaurus"
 )
 GENERATED_PAIRS = frozenset(
     {(".mvn", "wrapper"), ("gradle", "wrapper")}
@@ -33,8 +33,8 @@ LAYERS = _words(
 )
 TEST = _words(
     "test tests spec specs __tests__ __test__ __mocks__ __snapshots__ __fixtures__ mocks testdata test_data"
-    " fixtures fixture testing cypress e2e selenium playwright features_spec loadtest loadtests k6 postman itest"
-    " itests testlib wiremock pacts feature_tests"
+    " fixtures fixture testing cypress e2e selenium playwright features_spec loadtest loadtests k6 postman"
+    " itest itests testlib wiremock pacts feature_tests"
 )
 #: Go packages that end in `test` and are none.
 NO_TESTS = _words("latest contest attest protest greatest detest backtest")
@@ -45,8 +45,8 @@ CI = _words(
 DOCS = _words("docs doc documentation apidocs apidoc wiki website guides guide playground javadoc")
 DEV = _words(
     ".devcontainer .vscode .idea .vs .husky .githooks .hooks .storybook .vagrant .gitpod .devenv benchmarks"
-    " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev local-"
-    " dev docker-dev"
+    " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev"
+    " local-dev docker-dev"
 )
 DEV_STAGES = _words("dev devel development local localhost debug sandbox")
 TEST_STAGES = _words("test tests testing ci")
@@ -73,7 +73,7 @@ CODE = _words("src app lib internal pkg cmd server backend frontend")
 CONFIG = _words("config configs conf settings configuration env envs resources")
 STAGES = _words("environments environment envs env overlays inventories inventory stages clusters profiles values")
 BUILDERS = _words(
-    "compose docker dockerfiles .docker deploy deployment deployments k8s kubernetes terraform helm docker- compose"
+    "compose docker dockerfiles .docker deploy deployment deployments k8s kubernetes terraform helm docker-compose"
 )
 SERVED = _words(
     "static public assets www wwwroot webroot htdocs html web js javascript javascripts css lib libs plugins"
@@ -86,19 +86,19 @@ LOCALE = _words(
 # Files.
 LOCKS = _words(
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb poetry.lock uv.lock"
-    " pdm.lock pipfile.lock gemfile.lock gems.locked composer.lock go.sum go.work.sum cargo.lock gradle.lockfile"
-    " mix.lock pubspec.lock .terraform.lock.hcl flake.lock packages.lock.json deno.lock conda-lock.yml pixi.lock"
-    " podfile.lock package.resolved pylock.toml chart.lock buf.lock"
+    " pdm.lock pipfile.lock gemfile.lock gems.locked composer.lock go.sum go.work.sum cargo.lock"
+    " gradle.lockfile mix.lock pubspec.lock .terraform.lock.hcl flake.lock packages.lock.json deno.lock"
+    " conda-lock.yml pixi.lock podfile.lock package.resolved pylock.toml chart.lock buf.lock"
 )
 GENERATED_FILES = _words(
-    "mvnw mvnw.cmd gradlew gradlew.bat versioneer.py .pnp.cjs .pnp.loader.mjs gradle-wrapper.properties maven-"
-    " wrapper.properties .rubocop_todo.yml .stylelint_todo.yml phpstan-baseline.neon .secrets.baseline"
+    "mvnw mvnw.cmd gradlew gradlew.bat versioneer.py .pnp.cjs .pnp.loader.mjs gradle-wrapper.properties"
+    " maven-wrapper.properties .rubocop_todo.yml .stylelint_todo.yml phpstan-baseline.neon .secrets.baseline"
 )
 CI_FILES = _words(
     ".travis.yml .gitlab-ci.yml .drone.yml appveyor.yml .appveyor.yml bitbucket-pipelines.yml circle.yml"
     " cloudbuild.yaml cloudbuild.yml buildspec.yml codecov.yml .codecov.yml dependabot.yml renovate.json"
-    " .renovaterc .renovaterc.json .goreleaser.yml .goreleaser.yaml .pre-commit-config.yaml sonar-"
-    " project.properties .mergify.yml .snyk release-please-config.json"
+    " .renovaterc .renovaterc.json .goreleaser.yml .goreleaser.yaml .pre-commit-config.yaml"
+    " sonar-project.properties .mergify.yml .snyk release-please-config.json"
 )
 TEST_FILES = _words(
     ".rspec pytest.ini cypress.json .coveragerc .nycrc .mocharc.js .mocharc.json .mocharc.yml karma.conf.js"
@@ -106,33 +106,33 @@ TEST_FILES = _words(
 DEV_FILES = _words(
     "vagrantfile tiltfile skaffold.yaml .gitpod.yml .gitpod.dockerfile devfile.yaml tox.ini noxfile.py"
     " gulpfile.js gruntfile.js guardfile overcommit.yml .overcommit.yml nodemon.json .air.toml air.toml"
-    " devbox.json shell.nix .envrc docker-sync.yml gulpfile.babel.js gulpfile.ts .mise.toml mise.toml lefthook.yml"
-    " devenv.nix"
+    " devbox.json shell.nix .envrc docker-sync.yml gulpfile.babel.js gulpfile.ts .mise.toml mise.toml"
+    " lefthook.yml devenv.nix"
 )
 ADMIN_FILES = _words("manage.py fabfile.py rakefile capfile artisan deploy.rb")
 
 # Suffixes.
 BROWSER = _words(".js .css .mjs .cjs")
 DATA = _words(
-    ".json .yml .yaml .toml .ini .cfg .conf .properties .xml .env .csv .txt .hcl .tf .tfvars .json5 .jsonc .plist"
-    " .sh .po .dockerfile"
+    ".json .yml .yaml .toml .ini .cfg .conf .properties .xml .env .csv .txt .hcl .tf .tfvars .json5 .jsonc"
+    " .plist .sh .po .dockerfile"
 )
 PROSE = _words(".md .markdown .mdx .rst .adoc .asciidoc .textile .org .rdoc .1 .5 .8 .ipynb")
 TRANSLATIONS = _words(".po .mo .pot .xliff .xlf .arb .ftl .resx .strings .stringsdict .tmx")
 BINARY = _words(
-    ".png .jpg .jpeg .gif .ico .webp .bmp .tif .tiff .svg .psd .ai .eps .avif .heic .icns .woff .woff2 .ttf .otf"
-    " .eot .pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .zip .gz .tgz .bz2 .xz .zst .lz4 .7z .rar .tar .jar"
-    " .war .ear .aar .class .pyc .pyo .pyd .so .dylib .dll .exe .o .a .lib .obj .bin .dat .wasm .mp3 .mp4 .m4a"
-    " .mov .avi .mkv .webm .ogg .wav .flac .sqlite .sqlite3 .db .mdb .rdb .parquet .avro .pkl .pickle .npy .npz"
-    " .h5 .pt .onnx .gguf .jks .p12 .pfx .keystore .der .gpg .kdbx .whl .egg .gem .deb .rpm .apk .dmg .iso .img"
-    " .swf .node .phar .mmdb .snappy .br .ds_store"
+    ".png .jpg .jpeg .gif .ico .webp .bmp .tif .tiff .svg .psd .ai .eps .avif .heic .icns .woff .woff2 .ttf"
+    " .otf .eot .pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .zip .gz .tgz .bz2 .xz .zst .lz4 .7z .rar .tar"
+    " .jar .war .ear .aar .class .pyc .pyo .pyd .so .dylib .dll .exe .o .a .lib .obj .bin .dat .wasm .mp3 .mp4"
+    " .m4a .mov .avi .mkv .webm .ogg .wav .flac .sqlite .sqlite3 .db .mdb .rdb .parquet .avro .pkl .pickle .npy"
+    " .npz .h5 .pt .onnx .gguf .jks .p12 .pfx .keystore .der .gpg .kdbx .whl .egg .gem .deb .rpm .apk .dmg .iso"
+    " .img .swf .node .phar .mmdb .snappy .br .ds_store"
 )
 
 #: Two- and three-letter codes of languages (ISO 639) that translations are kept under.
 TONGUES = _words(
-    "aa ab af ak am an ar as ast av ay az ba be bg bh bm bn bo br bs ca ce ckb co cs cv cy da de dv dz ee el en"
-    " eo es et eu fa ff fi fil fj fo fr fy ga gd gl gn gsw gu gv ha he hi hr hsb hu hy ia id ie ig is it iu ja jv"
-    " ka kab kg ki kk kl km kn ko ku kw ky la lb lg ln lo lt lv mg mi mk ml mn mr ms mt my nan nb nds ne nl nn no"
-    " nr nv ny oc om or os pa pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw"
-    " ta te tg th ti tk tl tn to tr ts tt tw tzm ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+    "aa ab af ak am an ar as ast av ay az ba be bg bh bm bn bo br bs ca ce ckb co cs cv cy da de dv dz ee el"
+    " en eo es et eu fa ff fi fil fj fo fr fy ga gd gl gn gsw gu gv ha he hi hr hsb hu hy ia id ie ig is it iu"
+    " ja jv ka kab kg ki kk kl km kn ko ku kw ky la lb lg ln lo lt lv mg mi mk ml mn mr ms mt my nan nb nds ne"
+    " nl nn no nr nv ny oc om or os pa pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss"
+    " st su sv sw ta te tg th ti tk tl tn to tr ts tt tw tzm ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
 )

@@ -39,6 +39,8 @@ class Source:
     env: dict[str, str] = field(default_factory=dict)
     container: Container | None = None
     release: bool = False
+    entry: str | None = None
+    """The file that it starts, where the source knows."""
 
     @property
     def text(self) -> str:
@@ -89,13 +91,14 @@ class _Follower:
         for one in script.commands:
             if not one.inside and (not one.argv or one.argv[0] in ("export", "declare")):
                 env |= {name: expand(value, env) for name, value in one.assignments if len(env) < 500}
-        for one in script.ends():
-            name = one.program
-            if name in IDLE or (one.piped and one.joined_by == "|" and name in ("tee", "cat")):
-                continue
+        ends = [one for one in script.ends() if one.program not in IDLE]
+        if not ends:  # a loop that starts it again and again, or waits in its condition
+            rest = [one for one in script.commands if one.argv and "$(" not in one.inside and one.program not in IDLE]
+            ends = [one for one in rest if not any(part.startswith("function") for part in one.inside)][-1:]
+        for one in ends:
             gives_way = (
                 one.exec
-                or (inline and way.shell == "platform")
+                or (inline and way.shell in ("platform", "execlineb"))
                 or (inline and way.shell == "bash" and one.last and not (one.piped or one.background))
             )
             parents = way.parents if gives_way or way.shell is None else (*way.parents, way.shell)
@@ -214,7 +217,8 @@ class _Follower:
                     through=(*way.through, (path, command.line)),
                     shell=interpreter_of(text) or "sh",
                 )
-                self.text(text, 1, further, inline=False)
+                plain = further.shell == "execlineb"  # its blocks aside, it is read like a shell
+                self.text(f"\n{text.partition(chr(10))[2]}" if plain else text, 1, further, inline=plain)
 
     def _procfile(self, words: tuple[str, ...], way: _Way) -> str | None:
         given = next((words[n + 1] for n, word in enumerate(words[:-1]) if word in ("-f", "--procfile")), "Procfile")
@@ -225,10 +229,10 @@ class _Follower:
         """The program itself."""
         source = way.source
         argv = tuple(self._local(word, way) for word in launch.argv)
-        entry = entry_of(argv, way.env, way.directory, self.tree.exists)
+        entry = source.entry or entry_of(argv, way.env, way.directory, self.tree.exists) or self._compiled(launch, way)
         program = launch.program
         builds = program in BUILDERS or bool(BUILDING.get(program, set()) & set(launch.argv[1:3]))
-        release = source.release or source.type in RELEASE_TYPES
+        release = source.release or not RELEASE_TYPES.isdisjoint(source.type.lower().replace("_", "-").split("-"))
         self.found.append(
             Start(
                 type=source.type,
@@ -250,6 +254,21 @@ class _Follower:
                 prod=source.context in ("prod", "admin") and not release and not builds,
             )
         )
+
+    def _compiled(self, launch: Launch, way: _Way) -> str | None:
+        """The main package of a Go program that is called by its name, or that an earlier stage built."""
+        container = way.source.container
+        built = container.built_in(launch.argv[0]) if container is not None else None
+        directory = way.directory if built is None else built
+        path = self.tree.near(directory, "go.mod")
+        if path is None:
+            return None
+        module = (self.tree.read(path) or "").partition("\n")[0].split("/")
+        top, name = posixpath.dirname(path), launch.program
+        if built is None and not any(name == part.removeprefix("module").strip() for part in module):
+            return None
+        places = (directory, posixpath.join(top, "cmd", name), posixpath.join(top, "cmd"), top)
+        return next((one for place in places if self.tree.exists(one := posixpath.join(place, "main.go"))), None)
 
     def _local(self, word: str, way: _Way) -> str:
         """A path in the container as one of the tree, relative to where the program runs."""

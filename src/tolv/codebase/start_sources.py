@@ -184,9 +184,8 @@ def _other(
         yield from _systemd(tree, path, context)
     elif name.endswith((".conf", ".ini")) and "supervis" in path:
         for one in programs(tree.read(path) or "", path):
-            directory = posixpath.dirname(path)
             words = _split(None, one.command)
-            yield Source(one.name, "supervisord", path, one.line, context, words, None, directory=directory)
+            yield Source(one.name, "supervisord", path, one.line, context, words, None)
     elif name.endswith((".yml", ".yaml")) and (text := tree.read(path)) is not None and is_kubernetes(text):
         yield from _kubernetes(text, path, context, dockerfiles)
 
@@ -318,6 +317,9 @@ def _kubernetes(text: str, path: str, context: Context, dockerfiles: Mapping[str
 
 def conventions(tree: TreePaths, contexts: Contexts) -> Iterator[Source]:
     """What a platform's buildpack would start where no file says it: the nearest to the top counts."""
+    for path in _spring(tree, contexts):
+        yield Source("web", "convention", path, 1, contexts[path], ("java", "-jar", "app.jar"), None, entry=path)
+        return
     for name, words, beside in _CONVENTIONS:
         for path in tree.named(name)[:20]:
             directory = posixpath.dirname(path)
@@ -325,6 +327,14 @@ def conventions(tree: TreePaths, contexts: Contexts) -> Iterator[Source]:
                 continue
             yield Source("web", "convention", path, 1, contexts[path], words, None, directory=directory)
             return
+
+
+def _spring(tree: TreePaths, contexts: Contexts) -> Iterator[str]:
+    """The main classes of Spring Boot apps."""
+    likely = [path for path in tree.files if path.endswith("Application.java") and contexts[path] == "prod"]
+    for path in sorted(likely)[:50]:
+        if "SpringApplication" in (tree.read(path) or ""):
+            yield path
 
 
 #: A file, what it is started with, and what must lie beside it.

@@ -16,9 +16,9 @@ IDLE = _words(
 )
 #: Programs that build, test or install.
 BUILDERS = _words(
-    "ansible-playbook apk apt apt-get bazel black cargo cmake composer debuild dnf docker dpkg dpkg-"
-    " buildpackage dpkg-deb eslint fakeroot flake8 gem git golangci-lint goreleaser helm isort jest kubectl"
-    " mypy phpunit pip pylint pytest rpmbuild rspec rsync ruff scp ssh tar terraform tox tsc yum zip"
+    "ansible-playbook apk apt apt-get bazel black cargo cmake composer debuild dnf docker dpkg"
+    " dpkg-buildpackage dpkg-deb eslint fakeroot flake8 gem git golangci-lint goreleaser helm isort jest"
+    " kubectl lintian mypy phpunit pip pylint pytest rpmbuild rspec rsync ruff scp ssh tar terraform tox tsc yum zip"
 )
 #: What these programs do with one of these words is no process either.
 BUILDING = {

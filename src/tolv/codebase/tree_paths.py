@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tolv.codebase.dockerfile import Dockerfile, Stage
@@ -63,8 +64,10 @@ class Container:
     ) -> None:
         """`context`: the directory that it is built in; None: it is found by what is copied."""
         self._tree = tree
+        self._file = file
         self._copies = _copies(file, stage)
-        self.workdir = file.workdir
+        self.workdir = self._copies[-1].workdir if self._copies else file.workdir
+        self.workdir = file.workdir if stage is None else self.workdir
         self.context = context if context is not None else self._context(posixpath.dirname(file.path))
 
     def file(self, path: str) -> str | None:
@@ -77,15 +80,52 @@ class Container:
         found = self._find(place, self._tree.is_directory)
         return self.context if found is None else found
 
-    def _find(self, path: str, there: Callable[[str], bool]) -> str | None:
-        for sources, target, workdir in reversed(self._copies):
-            to = posixpath.normpath(posixpath.join(workdir, target))
-            below = posixpath.relpath(path, to) if path == to or path.startswith(to.rstrip("/") + "/") else None
+    def built_in(self, path: str) -> str | None:
+        """The tree's directory in which a program was built that an earlier stage gave; None: none did."""
+        path = posixpath.normpath(posixpath.join(self.workdir, path))
+        for copy in reversed(self._copies):
+            below = copy.below(path)
+            stage = self._earlier(copy.stage)
+            if below is None or stage is None:
+                continue
+            return Container(self._tree, self._file, self.context, stage).directory(posixpath.dirname(copy.sources[-1]))
+        return None
+
+    def _earlier(self, name: str | None) -> Stage | None:
+        if name is None:
+            return None
+        if name.isdigit() and len(name) < 5:
+            return self._file.stages[int(name)] if int(name) < len(self._file.stages) else None
+        return self._file.stage(name)
+
+    def _find(self, path: str, there: Callable[[str], bool], depth: int = 4) -> str | None:
+        for copy in reversed(self._copies):
+            below = copy.below(path)
             if below is None:
                 continue
-            for source in sources:
+            if copy.stage is not None:
+                found = self._of_stage(copy, below, there, depth)
+                if found is not None:
+                    return found
+                continue
+            for source in copy.sources:
                 if (found := self._within(source, below, there)) is not None:
                     return found
+        return None
+
+    def _of_stage(self, copy: Copy, below: str, there: Callable[[str], bool], depth: int) -> str | None:
+        """What an earlier stage gives, where it has it from the tree."""
+        stage = self._earlier(copy.stage)
+        if stage is None or depth <= 0:
+            return None
+        container = Container(self._tree, self._file, self.context, stage)
+        for source in copy.sources:
+            place = posixpath.normpath(posixpath.join("/", source, below))
+            found = container._find(place, there, depth - 1)
+            if found is None and below == posixpath.basename(source):
+                found = container._find(posixpath.normpath(posixpath.join("/", source)), there, depth - 1)
+            if found is not None:
+                return found
         return None
 
     def _within(self, source: str, below: str, there: Callable[[str], bool]) -> str | None:
@@ -105,18 +145,57 @@ class Container:
 
     def _context(self, directory: str) -> str:
         """The directory, among that of the Dockerfile and those above, that most of what is copied is in."""
+        sources = [source for stage in self._file.stages for copy in _own_copies(stage, {}) for source in copy.sources]
         best, most = directory, -1
         while True:
-            found = sum(self._is_there(directory, source) for sources, _, _ in self._copies for source in sources)
+            found = sum(self._is_there(directory, source) for source in sources[:100])
             if found > most:
                 best, most = directory, found
             if not directory:
-                return best
+                return best if most > 0 else self._top(sources)
             directory = posixpath.dirname(directory)
+
+    def _top(self, sources: list[str]) -> str:
+        """Where only `.` is copied: the directory of the Dockerfile if that has more than what packages the app."""
+        directory = posixpath.dirname(self._file.path)
+        own = any(self._tree.exists(posixpath.join(directory, name)) for name in _MANIFESTS)
+        return directory if own or not sources or not directory else self._nearest(directory)
+
+    def _nearest(self, directory: str) -> str:
+        """The nearest directory above that has a manifest of a language; else the top."""
+        while directory:
+            directory = posixpath.dirname(directory)
+            if any(self._tree.exists(posixpath.join(directory, name)) for name in _MANIFESTS):
+                return directory
+        return ""
 
     def _is_there(self, directory: str, source: str) -> bool:
         place = _inside(directory, source)
         return place is not None and place != directory and (self._tree.exists(place) or self._tree.is_directory(place))
+
+
+_MANIFESTS = (
+    *("package.json", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "go.mod", "pom.xml", "build.gradle"),
+    *("build.gradle.kts", "Gemfile", "composer.json", "Cargo.toml", "mix.exs", "manage.py"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A COPY or ADD."""
+
+    sources: tuple[str, ...]
+    target: str
+    """Absolute."""
+    workdir: str
+    stage: str | None
+    """The earlier stage that it copies from; None: the directory of the build."""
+
+    def below(self, path: str) -> str | None:
+        """Where a path lies below the target; None: it does not."""
+        if path != self.target and not path.startswith(self.target.rstrip("/") + "/"):
+            return None
+        return posixpath.relpath(path, self.target)
 
 
 def _inside(context: str, source: str) -> str | None:
@@ -128,15 +207,23 @@ def _inside(context: str, source: str) -> str | None:
     return None if path.startswith("..") else path
 
 
-def _copies(file: Dockerfile, stage: Stage | None) -> list[tuple[tuple[str, ...], str, str]]:
-    """What COPY and ADD take from the build's directory, where to, and the directory that this is relative to."""
+def _copies(file: Dockerfile, stage: Stage | None) -> list[Copy]:
+    """What makes up a stage: its copies and those of the stages below it, in order."""
     known = {name: entry.value for name, entry in file.env_of(stage).items()}
+    found: list[Copy] = []
     workdir = "/"
-    found = []
-    for one in file.effective(stage):
+    for one in file.chain(stage):
+        own = list(_own_copies(one, known, workdir))
+        found += own
+        workdir = own[-1].workdir if own else workdir
+    return found[-200:]
+
+
+def _own_copies(stage: Stage, known: Mapping[str, str], workdir: str = "/") -> Iterator[Copy]:
+    for one in stage.instructions:
         if one.keyword == "WORKDIR":
             workdir = posixpath.join(workdir, expand(one.text.strip().strip("\"'"), known))
-        elif one.keyword in ("COPY", "ADD") and "from" not in one.flags and len(one.words) > 1:
+        elif one.keyword in ("COPY", "ADD") and len(one.words) > 1:
             *sources, target = (expand(word, known) for word in one.words)
-            found.append((tuple(sources[:50]), target, workdir))
-    return found[-200:]
+            to = posixpath.normpath(posixpath.join(workdir, target))
+            yield Copy(tuple(sources[:50]), to, workdir, one.flags.get("from"))

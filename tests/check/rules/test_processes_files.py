@@ -199,7 +199,7 @@ CASES = [
         "javascript",
         {
             "app.js": _EXPRESS + "app.get('/', (req, res) => res.send('x'));\n",
-            "scripts/build.js": "const fs = require('fs');\nfunction build() {\n  fs.writeFileSync('dist/x', 'y');\n}\n",
+            "scripts/build.js": "const fs = require('fs');\nfunction build() {\n  fs.writeFileSync('x', 'y');\n}\n",
         },
         "a build script",
     ),

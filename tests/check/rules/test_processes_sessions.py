@@ -129,7 +129,7 @@ CASES = [
         "javascript",
         {
             "app.ts": "import session from 'express-session';\nimport createStore from 'memorystore';\n"
-            "const Store = createStore(session);\napp.use(session({ secret: 'x', store: new session.MemoryStore() }));\n"
+            "const S = createStore(session);\napp.use(session({ secret: 'x', store: new session.MemoryStore() }));\n"
         },
         "app.ts:3",
         "app.ts:4",

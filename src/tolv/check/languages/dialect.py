@@ -78,6 +78,8 @@ class Dialect:
     import_words: frozenset[str] = frozenset()
     """One of these stands in each import; empty: only nodes of the types `imports` are looked at."""
     changers: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    """Types of the nodes in functions whose bindings outlive a call: `static $n` of PHP."""
     mutators: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     """Types of the nodes that are literal texts or templates."""
@@ -160,10 +162,14 @@ class Dialect:
         """What a node changes."""
         return iter(())
 
+    def is_variable(self, mapping: str, name: str | None) -> bool:
+        """Whether an entry of one of the environment's mappings is a variable of it."""
+        return True
+
     def is_text(self, visit: Visit) -> bool:
         """Whether a node of the types `texts` is an expression: no docstring, no module's name, no key."""
         return True
 
     def keeps(self, visit: Visit, bound: Bound) -> bool:
         """Whether a binding is state that outlives the call of a function."""
-        return visit.frame.home.kind != "function"
+        return visit.frame.home.kind != "function" or visit.node.type in self.kept

@@ -197,7 +197,7 @@ class Go(Dialect):
         if operator is None or operand is None:
             return OPAQUE
         if operator.type == "-" and operand.type in ("int_literal", "float_literal"):
-            return Text("-" + self.syntax.text(operand), operand.type.partition("_")[0])
+            return Text(f"-{self.syntax.text(operand)}", operand.type.partition("_")[0])
         return Same(operand) if operator.type in ("&", "*") else OPAQUE
 
     def _first(self, node: Node) -> Form:

@@ -365,6 +365,17 @@ class JavaScript(Dialect):
         else:
             yield Changing(target, "augment", node)
 
+    def keeps(self, visit: Visit, bound: Bound) -> bool:
+        """Variables of the module, static fields, and those of the singletons that NestJS makes."""
+        if bound.how != "attribute":
+            return super().keeps(visit, bound)
+        if bound.target.startswith("static "):
+            return True
+        class_ = visit.up.up if visit.up is not None else None
+        around = (class_.node, class_.up.node) if class_ is not None and class_.up is not None else ()
+        decorators = [self.syntax.brief(one) for node in around for one in node.children if one.type == "decorator"]
+        return any(one.startswith(("@Injectable", "@Controller", "@Resolver")) for one in decorators)
+
     def is_text(self, visit: Visit) -> bool:
         """No name of a module, no key, no directive."""
         if visit.node.type == "binary_expression":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
@@ -15,6 +15,11 @@ HOPS = 4
 LINKS = 60
 """How long a chain of members and calls may be."""
 CUT = "…"
+_PLAIN_TYPES = frozenset(
+    "string int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 byte rune float float32 float64 bool any error "
+    "number boolean unknown object symbol bigint String Integer Long Double Float Boolean Object char long double short "
+    "array mixed iterable callable null self static".split()
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +77,15 @@ class Names:
 
     def attribute(self, name: str) -> Binder | None:
         """The binding of `this.name`, if there is but one in the file."""
-        found = [
+        found = self._attributes(name)
+        return found[0] if len(found) == 1 else None
+
+    def _attributes(self, name: str) -> list[Binder]:
+        return [
             one
             for one in self.binders(name)
-            if not one.bound.plain and one.bound.how in ("assign", "attribute", "parameter")
+            if one.bound.how == "attribute" or (not one.bound.plain and one.bound.how in ("assign", "parameter"))
         ]
-        return found[0] if len(found) == 1 else None
 
     def path(self, node: Node, frame: Frame, hops: int = HOPS) -> str:
         """The dotted name of what an expression is; of a call, of what is called."""
@@ -123,15 +131,16 @@ class Names:
 
     def named(self, text: str, frame: Frame, hops: int = HOPS) -> str:
         """What a plain name refers to."""
-        binder = self.one(text, frame) if hops else None
-        if binder is None:
-            return self._dialect.resolve(text) if not self.here(text, frame) else text
-        return self._followed(binder, hops) or text
+        found = self.here(text, frame) if hops else []
+        if not found:
+            return self._dialect.resolve(text)
+        binder = _sole(found)
+        return (self._followed(binder, hops) if binder else None) or text
 
     def _rooted(self, text: str, links: list[str], frame: Frame, hops: int) -> str:
         """What the root of a chain refers to; an attribute of the object itself takes a link with it."""
         if text in self._dialect.selves and links and hops:
-            binder = self.attribute(links[-1])
+            binder = _sole(self._attributes(links[-1]))
             found = self._followed(binder, hops) if binder else None
             if found:
                 links.pop()
@@ -148,7 +157,9 @@ class Names:
                 return f"{self.path(bound.value, binder.frame, hops - 1)}.{bound.member}"
             if isinstance(form, Invoke | Member) or (isinstance(form, Name) and form.text != bound.name):
                 return self.path(bound.value, binder.frame, hops - 1)
-        return self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
+        typed = self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
+        # A plain type says less than the name that has it.
+        return None if typed is None or typed in _PLAIN_TYPES or typed.startswith(CUT) else typed
 
     def peeled(self, node: Node) -> object:
         """A node's form without parentheses and casts."""
@@ -170,6 +181,14 @@ class Names:
             return None
         found = [node for key, node in dict_.items if key == name]
         return (found[0], binder) if len(found) == 1 else None
+
+
+def _sole(binders: list[Binder]) -> Binder | None:
+    """The one binding; of several, the one that declares a type."""
+    if len(binders) == 1:
+        return binders[0]
+    typed = [one for one in binders if one.bound.type is not None]
+    return replace(typed[0], bound=replace(typed[0].bound, value=None)) if len(typed) == 1 else None
 
 
 def _home(bound: Bound, visit: Visit, declared: set[Frame]) -> Frame:

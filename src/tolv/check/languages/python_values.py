@@ -163,7 +163,7 @@ class Values:
         return Value("env", None, self._variable(node.args[0], here), _some(_not_null(default)))
 
     def _variable(self, node: ast.expr, here: Enclosure) -> str | None:
-        named = self.of(node, here, _DEEPEST - 3)
+        named = self.of(node, here, _DEEPEST - 5)
         return named.text if named.is_text else None
 
     def _keyword(self, node: ast.Call, name: str, here: Enclosure, depth: int) -> Value | None:

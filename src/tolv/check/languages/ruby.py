@@ -33,8 +33,8 @@ from tolv.check.source import Import
 
 #: Methods whose block runs later, when a request or a job comes; the blocks of all others run where they stand.
 _DEFERRED = listed(
-    "lambda proc define_method get post put patch delete options head before after error not_found task perform at_exit "
-    "trap rescue_from before_action after_action around_action scope validate on_worker_boot on_worker_shutdown"
+    "lambda proc define_method get post put patch delete options head before after error not_found task perform "
+    "at_exit trap rescue_from before_action after_action around_action scope validate on_worker_boot on_worker_shutdown"
 )
 _VARIABLES = ("class_variable", "global_variable", "instance_variable")
 
@@ -51,14 +51,15 @@ class Ruby(Dialect):
     calls = frozenset({"call"})
     functions = frozenset({"method", "singleton_method"})
     binders = listed(
-        "assignment operator_assignment pair optional_parameter keyword_parameter method_parameters block_parameters call"
+        "assignment operator_assignment pair optional_parameter keyword_parameter method_parameters "
+        "block_parameters call"
     )
     imports = frozenset({"call"})
     import_words = listed("require require_relative load gem autoload")
     changers = listed("assignment operator_assignment call binary")
     mutators = listed(
-        "push << append unshift prepend pop shift insert concat delete delete_at delete_if clear store merge! update add "
-        "replace map! select! reject! sort! uniq! compact! increment"
+        "push << append unshift prepend pop shift insert concat delete delete_at delete_if clear store merge! update "
+        "add replace map! select! reject! sort! uniq! compact! increment"
     )
     texts = frozenset({"string", "heredoc_body", "binary"})
     selves = frozenset({"self"})
@@ -332,10 +333,9 @@ class Ruby(Dialect):
         name, given = visit.node.child_by_field_name("name"), visit.node.child_by_field_name("parameters")
         if name is None:
             return None
-        parameters = []
-        for one in given.named_children if given is not None else ():
-            parameters.append(self.syntax.brief(one.child_by_field_name("name") or one, 80))
-        return Signature(self.syntax.text(name), tuple(parameters))
+        every = given.named_children if given is not None else []
+        parameters = tuple(self.syntax.brief(one.child_by_field_name("name") or one, 80) for one in every)
+        return Signature(self.syntax.text(name), parameters)
 
     def changed(self, visit: Visit) -> Iterator[Changing]:
         """Assignments, `<<`, and calls of methods that change a collection."""

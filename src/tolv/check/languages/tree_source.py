@@ -252,9 +252,10 @@ class TreeSource:
 
     def _state_names(self) -> set[str]:
         """The names that are bound outside of all functions."""
+        inside = self._syntax.walk(self._syntax.spots_of(self._dialect.kept)) if self._dialect.kept else ()
         return {
             bound.name
-            for visit in self._syntax.walk(outside=True)
+            for visit in (*self._syntax.walk(outside=True), *inside)
             if visit.node.type in self._dialect.binders
             for bound in self._dialect.bound(visit)
             if bound.path is None and (bound.plain or bound.how == "attribute")

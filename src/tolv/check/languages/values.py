@@ -164,7 +164,9 @@ class Values:
     def _member(self, node: Node, form: Member, frame: Frame, hops: int, depth: int) -> Value:
         path = self._names.path(form.of, frame)
         if path in self._dialect.environment.mappings:
-            return self._at(node, Value("env", name=self._plain(form, frame)))
+            variable = self._plain(form, frame)
+            if self._dialect.is_variable(path, variable):
+                return self._at(node, Value("env", name=variable))
         if hops and form.name is not None:
             found = self._attribute(form, form.name, frame, depth)
             if found is not None and found.kind in ("env", "literal", "call"):

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tolv.check.connection import KINDS, connection_of, default_of
+from tolv.check.connection import KINDS, connection_of, default_of, engine_named
+from tolv.check.languages.words import words_of
 from tolv.check.look import Look
 from tolv.check.looks.client_tables import CALLS, MODULES, SETTINGS, Part, Shape
 from tolv.check.source import Binding, Call, Scope, Source, Value
@@ -58,13 +59,18 @@ class Client:
 
 clients: Look[Client] = Look("clients")
 
+#: By language and callee, the identifiers that a file must have to call it.
+_WORDS = {
+    language: {name: words_of(name.rpartition(".")[2].encode()) for name in table} for language, table in CALLS.items()
+}
+
 
 @clients.reads("python", "javascript", "go", "java", "ruby", "php", words=MODULES)
 def _read(source: Source) -> Iterator[Client]:
     table = CALLS.get(source.language, {})
     seen: set[tuple[int, int]] = set()
     defaults = _Parameters(source)
-    present = [name for name in table if name.replace("#", ".").rpartition(".")[2].encode() in source.words]
+    present = [name for name, words in _WORDS.get(source.language, {}).items() if words <= source.words]
     if present:
         for call in source.calls(*present):
             shape = _shape_of(call, table)
@@ -105,6 +111,11 @@ def _called(call: Call, shape: Shape, defaults: _Parameters, lines: Sequence[str
 def _engine_of(shape: Shape, given: Iterable[Given]) -> tuple[str, str]:
     """The engine that the URL names, if the client is one for many."""
     for one in given:
+        if one.part == "engine":
+            text = (default_of(one.value) or one.value).text or ""
+            engine = engine_named(text)
+            if engine:
+                return engine, KINDS.get(engine, shape.kind)
         if one.part == "url":
             connection = connection_of(one.value)
             default = default_of(one.value)
@@ -136,13 +147,29 @@ def _settings(source: Source) -> Iterator[Client]:
     words = [name for name in SETTINGS if name.encode() in source.words]
     if words:
         wanted = {name.lower(): SETTINGS[name] for name in words}
+        seen: set[int] = set()
         for binding in source.bindings(*words):
             shape = wanted.get(binding.name.lower())
             if shape is None or binding.how in ("parameter", "augment") or _is_described(binding):
                 continue
+            seen.add(binding.line)
             yield _set(binding, shape)
+        yield from _reads(source, wanted, seen)
     if source.language == "python" and {b"ENGINE", b"BACKEND"} & source.words:
         yield from _django(source)
+
+
+def _reads(source: Source, wanted: Mapping[str, tuple[str, str, Part]], seen: set[int]) -> Iterator[Client]:
+    """Reads of such variables that are bound to no setting: an argument, a field of a settings class."""
+    for value in source.env_reads():
+        shape = wanted.get((value.name or "").lower())
+        if shape is not None and value.line not in seen:
+            seen.add(value.line)
+            kind, engine, part = shape
+            given = (Given(part, value, value.line, value.column),)
+            found, kind = _engine_of(Shape(kind, engine, ()), given)
+            name = value.name or ""
+            yield Client(kind, found, name, "setting", given, False, False, value.line, value.column, Scope())
 
 
 def _is_described(binding: Binding) -> bool:

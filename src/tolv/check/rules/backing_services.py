@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tolv.check.attached import engine_of_image
 from tolv.check.boot import boots
 from tolv.check.connection import Connection, connection_of, is_local, is_open
-from tolv.check.looks.clients import Client, Given, clients
+from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
@@ -88,7 +88,7 @@ def _lowered(severity: Severity) -> Severity:
 @rule(
     "IV-01",
     severity="error",
-    materials=("python", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(clients,),
     title="A service's address is written in the code",
     why="Another database, after a failure or for another deploy, needs a change of code and a new release.",
@@ -213,7 +213,7 @@ def _is_spring(setting: Setting) -> bool:
 @rule(
     "IV-02",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(clients,),
     title="A service's host or credentials are literal arguments",
     why="The service cannot be swapped, nor its password changed, without a change of code.",
@@ -242,7 +242,7 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         if host is None and password is None:
             yield from _defaults(client, seen.path)
             for part in ("host", "url"):
-                given = client.part(part)  # type: ignore[arg-type]
+                given = client.part("host" if part == "host" else "url")
                 if given is not None:
                     witness = _witness(client, unit.resolve(given.value, seen.path), unit, seen.path)
                     if witness is not None:
@@ -262,8 +262,8 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
 Told = tuple[Given, str]
 
 
-def _literal_part(unit: Unit, path: str, client: Client, part: str) -> Told | None:
-    given = client.part(part)  # type: ignore[arg-type]
+def _literal_part(unit: Unit, path: str, client: Client, part: Part) -> Told | None:
+    given = client.part(part)
     if given is None:
         return None
     value = unit.resolve(given.value, path)

@@ -9,6 +9,7 @@ from tolv.check.look import Seen
 from tolv.check.looks.credentials import Credential, credentials
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
+from tolv.check.secret_files import STOCK, file_secrets, settings_from_outside, variable_for
 from tolv.check.source import Value
 from tolv.check.stages import stage_of
 from tolv.check.unit import Unit
@@ -20,7 +21,7 @@ from tolv.check.values import (
     is_signing_name,
     looks_secret,
     password_in_url,
-    words_of_name,
+    through_wrapper,
 )
 
 _CONFIG = "https://12factor.net/config"
@@ -28,17 +29,11 @@ _CONFIG = "https://12factor.net/config"
 #: Contexts of code that serves users, or works on what they have.
 _LIVE = ("prod", "migrations", "admin", "dev")
 
-#: Passwords that every installation of a service comes with: used in production they fail, or the service is open anyway.
-_STOCK = frozenset(
-    "postgres root mysql mariadb guest admin password passwd secret test redis rabbitmq minioadmin minio mongo sa example "
-    "postgresql db user app".split()
-)
-
 
 @rule(
     "III-01",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript", "go", "manifests"),
     looks=(credentials,),
     title="A secret is a literal in the code",
     why="Who can read the source has the secret, it is the same in every deploy, and to change it takes a new build.",
@@ -55,12 +50,22 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
     found = 0
     for one, value in seen:
         credential = one.what
-        if (one.path, credential.name) in from_env or _overlaid(unit, one.path):
+        if (one.path, credential.name) in from_env or _overlaid(unit, one.path) or _replaced(one, seen):
             continue
         severity = _severity_of_literal(credential, value)
         if severity is not None and not _repeated(credential, value):
             found += 1
             yield _literal(unit, one, severity)
+    for held in file_secrets(unit):
+        if held.variable is None:
+            found += 1
+            yield Finding(
+                f"{held.name} has its value in a file of the tree: the same in every deploy, known to all who read it",
+                unit.place(held.path, held.line),
+                held.severity,
+                f"Read it from the variable {variable_for(held.name)}, and replace the value",
+                subject=held.name,
+            )
     if not found:
         yield _nothing_found(unit, seen)
 
@@ -81,7 +86,7 @@ def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:
 @rule(
     "III-05",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript", "go", "manifests"),
     looks=(credentials,),
     title="A secret has a default that anyone can read",
     why="Where the variable is not set, the app starts all the same, and whoever has the source can sign in its name.",
@@ -100,12 +105,23 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
         credential = one.what
         if value.kind == "literal":
             beaten = (one.path, credential.name) in from_env or _overlaid(unit, one.path)
+            beaten = beaten and not _replaced(one, seen)
             severity = _severity_of_literal(credential, value) if beaten else None
         else:
             severity = _severity_of_default(unit, one, value)
         if severity is not None:
             found += 1
             yield _default(unit, one, value, severity)
+    for held in file_secrets(unit):
+        if held.variable is not None:
+            found += 1
+            yield Finding(
+                f"Where {held.variable} is not set, {held.name} has a value that anyone can read in the source",
+                unit.place(held.path, held.line),
+                held.severity,
+                f"Leave the value out, so that the start fails without it: ${{{held.variable}}}",
+                subject=held.name,
+            )
     if not found:
         yield _nothing_found(unit, seen)
 
@@ -123,7 +139,8 @@ def _default(unit: Unit, one: Seen[Credential], value: Value, severity: Severity
 
 def _resolved(unit: Unit, one: Seen[Credential]) -> Value:
     value = one.what.value
-    return unit.resolve(value, one.path) if value.kind == "name" else value
+    value = unit.resolve(value, one.path) if value.kind == "name" else value
+    return through_wrapper(value) or value
 
 
 def _comes_from_outside(value: Value, name: str) -> bool:
@@ -194,7 +211,7 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
     password = password_in_url(text)
-    stock = (password or text).lower() in _STOCK
+    stock = (password or text).lower() in STOCK
     return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
 
 
@@ -215,6 +232,20 @@ def _refused(unit: Unit, one: Seen[Credential], read: Value) -> bool:
     return False
 
 
+def _replaced(one: Seen[Credential], seen: list[tuple[Seen[Credential], Value]]) -> bool:
+    """Another module of the same settings gives it a value from outside: `settings/production.py` over `base.py`."""
+    directory, _, name = one.path.rpartition("/")
+    return one.what.how == "assign" and any(
+        other.what.name == one.what.name
+        and other.path.rpartition("/")[0] == directory
+        and re.match(r"(?i)(?:settings_?)?(?:prod|production|live|deploy|heroku|docker)", other.path.rpartition("/")[2])
+        and other.path.rpartition("/")[2] != name
+        and value.kind in ("env", "call")
+        and classify(value, other.what.name) != "secret default"
+        for other, value in seen
+    )
+
+
 _OVERLAYS = re.compile(
     r"from_prefixed_env|load_from_env|AutomaticEnv\(|envconfig\.Process|env\.Parse\(|custom-environment-variables"
 )
@@ -232,7 +263,7 @@ def _variable(credential: Credential) -> str:
         return (
             "SECRET_KEY" if "sign" in credential.name else "ENCRYPTION_KEY" if "encr" in credential.name else "PASSWORD"
         )
-    return "_".join(words_of_name(credential.name)).upper()
+    return variable_for(credential.name)
 
 
 def _nothing_found(unit: Unit, seen: list[tuple[Seen[Credential], Value]]) -> Outcome:
@@ -243,6 +274,8 @@ def _nothing_found(unit: Unit, seen: list[tuple[Seen[Credential], Value]]) -> Ou
     for one, value in seen:
         if classify(value, one.what.name) == "mounted":
             return Witness(f"{one.what.name} comes from a secret store", unit.place(one.path, one.what.line))
+    for path, setting in settings_from_outside(unit):
+        return Witness(f"{setting.name} comes from the environment", unit.place(path, setting.line))
     if seen:
         return CannotTell("where its secrets come from is not in the code that was read")
     return NotApplicable("nothing in the code has the name of a secret")

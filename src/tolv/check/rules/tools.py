@@ -194,7 +194,7 @@ def _start_texts(unit: Unit) -> Iterator[tuple[str, str, int]]:
         if command is not None and dockerfile.context == "prod":
             commands.append((command.text, dockerfile.path, command.line))
     for start in unit.starts:
-        if start.context == "prod" and start.type != "release" and start.origin not in ("Procfile", "Dockerfile"):
+        if start.prod and not start.release and start.origin not in ("Procfile", "Dockerfile"):
             commands.append((start.text, start.path, start.line))
     seen: set[tuple[str, int]] = set()
     scripts: set[str] = set()

@@ -1,0 +1,143 @@
+"""Work that a process does besides answering: threads, timers and schedulers within it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tolv.check.look import Look
+from tolv.check.source import Call, Function, Source, Value
+
+Kind = Literal["thread", "scheduler", "timer", "task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """One place that starts such work."""
+
+    kind: Kind
+    """`task`: work that is handed over within the process, after the response."""
+    what: str
+    """The library or function that runs it."""
+    target: str
+    """What it runs, as far as it has a name."""
+    line: int
+    column: int
+    function: str | None
+    owner: str | None
+    guards: tuple[str, ...]
+    at_import: bool
+    waited: bool
+    """The function around it waits for it."""
+    locked: bool
+    """A lock or an election of a leader is near."""
+    script: bool
+    """The file runs as a program of its own."""
+    interval: int | None = None
+    """Of a timer, in milliseconds, if it can be told."""
+    around: str = ""
+    """Of a timer: what it does, as text."""
+
+
+background: Look[Background] = Look("background work")
+
+_LOCK = re.compile(r"advisory|leader|\block\(|\.lock\b|acquire|redlock|SETNX|setnx|isMaster|is_master|primary\b", re.I)
+_SCHEDULERS = (
+    *("BackgroundScheduler", "AsyncIOScheduler", "TornadoScheduler", "GeventScheduler", "TwistedScheduler"),
+    *("flask_apscheduler.APScheduler", "repeat_every", "aiocron.crontab", "schedule.every", "AsyncScheduler"),
+)
+
+
+@background.reads(
+    "python",
+    words=(
+        *("Thread", "Timer", "BackgroundScheduler", "AsyncIOScheduler", "APScheduler", "repeat_every", "aiocron"),
+        *("schedule", "add_task", "GeventScheduler", "TornadoScheduler", "create_task", "submit", "_thread"),
+    ),
+)
+def _python(source: Source) -> Iterator[Background]:
+    functions = source.functions()
+    for call in source.calls("threading.Thread", "Thread", "multiprocessing.Process", "threading.Timer"):
+        if call.name.startswith(("threading.", "multiprocessing.")):
+            yield _seen(source, functions, call, "thread", call.argument(1, "target", "function"))
+    for call in source.calls("start_new_thread"):
+        yield _seen(source, functions, call, "thread", call.argument(0))
+    for call in source.calls(*_SCHEDULERS):
+        yield _seen(source, functions, call, "scheduler", None)
+    for function in functions:
+        for one in function.decorators:
+            if one.last in ("repeat_every", "crontab") and ("repeat_every" in one.name or "aiocron" in one.name):
+                yield _seen(source, functions, one, "scheduler", Value("name", None, function.name))
+    for call in source.calls(".add_task"):
+        if re.search(r"BackgroundTasks|background", f"{call.name} {call.written}"):
+            yield _seen(source, functions, call, "task", call.argument(0))
+
+
+@background.reads(
+    "javascript",
+    words=("node", "CronJob", "scheduleJob", "setInterval", "cron", "Cron", "agenda", "toad", "Interval"),
+)
+def _javascript(source: Source) -> Iterator[Background]:
+    if {b"window", b"document"} <= source.words and b"require" not in source.words:
+        return
+    functions = source.functions()
+    for call in source.calls(
+        "node-cron.schedule", "node-schedule.scheduleJob", "CronJob", "cron.schedule", "croner.Cron"
+    ):
+        if re.match(r"(node-cron|node-schedule|cron|croner)\b", call.name):
+            yield _seen(source, functions, call, "scheduler", call.argument(1))
+    for function in functions:
+        for one in function.decorators:
+            if one.last in ("Cron", "Interval") and "schedule" in one.name:
+                yield _seen(source, functions, one, "scheduler", Value("name", None, function.name))
+    for call in source.calls("setInterval"):
+        if call.written.rpartition(".")[0] in ("", "global", "globalThis", "timers"):
+            yield _seen(source, functions, call, "timer", call.argument(0), call.argument(1))
+
+
+def _seen(
+    source: Source,
+    functions: Sequence[Function],
+    call: Call,
+    kind: Kind,
+    target: Value | None,
+    every: Value | None = None,
+) -> Background:
+    spans = [
+        (one.end_line - one.line, one.line, one.end_line) for one in functions if one.line <= call.line <= one.end_line
+    ]
+    first, last = min(spans)[1:] if spans else (max(1, call.line - 8), call.end_line + 8)
+    text = "\n".join(source.lines[first - 1 : last])
+    names = [n for n, k in zip(call.scope.names, call.scope.kinds, strict=True) if k == "function"]
+    script = b"argparse" in source.words or b"click" in source.words or source.data.startswith(b"#!")
+    interval = _milliseconds(every, "\n".join(source.lines[call.line - 1 : call.end_line])) if every else None
+    return Background(
+        kind,
+        call.name,
+        (target.name or target.text or "")[:80] if target is not None else "",
+        call.line,
+        call.column,
+        names[-1] if names else None,
+        call.scope.owner,
+        call.scope.guards,
+        call.scope.at_import,
+        bool(re.search(r"\.join\(|await |\.result\(|\.communicate\(", text)) and kind == "thread",
+        bool(_LOCK.search(text)),
+        script,
+        interval,
+        text[:2000] if kind == "timer" else "",
+    )
+
+
+def _milliseconds(value: Value, text: str) -> int | None:
+    if value.kind == "literal" and (value.text or "").isdigit():
+        return int(value.text or "0")
+    product = re.search(r",\s*((?:\d+\s*\*\s*)+\d+)\s*\)", text)
+    if product is None:
+        return None
+    result = 1
+    for part in product[1].split("*"):
+        result *= int(part.strip()[:9])
+    return min(result, 1 << 40)

@@ -1,0 +1,254 @@
+"""Secrets and personal data that are handed to a log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tolv.check.look import Look
+from tolv.check.source import Call, Source, Value
+
+What = Literal["secret", "headers", "sent", "cookies", "environment", "settings", "body", "address"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One call that logs what it should not."""
+
+    what: What
+    name: str
+    """What is handed over, as the code calls it."""
+    log: str
+    """The call: `logger.info`."""
+    line: int
+    column: int
+    end_line: int
+    printed: bool
+    """It goes to stdout without a logging library."""
+    guards: tuple[str, ...]
+
+
+leaks: Look[Leak] = Look("leaks")
+
+_LEVELS = "trace debug info notice warn warning error critical fatal exception log verbose silly http audit".split()
+_GO_LEVELS = [
+    level + form
+    for level in ("Debug", "Info", "Warn", "Warning", "Error", "Fatal", "Print", "Panic", "Trace")
+    for form in ("", "f", "ln", "w", "Context")
+]
+_LOGGERS = re.compile(
+    r"(?i)(?:^|[._>$])(?:log|logs|logger|logging|logrus|slog|zap|zerolog|sugar|console|winston|bunyan|pino|log4js|_log|_logger"
+    r"|\w+_?logger|\w+_log|Rails\.logger|Log|glog|klog)$|::Log$|[\\]Log$"
+)
+#: Names whose values must stay out of a log. The last part of a dotted name, split at capitals and underscores.
+_SECRET = re.compile(
+    r"pwd_.*|.+_pwd|(?:^|.*_)(?:password|passwd|passphrase|secret|secret_key|secrets|token|access_token|refresh_token|auth_token"
+    r"|api_token|bearer_token|id_token|reset_token|session_token|csrf_token|jwt|api_key|apikey|private_key|access_key"
+    r"|credentials?|authorization|auth_header|authorization_header|cookie|cookies|set_cookie|ssn|credit_card|card_number"
+    r"|cvv|client_secret|encryption_key|signing_key)"
+)
+#: Names that hold such a word and are harmless.
+_HARMLESS = re.compile(
+    r"(?:^|_)(?:hash|hashed|masked|redacted|obfuscated|count|counts|total|num|number|max|min|usage|len|length|type|types|name"
+    r"|names|id|ids|expiry|expires|ttl|valid|is|has|no|missing|invalid|error|errors|url|uri|path|file|field|fields|param|policy"
+    r"|status|limit|budget|prompt|completion|input|output|cached|reasoning|encrypted|provider|source|prefix|suffix|length|next"
+    r"|page|continuation|cancellation|cancel|stop|public|placeholder|message|label|idx|index|pattern|regex|symbol|address)(?:_|$)"
+)
+_HEADERS = re.compile(
+    r"(?i)(?:^|\.)(?:req|request|NewRequest|NewRequestWithContext|r|ctx|context|scope|event|self|flask|environ)\.(?:headers|rawHeaders|header|META)$"
+)
+#: Headers that are about to be sent; only in code that calls others by HTTP.
+_SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_headers)$")
+_CLIENTS = frozenset(
+    b"requests httpx aiohttp urllib urlopen axios fetch got superagent curl http HttpClient Faraday".split()
+)
+_TABLES = frozenset(b"csv pandas DictReader openpyxl xlsx xlrd sheet spreadsheet columns".split())
+_LEXERS = frozenset(b"tokenize tokenizer Tokenizer lexer Lexer spacy nltk sympy sqlparse ast tokens".split())
+_BODY = re.compile(r"(?:req|request|r)\.(?:body|data|json|get_json|form|POST|rawBody|params|get_data)$")
+_ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|ENV|_ENV|_SERVER|os\.Environ|System\.getenv)$")
+_SETTINGS = re.compile(
+    r"(?:^|\.)(?:app|current_app|application|server)\.(?:config|settings)$|(?:conf|config|settings|core)\.settings$"
+)
+#: At the top of a module, these are the whole configuration.
+_WHOLE = re.compile(r"(?i)config|settings|configuration|cfg")
+#: Functions that give their argument as text or as the same thing.
+_SHOWING = re.compile(
+    r"(?:^|[./])(?:str|repr|dict|list|json\.dumps|dumps|pformat|pprint\.pformat|vars|JSON\.stringify|stringify|util\.inspect|inspect"
+    r"|String|fmt\.Sprintf|Sprintf|fmt\.Sprint|print_r|json_encode|var_export|sprintf|to_json|toString|format|join|slog\.(?:String|Group)"
+    r"|slog\.Any|zap\.String|zap\.Any|Object\.assign|Object\.entries|items|copy)$"
+)
+_DUMPED = re.compile(
+    r"(?:^|\.)(?:settings|config|Config|Settings)\.(?:dict|model_dump|json|model_dump_json|items|toObject|getProperties|util\.toObject)$"
+)
+_IN_ADDRESS = re.compile(r"(?i)[?&](?:api_?key|access_?token|token|auth|secret|password|key|sig(?:nature)?)=\{\}")
+_PRINTS = frozenset(
+    {"print", "pprint", "pprint.pprint", "puts", "p", "echo", "fmt.Println", "fmt.Printf", "System.out.println"}
+)
+
+_WITHIN = (
+    "passw",
+    "secret",
+    "token",
+    "authoriz",
+    "cookie",
+    "apikey",
+    "api_key",
+    "credential",
+    "headers",
+    "environ",
+    "private_key",
+    "jwt",
+    "settings",
+    "config",
+    "env",
+    "body",
+)
+
+
+@leaks.reads("python", "javascript", "go", "java", "ruby", "php", within=_WITHIN)
+def _read(source: Source) -> Iterator[Leak]:
+    levels = _GO_LEVELS if source.language == "go" else _LEVELS
+    names = [f".{level}" for level in (*levels, *_CALLED[source.language])]
+    prints = _PRINTED[source.language]
+    for call in source.calls(*names, *prints):
+        printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
+        if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
+            continue
+        found = _found(call, source)
+        if found is not None:
+            what, name, line = found
+            line = line if call.line <= line <= call.end_line else call.line
+            yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+
+
+def _found(call: Call, source: Source) -> tuple[What, str, int] | None:
+    """The first thing that a call logs and should not, its name and line."""
+    for value in _given(call):
+        if (one := _leak(value, source, 0)) is not None:
+            return one
+    if call.scope.at_import:
+        for value in call.arguments:
+            if (whole := _whole(value)) is not None:
+                return "settings", whole, value.line
+    for key, value in call.keywords.items():
+        if _leaks_by_key(key, value):
+            return "secret", key, value.line
+    return None
+
+
+#: Methods that log whatever they are called on.
+_CALLED: dict[str, tuple[str, ...]] = {
+    "python": (),
+    "javascript": ("logDebug", "logError", "logInfo", "logWarn", "logTransaction", "logMessage", "logEvent"),
+    "go": (),
+    "java": (),
+    "ruby": (),
+    "php": (),
+}
+_PRINTED: dict[str, tuple[str, ...]] = {
+    "python": ("print", "pprint"),
+    "javascript": (),
+    "go": ("fmt.Println", "fmt.Printf"),
+    "java": ("System.out.println",),
+    "ruby": ("puts", "p"),
+    "php": ("error_log",),
+}
+
+
+def _owner(call: Call) -> str:
+    return call.written.rpartition(".")[0] or call.name.rpartition(".")[0]
+
+
+def _given(call: Call) -> Iterator[Value]:
+    yield from call.arguments
+    yield from call.keywords.values()
+
+
+def _leak(value: Value, source: Source, depth: int) -> tuple[What, str, int] | None:
+    """What a value that is logged gives away, and its name."""
+    if depth > 5:
+        return None
+    if value.kind == "env":
+        return ("secret", value.name, value.line) if value.name and _is_secret(value.name) else None
+    if value.kind == "name" and (found := _by_name(value, source)):
+        return found
+    if value.kind == "call" and (found := _by_call(value)):
+        return found
+    if value.via is not None and value.kind in ("call", "unknown", "template") and _is_secret(value.via):
+        hidden = value.kind == "call" and not _may_be_secret(value)
+        return None if hidden or _is_lexed(value.via, source) else ("secret", value.via, value.line)
+    if value.kind == "template" and _IN_ADDRESS.search(value.text or ""):
+        return "address", value.via or "an address", value.line
+    inside = value.kind in ("template", "container", "choice") or (
+        value.kind == "call" and bool(_SHOWING.search(value.name or ""))
+    )
+    if inside:
+        return next((found for part in value.parts if (found := _leak(part, source, depth + 1))), None)
+    return None
+
+
+def _whole(value: Value) -> str | None:
+    """The configuration of a module, printed when it is loaded."""
+    if value.kind == "call" and value.via is None and _SHOWING.search(value.name or "") and value.parts:
+        return _whole(value.parts[0])
+    name = value.via or value.name or ""
+    return name if value.kind in ("name", "container", "call") and _WHOLE.fullmatch(name) else None
+
+
+def _by_call(value: Value) -> tuple[What, str, int] | None:
+    name = value.name or ""
+    if _DUMPED.search(name):
+        return "settings", name, value.line
+    if re.search(r"(?:^|\.)(?:os\.Environ|System\.getenv)$", name) and not value.parts:
+        return "environment", name, value.line
+    return ("headers", name, value.line) if name.endswith("getallheaders") else None
+
+
+def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
+    full = value.name or ""
+    name = value.via or full
+    if _ENVIRONMENT.search(full) and (full != "ENV" or source.language == "ruby"):
+        return "environment", full, value.line
+    if _HEADERS.search(full):
+        return "headers", full, value.line
+    if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and "res" not in full[:4]:
+        return "sent", full, value.line
+    if re.search(r"(?:^|\.)(?:request|req)\.(?:cookies|COOKIES|signedCookies)$", full):
+        return "cookies", full, value.line
+    if _BODY.search(full):
+        return "body", full, value.line
+    if _SETTINGS.search(full) and value.via is None:
+        return "settings", full, value.line
+    last = name.rpartition(".")[2].rpartition(">")[2].lstrip("$@:")
+    return ("secret", name, value.line) if _is_secret(last) and not _is_lexed(name, source) else None
+
+
+def _is_lexed(name: str, source: Source) -> bool:
+    """A `token` in code that reads languages is a word."""
+    return name == "token" and not source.words.isdisjoint(_LEXERS)
+
+
+def _may_be_secret(value: Value) -> bool:
+    """Of a name like `token` that is bound to a call: not where the call hides or judges it."""
+    return not re.search(
+        r"(?i)mask|redact|hash|obfuscat|censor|sanitiz|len$|bool$|count|tokeniz|verify|check|valid|is_|has_|filter|parse",
+        value.name or "",
+    )
+
+
+def _is_secret(name: str) -> bool:
+    snake = _snake(name)
+    return bool(_SECRET.fullmatch(snake)) and not _HARMLESS.search(snake)
+
+
+def _leaks_by_key(key: str, value: Value) -> bool:
+    """`logger.info("…", password=given)`: unless the value is fixed, or a truth about it."""
+    return (
+        _is_secret(key) and value.kind in ("name", "env", "template") and not _HARMLESS.search(_snake(value.name or ""))
+    )
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace("__", "_")

@@ -1,0 +1,69 @@
+"""Stand-ins for backing services: queues that run at once, clients that are fakes, mail that goes nowhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tolv.check.look import Look
+from tolv.check.source import Binding, Source
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """One stand-in."""
+
+    name: str
+    instead: str
+    """What is used."""
+    of: str
+    """What it takes the place of."""
+    by_environment: bool
+    """A variable can switch it off, or a condition guards it."""
+    line: int
+    column: int
+
+
+standins: Look[StandIn] = Look("standins")
+
+_FAKES = {
+    "fakeredis": ("a fake in memory", "Redis"),
+    "mongomock": ("a fake in memory", "MongoDB"),
+    "moto": ("a fake", "the cloud's services"),
+    "ioredis-mock": ("a fake in memory", "Redis"),
+    "redis-mock": ("a fake in memory", "Redis"),
+    "mongodb-memory-server": ("a server in memory", "MongoDB"),
+    "pg-mem": ("a fake in memory", "PostgreSQL"),
+    "nodemailer-mock": ("a fake", "the mail server"),
+    "aws-sdk-mock": ("a fake", "the cloud's services"),
+}
+_EAGER = ("CELERY_TASK_ALWAYS_EAGER", "CELERY_ALWAYS_EAGER", "task_always_eager", "CELERY_EAGER")
+_TEST = re.compile(r"test|mock|fixture", re.IGNORECASE)
+
+
+@standins.reads("python", "javascript", words=(*(one.partition("-")[0] for one in _FAKES), "ioredis", "mongodb", "pg",
+                                               "nodemailer", "aws", *_EAGER, "HUEY", "RQ_ASYNC"))  # fmt: skip
+def _read(source: Source) -> Iterator[StandIn]:
+    for one in source.imports():
+        top = one.module.partition(".")[0] if source.language == "python" else one.module
+        if top in _FAKES and not one.typing and not one.optional and not one.in_function:
+            instead, of = _FAKES[top]
+            yield StandIn(top, instead, of, one.guarded, one.line, 1)
+    present = [name for name in _EAGER if name.encode() in source.words]
+    for binding in source.bindings(*present) if present else ():
+        if binding.name in _EAGER and not _for_tests(binding):
+            yield from _eager(binding)
+
+
+def _eager(binding: Binding) -> Iterator[StandIn]:
+    value = binding.value
+    default = value.default if value.kind == "env" else None
+    on = value.text if value.kind == "literal" else default.text if default is not None else None
+    if (on or "").lower() in ("true", "1", "yes"):
+        guarded = value.kind == "env" or bool(binding.scope.guards)
+        yield StandIn(binding.name, "a call in the same process", "the queue", guarded, binding.line, binding.column)
+
+
+def _for_tests(binding: Binding) -> bool:
+    return any(_TEST.search(one) for one in (*binding.scope.names, *binding.scope.guards))

@@ -1,0 +1,233 @@
+"""Factor XI, what events say: their form, secrets in them, and what tells requests apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.leaks import Leak, leaks
+from tolv.check.looks.log_traits import LogTrait, Trait, log_traits
+from tolv.check.looks.logging import log_sinks
+from tolv.check.looks.services import serves_http
+from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.unit import Unit
+
+_LOGS = "https://12factor.net/logs"
+_PRODUCTION = ("prod", "admin", "migrations")
+
+
+def _traits(unit: Unit, trait: Trait) -> list[Seen[LogTrait]]:
+    return [one for one in unit.seen(log_traits, *_PRODUCTION) if one.what.trait == trait]
+
+
+@rule(
+    "XI-05",
+    severity="note",
+    materials=("python",),
+    looks=(log_traits, log_sinks),
+    title="Events are plain text lines",
+    why="Who searches the events of many instances needs their fields; a line that only people can read is parsed by "
+    "patterns that break with its wording.",
+    fix="Write one JSON object or key=value line an event, by a formatter (structlog, python-json-logger, pino, slog).",
+    bad='logging.basicConfig(format="%(asctime)s %(message)s")',
+    good="handler.setFormatter(JsonFormatter())",
+    source=_LOGS,
+    probe="XI-P4",
+)
+def plain_lines(unit: Unit) -> Iterator[Outcome]:
+    if good := _traits(unit, "structured"):
+        yield Witness(f"events have fields: {good[0].what.what}", unit.place(good[0].path, good[0].what.line))
+    elif good_file := _structured_by_file(unit):
+        yield Witness("events have fields, by a configuration file", good_file)
+    elif not _traits(unit, "logs") and not serves_http(unit):
+        yield NotApplicable("nothing logs")
+    else:
+        yield Finding("no formatter in the code gives events fields", _logging_place(unit))
+
+
+def _structured_by_file(unit: Unit) -> Place | None:
+    """JSON by logback, Spring, nginx or a server's settings."""
+    words = (
+        "JsonFormatter",
+        "jsonlogger",
+        "LogstashEncoder",
+        "JsonLayout",
+        "JsonTemplateLayout",
+        "EcsLayout",
+        "EcsEncoder",
+    )
+    more = (
+        "logging.structured.format.console",
+        "escape=json",
+        "JsonEncoder",
+        "quarkus.log.console.json",
+        "JSONFormatter",
+    )
+    for file in unit.named(
+        *("logback*.xml", "log4j2*", "application*.properties", "application*.yml", "application*.yaml", "logging*.*"),
+        *("log*.conf", "log*.json", "log*.yml", "log*.yaml", "nginx*.conf", "nginx*.erb", "log*.ini"),
+    ):
+        text = (
+            (unit.text(file.path) or "") if file.context not in ("test", "docs", "dev") and file.size < 1 << 19 else ""
+        )
+        for number, line in enumerate(text.split("\n"), start=1):
+            if any(word in line for word in (*words, *more)) and not line.lstrip().startswith(("#", "<!--")):
+                return unit.place(file.path, number)
+    return None
+
+
+def _logging_place(unit: Unit) -> Place:
+    """Where logging is set up, else the app as a whole."""
+    seen = next(iter(unit.seen(log_sinks, "prod")), None)
+    return unit.place(seen.path, seen.what.line) if seen is not None else unit.place(unit.root)
+
+
+_SAID = {
+    "secret": "{name} is logged",
+    "headers": "whole request headers, cookies and authorization included, are logged",
+    "sent": "whole headers, with what authorizes the request, are logged",
+    "cookies": "the request's cookies are logged",
+    "environment": "the whole environment, with its secrets, is logged",
+    "settings": "the whole configuration, with its secrets, is logged",
+    "body": "the whole body of requests is logged",
+    "address": "{name} is logged with the secret in its query",
+}
+
+
+@rule(
+    "XI-06",
+    severity="error",
+    materials=("python",),
+    looks=(leaks, log_traits),
+    title="A secret or personal data is logged",
+    why="Logs are read by more people and kept longer than any secret may be: whoever reads them can use it.",
+    fix="Log an id of the thing instead, or mask the value before it gets to the log.",
+    bad='logger.info("login %s with %s", user.name, password)',
+    good='logger.info("login %s", user.name)',
+    source=_LOGS,
+    probe="III-P4",
+)
+def logged_secret(unit: Unit) -> Iterator[Outcome]:
+    redacted = bool(_traits(unit, "redacts"))
+    found = False
+    generators = _generators(unit)
+    for seen in unit.seen(leaks):
+        if seen.what.printed and seen.path.rpartition("/")[2] in generators:
+            continue
+        severity = _leak_severity(unit, seen, redacted)
+        if severity is not None:
+            found = True
+            leak = seen.what
+            place = Place(seen.path, leak.line, leak.column, leak.end_line)
+            name = leak.name.rpartition(".")[2] if leak.what == "secret" else leak.name
+            yield Finding(_SAID[leak.what].format(name=name), place, severity, subject=leak.name)
+    if not found and (_traits(unit, "logs") or _traits(unit, "prints")):
+        yield Witness("no call that logs is given a secret, headers or the environment")
+    elif not found:
+        yield NotApplicable("nothing logs")
+
+
+def _generators(unit: Unit) -> set[str]:
+    """Programs whose output a script keeps in a file: what they print is no log."""
+    found: set[str] = set()
+    for file in unit.named("*.sh", "Dockerfile*", "Makefile", "package.json"):
+        if file.size < 1 << 18 and (text := unit.text(file.path)):
+            found.update(_GENERATED.findall(text))
+    return found
+
+
+_GENERATED = re.compile(r"([\w.-]+\.(?:js|mjs|ts|py|rb|php))\s*>{1,2}\s*[\w./\"'$]")
+
+
+def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
+    leak = seen.what
+    context = unit.context(seen.path)
+    shown = leak.printed and (
+        context in ("admin", "migrations") or _is_command(seen.path) or "__main__" in " ".join(leak.guards)
+    )
+    if shown:
+        # What a command prints is its answer to who called it.
+        return None
+    if redacted:
+        return "note"
+    if leak.what in ("body", "sent") or (leak.what == "settings" and "." not in leak.name):
+        return "warning"
+    return "error"
+
+
+def _is_command(path: str) -> bool:
+    parts = path.lower().split("/")
+    return parts[-1].startswith(("cli.", "setup.", "manage.", "seed", "create_")) or bool(
+        {"cli", "commands", "cmd", "console"} & set(parts)
+    )
+
+
+@rule(
+    "XI-07",
+    severity="note",
+    materials=("python",),
+    looks=(log_traits,),
+    title="No event says which request it belongs to",
+    why="With many requests at once, in many instances, the lines of one cannot be told from those of the others.",
+    fix="Take X-Request-ID (or make one) in a middleware, and put it into each event.",
+    bad='logger.info("saved order")',
+    good='logger.info("saved order", extra={"request_id": g.request_id})',
+    source=_LOGS,
+    probe="XI-P4",
+)
+def no_request_id(unit: Unit) -> Iterator[Outcome]:
+    if not serves_http(unit):
+        yield NotApplicable("nothing answers HTTP")
+        return
+    if unit.uses(*_TRACERS):
+        yield Witness("a tracer gives each request an id")
+    elif good := _traits(unit, "request id"):
+        yield Witness(f"requests have an id: {good[0].what.what}", unit.place(good[0].path, good[0].what.line))
+    elif not _traits(unit, "logs"):
+        yield NotApplicable("nothing logs")
+    else:
+        yield Finding("no request or correlation id is read, made or logged anywhere", unit.place(unit.root))
+
+
+_TRACERS = (
+    *(
+        "asgi-correlation-id",
+        "django-log-request-id",
+        "django-guid",
+        "opentelemetry-sdk",
+        "opentelemetry-distro",
+        "ddtrace",
+    ),
+    *(
+        "@opentelemetry/sdk-node",
+        "@opentelemetry/api",
+        "dd-trace",
+        "express-request-id",
+        "cls-rtracer",
+        "newrelic",
+        "fastify",
+    ),
+    *(
+        "elastic-apm",
+        "elastic-apm-node",
+        "go.opentelemetry.io/otel",
+        "io.micrometer:micrometer-tracing",
+        "opentelemetry-api",
+    ),
+    *("org.springframework.cloud:spring-cloud-starter-sleuth", "io.micrometer:micrometer-tracing-bridge-otel"),
+    *(
+        "opentelemetry-instrumentation-flask",
+        "opentelemetry-instrumentation-fastapi",
+        "opentelemetry-instrumentation-django",
+    ),
+    *(
+        "flask-log-request-id",
+        "fastapi-correlation-id",
+        "starlette-context",
+        "elastic-apm",
+        "newrelic",
+        "opentelemetry-sdk",
+    ),
+)

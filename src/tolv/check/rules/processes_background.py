@@ -1,0 +1,211 @@
+"""VI Processes: work and identity that belong to one process (VI-07, VI-08, VI-09)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.background import Background, background
+from tolv.check.looks.files_written import writes_of_files
+from tolv.check.looks.of_names import bindings_look
+from tolv.check.looks.reach import Requests, requests_of
+from tolv.check.looks.routes import routes
+from tolv.check.looks.stage import for_development
+from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.source import Binding, Value
+from tolv.check.unit import Unit
+
+#: Work that each process may do for itself.
+_OWN = re.compile(
+    r"metric|watch(dog|er|_)|heart_?beat|keep_?alive|monitor|serve(_forever)?$|\.serve|statsd|telemetry|reload|"
+    r"run_server|start_server|ping|evict|expire|prune|gc$|signal|profil|listen|log(ger|ging)?$|tail|stdout|stderr|"
+    r"read(er|_output)|clear_?cache|refresh_?(token|cache|config)|stop|shutdown|drain",
+    re.IGNORECASE,
+)
+#: What a timer does that touches more than its own process.
+_SHARED_WORK = re.compile(
+    r"\b(db|prisma|knex|sequelize|mongoose|pool|repository|repo)\.|\.query\(|fetch\(|axios|send_?mail|sendMail|"
+    r"\.findMany|\.find\(|\.deleteMany|\.update(Many|One)?\(|request\(|email|invoice|report",
+)
+_SHORTEST_JOB = 30_000
+
+
+@rule(
+    "VI-07",
+    severity="warning",
+    materials=("python", "javascript"),
+    looks=(background, routes),
+    title="The web process does background work itself",
+    why="The work dies with the process at each deploy, and every web process does it again: jobs run twice or never.",
+    fix="Give the work to a queue with a worker process, or to a scheduler of its own process type.",
+    bad="Thread(target=send_email, args=(message,)).start()",
+    good="queue.enqueue(send_email, message)",
+    source="https://12factor.net/processes",
+    probe="VIII-P4",
+)
+def background_in_web(unit: Unit) -> Iterator[Outcome]:
+    requests = requests_of(unit)
+    if not requests:
+        yield NotApplicable("no web process was found")
+        return
+    found = False
+    told: set[tuple[str, str]] = set()
+    for seen in unit.seen(background, "prod"):
+        one = seen.what
+        if _is_own_work(one) or _has_own_process(unit, seen) or not _in_web(seen, requests):
+            continue
+        if one.kind == "scheduler" and (seen.path, one.what) in told:
+            continue
+        told.add((seen.path, one.what))
+        found = True
+        yield _background_finding(unit, seen, requests)
+    if not found:
+        yield Witness("no thread, timer or scheduler of the web process does background work", _first_route(unit))
+
+
+def _background_finding(unit: Unit, seen: Seen[Background], requests: Requests) -> Finding:
+    one = seen.what
+    place = unit.place(seen.path, one.line, one.column)
+    target = f"{one.target} runs" if re.fullmatch(r"[\w.]+", one.target) else "work runs"
+    if one.kind == "thread":
+        return Finding(f"{target} on a thread of the web process and dies with it", place, subject="thread")
+    if one.kind == "task":
+        # The response may promise what never happens; what only notifies loses less.
+        light = bool(re.search(r"log|track|notif|metric|clean|remove|delete|unlink|close", one.target, re.IGNORECASE))
+        level: Severity | None = "note" if light else None
+        return Finding(f"{target} in the web process after the response and dies with it", place, level, subject="task")
+    name = one.what.rpartition(".")[2]
+    return Finding(f"every web process runs the schedule of {name} for itself", place, subject=name)
+
+
+def _is_own_work(one: Background) -> bool:
+    if one.locked or one.waited or any(_skips(guard) for guard in one.guards):
+        return True
+    named = f"{one.target} {one.function or ''}"
+    if one.kind in ("thread", "timer") and _OWN.search(named):
+        return True
+    if one.kind == "timer":
+        return one.interval is None or one.interval < _SHORTEST_JOB or not _SHARED_WORK.search(one.around)
+    return False
+
+
+def _skips(guard: str) -> bool:
+    """A condition that lets only one process, or none of the web, come here."""
+    return bool(re.search(r"__main__|RUN_SCHEDULER|WORKER|isMaster|is_leader|cluster\.|process_type", guard))
+
+
+def _in_web(seen: Seen[Background], requests: Requests) -> bool:
+    if requests.way_to(seen.path, seen.what.line, seen.what.function, seen.what.owner):
+        return True
+    if seen.what.kind == "task":
+        return True
+    return not seen.what.script and not re.search(
+        r"(^|/)(workers?|jobs?|tasks?|cron|clock|scheduler|commands?|management|scripts?|bin|cli|consumers?|daemon)(/|\.|_)",
+        seen.path,
+    )
+
+
+def _has_own_process(unit: Unit, seen: Seen[Background]) -> bool:
+    """Whether a process type besides the web one starts this file."""
+    stem = seen.path.rpartition("/")[2].partition(".")[0]
+    for start in unit.starts:
+        if start.type != "web" and (start.entry == seen.path or re.search(rf"\b{re.escape(stem)}\b", start.text)):
+            return True
+    return False
+
+
+def _first_route(unit: Unit) -> Place | None:
+    seen = next(iter(unit.seen(routes, "prod", "admin")), None)
+    return unit.place(seen.path, seen.what.line) if seen else None
+
+
+secret_bindings = bindings_look(
+    "secrets made up",
+    {
+        "python": ("secret", "signing", "jwt_key", "session_key", "fernet"),
+        "javascript": ("secret", "signing", "jwtkey"),
+    },
+)
+_RANDOM = re.compile(
+    r"(^|\.)(urandom|token_(hex|bytes|urlsafe)|uuid4|uuid1|get_random_secret_key|generate_key|get_random_string|"
+    r"SystemRandom|randomBytes|randomUUID|choices|nanoid|uuidv4|v4|generate_secret)(\.|$)"
+)
+_SIGNING = re.compile(r"secret|signing|jwt_?key|session_?key|fernet", re.IGNORECASE)
+_NO_KEY = re.compile(r"client_?secret|shared_?secret|totp|otp|user|hash|reset|verify|webhook_?secret", re.IGNORECASE)
+
+
+@rule(
+    "VI-08",
+    severity="error",
+    materials=("python", "javascript"),
+    looks=(secret_bindings, writes_of_files),
+    title="A process makes up its own secret",
+    why="Each process and each restart has another key: sessions and tokens that one signs, the others reject.",
+    fix="Read the secret from the environment, and refuse to start without it.",
+    bad="app.secret_key = os.urandom(24)",
+    good='app.secret_key = os.environ["SECRET_KEY"]',
+    source="https://12factor.net/processes",
+    probe="VI-P1",
+)
+def secret_made_up(unit: Unit) -> Iterator[Outcome]:
+    found = given = False
+    for seen in unit.seen(secret_bindings, "prod", "dev"):
+        one = seen.what
+        if not _is_signing_key(one):
+            continue
+        value = unit.resolve(one.value, seen.path)
+        place = unit.place(seen.path, one.line, one.column)
+        made, open_to_change = _made_up(value)
+        if made:
+            found = True
+            when = " unless a variable gives it" if open_to_change else ""
+            message = f"{one.name} is random at each start{when}: what one process signs, the next does not accept"
+            yield Finding(message, place, "warning" if open_to_change else None, subject=one.name)
+        elif value.kind == "env" and not given:
+            given = True
+            yield Witness(f"{one.name} is given by the environment", place)
+    for seen_write in unit.seen(writes_of_files, "prod"):
+        write = seen_write.what
+        if write.generated and not write.temporary and re.search(r"secret|key\b|_key|\.pem", write.path, re.I):
+            found = True
+            place = unit.place(seen_write.path, write.line, write.column)
+            yield Finding("a secret is made up and kept in a local file", place, "warning", subject="file")
+    if not found and not given:
+        yield NotApplicable("no signing key was found")
+
+
+def _is_signing_key(one: Binding) -> bool:
+    if not _SIGNING.search(one.name) or _NO_KEY.search(one.name) or for_development(one.scope):
+        return False
+    if one.target.startswith(("self.", "this.")) and one.scope.function not in ("__init__", "constructor"):
+        return False
+    return one.scope.at_import or (one.scope.function or "") in (
+        *(
+            "create_app",
+            "make_app",
+            "init_app",
+            "__init__",
+            "constructor",
+            "configure",
+            "main",
+            "bootstrap",
+            "<anonymous>",
+        ),
+        *("get_settings", "get_config", "load_config"),
+    )
+
+
+def _made_up(value: Value) -> tuple[bool, bool]:
+    """Whether a value is random, and whether the environment comes first."""
+    if value.kind == "call":
+        return bool(_RANDOM.search(value.name or "")) or any(
+            part.kind == "call" and _RANDOM.search(part.name or "") for part in value.parts
+        ), False
+    if value.kind == "env" and value.default is not None:
+        return _made_up(value.default)[0], True
+    if value.kind == "choice":
+        made = [_made_up(part)[0] for part in value.parts]
+        return any(made), True
+    return False, False

@@ -1,0 +1,177 @@
+"""VI-07, VI-08: work and secrets that belong to one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check.harness import Case, bad, ok
+
+_FLASK = "import os, secrets\nfrom flask import Flask, request\nfrom threading import Thread\napp = Flask(__name__)\n"
+_ROUTE = "\n@app.get('/')\ndef index():\n    return ''\n"
+_EXPRESS = "const app = require('express')();\napp.get('/', (req, res) => res.send('x'));\n"
+
+CASES = [
+    bad(
+        "VI-07",
+        "python",
+        {
+            "app.py": _FLASK
+            + "@app.post('/x')\ndef x():\n    Thread(target=send_mail, args=(1,)).start()\n    return ''\n"
+        },
+        "app.py:7",
+        severity="warning",
+    ),
+    bad(
+        "VI-07",
+        "python",
+        {
+            "app.py": _FLASK + "from apscheduler.schedulers.background import BackgroundScheduler\n"
+            "scheduler = BackgroundScheduler()\nscheduler.add_job(bill, 'interval', hours=1)\n" + _ROUTE
+        },
+        "app.py:6",
+        why="a scheduler beside the app",
+    ),
+    bad(
+        "VI-07",
+        "python",
+        {
+            "main.py": "from fastapi import FastAPI, BackgroundTasks\napp = FastAPI()\n\n@app.post('/x')\n"
+            "def x(tasks: BackgroundTasks):\n    tasks.add_task(charge_card, 1)\n"
+        },
+        "main.py:6",
+        why="a task after the response",
+    ),
+    ok(
+        "VI-07",
+        "python",
+        {
+            "app.py": _FLASK
+            + "@app.get('/x')\ndef x():\n    both = [Thread(target=ask, args=(i,)) for i in range(2)]\n"
+            "    for one in both:\n        one.start()\n    for one in both:\n        one.join()\n    return ''\n"
+        },
+        "threads that the request waits for",
+    ),
+    ok(
+        "VI-07",
+        "python",
+        {"app.py": _FLASK + "Thread(target=push_metrics, daemon=True).start()\n" + _ROUTE},
+        "metrics of the process itself",
+    ),
+    ok(
+        "VI-07",
+        "python",
+        {
+            "app.py": _FLASK + _ROUTE,
+            "tests/test_app.py": "from threading import Thread\nThread(target=app.run).start()\n",
+        },
+        "a test",
+    ),
+    ok(
+        "VI-07",
+        "python",
+        {
+            "app.py": _FLASK + _ROUTE,
+            "clock.py": "from apscheduler.schedulers.blocking import BlockingScheduler\ns = BlockingScheduler()\n",
+            "Procfile": "web: gunicorn app:app\nclock: python clock.py\n",
+        },
+        "a process type of its own",
+    ),
+    bad(
+        "VI-07",
+        "javascript",
+        {"app.js": _EXPRESS + "const cron = require('node-cron');\ncron.schedule('0 * * * *', () => bill());\n"},
+        "app.js:4",
+    ),
+    bad(
+        "VI-07",
+        "javascript",
+        {"app.js": _EXPRESS + "setInterval(async () => { await db.query('DELETE FROM old'); }, 60 * 60 * 1000);\n"},
+        "app.js:3",
+        why="a timer that works on the database",
+    ),
+    ok("VI-07", "javascript", {"app.js": _EXPRESS + "setInterval(() => socket.ping(), 30000);\n"}, "a heartbeat"),
+    ok(
+        "VI-07",
+        "javascript",
+        {"worker.js": "const cron = require('node-cron');\ncron.schedule('0 * * * *', bill);\n"},
+        "no web process",
+    ),
+    ok(
+        "VI-07",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "const cron = require('node-cron');\nasync function start() {\n"
+            "  if (await redlock.acquire('bill')) cron.schedule('0 * * * *', bill);\n}\n"
+        },
+        "a lock lets one do it",
+    ),
+    bad("VI-08", "python", {"app.py": _FLASK + "app.secret_key = os.urandom(24)\n"}, "app.py:5", severity="error"),
+    bad(
+        "VI-08",
+        "python",
+        {"config.py": "import os, secrets\nSECRET_KEY = os.environ.get('SECRET_KEY', secrets.token_hex(16))\n"},
+        "config.py:2",
+        why="unless a variable gives it",
+        severity="warning",
+    ),
+    bad(
+        "VI-08",
+        "python",
+        {
+            "settings.py": "from django.core.management.utils import get_random_secret_key\n"
+            "SECRET_KEY = get_random_secret_key()\n"
+        },
+        "settings.py:2",
+        why="Django's generator",
+    ),
+    ok("VI-08", "python", {"config.py": "import os\nSECRET_KEY = os.environ['SECRET_KEY']\n"}, "given"),
+    ok(
+        "VI-08",
+        "python",
+        {
+            "models.py": "import secrets\n\nclass User:\n    def make(self):\n        self.client_secret = secrets.token_hex(16)\n"
+        },
+        "a secret of one user",
+    ),
+    ok("VI-08", "python", {"tests/conftest.py": "import os\nSECRET_KEY = os.urandom(24)\n"}, "a test"),
+    ok(
+        "VI-08",
+        "python",
+        {"config.py": "import os\n\nclass DevelopmentConfig:\n    SECRET_KEY = os.urandom(24)\n"},
+        "development only",
+    ),
+    bad(
+        "VI-08",
+        "javascript",
+        {"config.js": "const crypto = require('crypto');\nconst jwtSecret = crypto.randomBytes(32).toString('hex');\n"},
+        "config.js:2",
+        severity="error",
+    ),
+    bad(
+        "VI-08",
+        "javascript",
+        {
+            "config.js": "const { randomBytes } = require('crypto');\nmodule.exports = {\n"
+            "  sessionSecret: process.env.SESSION_SECRET || randomBytes(32).toString('hex'),\n};\n"
+        },
+        "config.js:3",
+        why="unless a variable gives it",
+        severity="warning",
+    ),
+    ok("VI-08", "javascript", {"config.js": "exports.secret = process.env.SECRET;\n"}, "given"),
+    ok(
+        "VI-08",
+        "javascript",
+        {
+            "user.js": "const crypto = require('crypto');\nfunction reset(user) {\n  user.totpSecret = crypto.randomBytes(20);\n}\n"
+        },
+        "a secret of one user",
+    ),
+    ok("VI-08", "javascript", {"test/a.js": "const secret = require('crypto').randomBytes(32);\n"}, "a test"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_work_and_secrets_of_one_process(case: Case, tmp_path: Path) -> None:
+    case.run(tmp_path)
