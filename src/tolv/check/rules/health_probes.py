@@ -10,7 +10,7 @@ from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
 from tolv.check.looks.routes import routes
-from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.health_checks import asked_for, asks_service
 from tolv.check.rules.health_tables import LIBRARIES
@@ -51,14 +51,14 @@ def somebody_asks(unit: Unit) -> Iterator[Outcome]:
 
 
 def _in_clusters(unit: Unit, clusters: list[tuple[Workload, Container]]) -> Iterator[Outcome]:
-    probed = {
+    probed: dict[tuple[str, str, str], set[str]] = {
         (workload.kind, workload.name, container.name): {one.kind for one in container.probes}
         for workload, container in clusters
         if container.probes
     }
     for workload, container in clusters:
         manifest = workload.manifest
-        kinds = {one.kind for one in container.probes}
+        kinds: set[str] = {one.kind for one in container.probes}
         kinds |= probed.get((workload.kind, workload.name, container.name), set())
         if {"readiness", "liveness"} <= kinds:
             yield Witness(
@@ -88,7 +88,7 @@ def _unprobed(unit: Unit, workload: Workload, container: Container, kinds: set[s
     return Finding(said, place, severity="note", fix=fix, subject=name)
 
 
-def _at(unit: Unit, path: str, container: Container):  # type: ignore[no-untyped-def]
+def _at(unit: Unit, path: str, container: Container) -> Place:
     return unit.place(path, container.probes[0].line if container.probes else container.line)
 
 
@@ -103,9 +103,10 @@ def _takes_requests(unit: Unit, compose: Compose, service: ComposeService) -> bo
 
 
 def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfile | None:
-    """The Dockerfile that a service's image is built of."""
+    """The Dockerfile that a service's image is built of; of one that is built elsewhere, the only one that there is."""
     if service.build is None:
-        return None
+        images = list(images_of(unit))
+        return images[0] if len(images) == 1 else None
     context = posixpath.join(posixpath.dirname(compose.path), service.build.context)
     path = posixpath.normpath(posixpath.join(context, service.build.dockerfile or "Dockerfile"))
     return next((one for one in unit.dockerfiles if one.path == path), None)
@@ -245,7 +246,7 @@ def _port(one: Asked) -> Iterator[Finding]:
         yield Finding(
             f"The {one.by} probe asks port {port}, and the container declares no port of that name ({names}): it fails",
             one.place,
-            fix=f"Name the containerPort {port}, or let the probe ask {container.ports[0].name or container.ports[0].number}.",
+            fix=f"Name the containerPort {port}, or let the probe ask for one of {names}.",
             subject=port,
         )
 
