@@ -218,7 +218,7 @@ def _has_no_end(clause: str) -> bool:
 
 
 #: What installs other things, and is brought to its newest before.
-_INSTALLERS = frozenset(("pip", "setuptools", "wheel", "npm", "corepack"))
+_INSTALLERS = frozenset(("pip", "setuptools", "wheel", "npm", "corepack", "bundler"))
 
 
 def _steps_without_version(unit: Unit) -> Iterator[Finding]:
@@ -274,7 +274,7 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     """A version of the app's main language in any place that a build reads; no two locks that disagree."""
     yield from _two_locks(unit)
     packages = unit.packages
-    language = next((one for one in unit.languages if packages.manifests_of(one)), None)
+    language = next((one for one in unit.languages if _is_built_of(unit, one)), None)
     if language is None:
         yield NotApplicable("no manifest of a language that is read")
         return
@@ -296,6 +296,12 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
         ),
         subject=language,
     )
+
+
+def _is_built_of(unit: Unit, language: str) -> bool:
+    """Whether the app itself depends on packages of a language: what only a build of assets needs does not count."""
+    entries = unit.packages.of(language, "main")
+    return bool(unit.packages.manifests_of(language)) and (bool(entries) or language == "go")
 
 
 _SAYS_RUNTIME = {
