@@ -27,6 +27,7 @@ from tolv.codebase.packages import Packages, read_packages
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.start import Start, starts
 from tolv.codebase.survey import File, Survey, read_bytes
+from tolv.codebase.workflows import Workflow, parse_workflow, workflow_kind
 from tolv.errors import UsageError
 
 Sighting = TypeVar("Sighting")
@@ -218,6 +219,17 @@ class CheckedUnit:
             if text is not None and is_kubernetes(text):
                 found += (self._noted(one) for one in parse_kubernetes(text, file.path, file.context))
         return tuple(one for one in found if one.kind)
+
+    @cached_property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """CI files, those of the whole repository: one pipeline serves all units."""
+        found = []
+        for file in self.repository.files:
+            kind = workflow_kind(file.path)
+            text = self.text(file.path) if kind is not None else None
+            if text is not None:
+                found.append(self._noted(parse_workflow(text, file.path, kind)))
+        return tuple(found)
 
     @cached_property
     def starts(self) -> tuple[Start, ...]:
