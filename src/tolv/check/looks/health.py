@@ -1,0 +1,73 @@
+"""What looks like the answer to "are you there?": paths such as `/healthz`, functions such as `health_check`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tolv.check.look import Look
+from tolv.check.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One text or function that names a health check."""
+
+    text: str
+    line: int
+
+
+hints: Look[Hint] = Look("health hints")
+
+_SURE = (
+    r"_*healthz?_*|health[-_]?checks?|livez|readyz|liveness|readiness|_*(?:lb)?heartbeat_*|heart_beat|are-you-alive"
+    r"|healthy|statusz|pingz"
+)
+_LIKELY = r"ping|status|up|live|alive|ready|monitor|monitoring|check|hc|probe|isalive|isready|okcomputer"
+_PATH = re.compile(
+    rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[^\s?#]*/)?(?:{_SURE})(?:/[\w-]+)?(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
+)
+_LIKELY_PATH = re.compile(
+    rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
+)
+_FUNCTION = re.compile(
+    rf"(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
+    r"(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
+)
+#: Settings that name a path in order to leave it out of something: they do not answer it.
+_SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)
+_WITHIN = ("health", "livez", "readyz", "liveness", "readiness", "heartbeat", "okcomputer")
+_WORDS = ("ping", "status", "up", "live", "alive", "ready", "monitor", "api_ping", "api_status")
+_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/monitor", "/hc")
+
+
+def is_health_path(path: str) -> bool:
+    """Whether a route's path is that of a health check by its name: `/healthz`, `/api/ping`, `/-/ready`."""
+    return bool(_PATH.fullmatch(path) or _LIKELY_PATH.fullmatch(path))
+
+
+def is_readiness_path(path: str) -> bool:
+    """Whether the name of a path asks if requests may be sent: `/ready`, `/health/readiness`."""
+    return bool(re.search(r"read(?:y|iness)|startup|started", path, re.IGNORECASE))
+
+
+def is_liveness_path(path: str) -> bool:
+    """Whether the name of a path asks if the process is alive: `/livez`, `/health/liveness`."""
+    return bool(re.search(r"live|alive|liveness", path, re.IGNORECASE))
+
+
+@hints.reads("python", "javascript", "go", "java", "ruby", "php", words=_WORDS, within=_WITHIN)
+def _read(source: Source) -> Iterator[Hint]:
+    for value in source.texts(*_PARTS):
+        text = value.text or ""
+        line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""
+        if (
+            len(text) < 120
+            and not _SPARED.search(line)
+            and (_PATH.fullmatch(text) or (text.startswith("/") and _LIKELY_PATH.fullmatch(text)))
+        ):
+            yield Hint(text, value.line)
+    for function in source.functions():
+        if _FUNCTION.fullmatch(function.name):
+            yield Hint(function.name, function.line)

@@ -1,0 +1,136 @@
+"""Calls over the network, and how long they may take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tolv.check.look import Look
+from tolv.check.source import Call, Source, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One outbound call, or the making of a client."""
+
+    what: str
+    """`requests.get`, `axios.post`."""
+    limited: bool
+    """A timeout is set, here or on the client."""
+    certain: bool
+    """Without it there is none: the library waits for ever."""
+    line: int
+    column: int
+    function: str | None
+    owner: str | None
+    default: float | None = None
+    """Seconds that the library waits by itself."""
+
+
+outbound: Look[Outbound] = Look("outbound calls")
+
+_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+_LIMITS = re.compile(r"time_?out|deadline|signal|max_?time", re.IGNORECASE)
+
+
+def _seen(call: Call, what: str, *, limited: bool, certain: bool = True, default: float | None = None) -> Outbound:
+    names = [n for n, k in zip(call.scope.names, call.scope.kinds, strict=True) if k == "function"]
+    function = names[-1] if names else None
+    return Outbound(what, limited, certain, call.line, call.column, function, call.scope.owner, default)
+
+
+def _text(source: Source, call: Call) -> str:
+    return "\n".join(source.lines[call.line - 1 : call.end_line])
+
+
+@outbound.reads("python", words=("requests", "urlopen", "urllib3", "httplib2", "httpx", "aiohttp"))
+def _python(source: Source) -> Iterator[Outbound]:
+    names = [f"requests.{verb}" for verb in _VERBS]
+    sessions = [f"requests.{maker}.{verb}" for maker in ("Session", "session", "sessions.Session") for verb in _VERBS]
+    guarded = _mounted(source)
+    for call in source.calls(*names, *sessions):
+        if not call.name.startswith("requests."):
+            continue
+        by_session = call.name.count(".") > 1
+        none = _is_none(call.keywords.get("timeout"))
+        limited = ("timeout" in call.keywords and not none) or "**" in _text(source, call) or (by_session and guarded)
+        yield _seen(call, f"requests.{call.last}", limited=limited)
+    for call in source.calls("urllib.request.urlopen", "urllib2.urlopen"):
+        if call.name.startswith("urllib"):
+            limited = "timeout" in call.keywords or len(call.arguments) > 2 or "setdefaulttimeout" in str(source.data)
+            yield _seen(call, "urlopen", limited=limited)
+    for call in source.calls("httpx.Client", "httpx.AsyncClient", *(f"httpx.{verb}" for verb in _VERBS)):
+        if call.name.startswith("httpx.") and call.name.count(".") == 1:
+            none = _is_none(call.keywords.get("timeout"))
+            yield _seen(call, call.name, limited=not none)
+    for call in source.calls("aiohttp.ClientSession"):
+        given = call.keywords.get("timeout")
+        yield _seen(
+            call, "aiohttp.ClientSession", limited=not _is_none(given), default=300.0 if given is None else None
+        )
+
+
+def _mounted(source: Source) -> bool:
+    """Sessions of this file carry a timeout by an adapter or a wrapper."""
+    return bool(re.search(rb"\.mount\(|functools\.partial\(|TimeoutHTTPAdapter|def send\(", source.data))
+
+
+def _is_none(value: Value | None) -> bool:
+    return value is not None and value.kind == "literal" and value.name == "null"
+
+
+_SCRIPT = ("axios", "got", "request", "needle", "superagent", "http", "https", "fetch", "ky", "undici")
+_NAMED = re.compile(r"^(axios|request|request-promise(-native)?|needle|got|superagent)(\.default)?(\.[a-z]+)?$")
+
+
+@outbound.reads("javascript", words=_SCRIPT)
+def _javascript(source: Source) -> Iterator[Outbound]:
+    if {b"window", b"document"} <= source.words or b"XMLHttpRequest" in source.words or _is_browser(source):
+        return
+    libraries = ("axios", "request", "request-promise", "request-promise-native", "needle", "got", "superagent")
+    verbs = [f"{library}.{verb}" for library in libraries for verb in (*_VERBS, "del", "stream")]
+    default = (
+        bool(re.search(rb"(axios|needle|superagent|request)\.default[s(]", source.data)) and b"timeout" in source.data
+    )
+    for call in source.calls(*libraries, *verbs):
+        if _NAMED.match(call.name) and call.arguments:
+            limited = default or _is_limited(source, call)
+            yield _seen(call, call.name.removesuffix(".default"), limited=limited)
+    for call in source.calls("http.get", "http.request", "https.get", "https.request"):
+        if re.match(r"(node:)?https?\.(get|request)$", call.name):
+            around = "\n".join(source.lines[call.line - 1 : call.end_line + 12])
+            yield _seen(call, call.name, limited=bool(_LIMITS.search(around)))
+
+
+def _is_browser(source: Source) -> bool:
+    return any(one.module in ("react", "vue", "react-dom", "svelte", "@angular/core") for one in source.imports())
+
+
+def _is_limited(source: Source, call: Call) -> bool:
+    """A timeout among its options; what is spread or named may hold one."""
+    if any(_LIMITS.search(key) for key in call.keywords) or "..." in _text(source, call):
+        return True
+    tail = "\n".join(source.lines[call.line - 1 : call.end_line + 3])
+    if re.search(r"\.timeout\(|timeout\s*:|AbortSignal", tail):
+        return True
+    options = call.arguments[1:]
+    return any(
+        one.kind == "name" and re.search(r"opt|conf|param|setting", one.name or "", re.IGNORECASE) for one in options
+    )
+
+
+@outbound.reads("go", words=("http",))
+def _go(source: Source) -> Iterator[Outbound]:
+    simple = ("Get", "Post", "Head", "PostForm")
+    for call in source.calls(*(f"net/http.{name}" for name in simple), *(f"http.{name}" for name in simple)):
+        if re.match(r"(net/)?http\.\w+$", call.name) and call.written.startswith("http."):
+            yield _seen(call, f"http.{call.last}", limited=False)
+    for call in source.calls("net/http.Client"):
+        if call.name == "net/http.Client":
+            later = bool(re.search(r"\.Timeout\s*=", _after(source, call)))
+            yield _seen(call, "http.Client", limited="Timeout" in call.keywords or later)
+
+
+def _after(source: Source, call: Call) -> str:
+    return "\n".join(source.lines[call.line - 1 : call.end_line + 10])

@@ -1,0 +1,60 @@
+"""IX Disposability: outbound calls that may wait for ever (IX-06)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tolv.check.looks.outbound import outbound
+from tolv.check.looks.reach import requests_of
+from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.unit import Unit
+
+_FIXES = {
+    "requests": "Pass timeout=(3.05, 10), in seconds, to each call.",
+    "urlopen": "Pass timeout=10, in seconds.",
+    "axios": "Make one client with axios.create({ timeout: 10_000 }) and use it everywhere.",
+    "needle": "Pass { response_timeout: 10_000, read_timeout: 10_000 }.",
+    "http": "Make one &http.Client{Timeout: 10 * time.Second} and use it everywhere.",
+}
+
+
+@rule(
+    "IX-06",
+    severity="warning",
+    materials=("python", "javascript", "go"),
+    looks=(outbound,),
+    title="An outbound call has no timeout",
+    why="When the other side hangs, the worker hangs with it: it neither answers nor stops when it is told to.",
+    fix="Give every outbound call a timeout that is shorter than the one of your own answer.",
+    bad="requests.get(url)",
+    good="requests.get(url, timeout=(3.05, 10))",
+    source="https://12factor.net/disposability",
+    probe="IX-P2",
+)
+def without_timeout(unit: Unit) -> Iterator[Outcome]:
+    calls = list(unit.seen(outbound, "prod"))
+    if not calls:
+        yield NotApplicable("no outbound call of a known client was found")
+        return
+    requests = requests_of(unit)
+    good = None
+    told: set[tuple[str, int]] = set()
+    found = False
+    for seen in calls:
+        one = seen.what
+        place = unit.place(seen.path, one.line, one.column)
+        if one.limited:
+            good = good or (Witness(f"{one.what} has a timeout", place) if one.default is None else None)
+            continue
+        if (seen.path, one.line) in told:
+            continue
+        told.add((seen.path, one.line))
+        way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None
+        where = f", and {way} waits for it" if way else ""
+        level: Severity | None = None if one.certain else "note"
+        fix = _FIXES.get(one.what.partition(".")[0])
+        found = True
+        yield Finding(f"{one.what} has no timeout{where}", place, level, fix=fix, subject=one.what)
+    if good is not None and not found:
+        yield good

@@ -1,0 +1,113 @@
+"""IX-06: outbound calls without a timeout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check.harness import Case, bad, ok
+
+CASES = [
+    bad("IX-06", "python", {"a.py": "import requests\n\ndef f(url):\n    return requests.get(url)\n"}, "a.py:4"),
+    bad(
+        "IX-06",
+        "python",
+        {"a.py": "import requests as r\n\ns = r.Session()\n\ndef f(url):\n    return s.post(url, json={})\n"},
+        "a.py:6",
+        why="a session",
+    ),
+    bad(
+        "IX-06",
+        "python",
+        {"a.py": "from urllib.request import urlopen\n\ndef f(url):\n    return urlopen(url).read()\n"},
+        "a.py:4",
+        why="the standard library",
+    ),
+    bad(
+        "IX-06", "python", {"a.py": "import httpx\nclient = httpx.Client(timeout=None)\n"}, "a.py:2", why="switched off"
+    ),
+    ok("IX-06", "python", {"a.py": "import requests\n\ndef f(url):\n    return requests.get(url, timeout=5)\n"}, "set"),
+    ok(
+        "IX-06", "python", {"a.py": "import httpx\n\ndef f(url):\n    return httpx.get(url)\n"}, "httpx waits 5 seconds"
+    ),
+    ok(
+        "IX-06",
+        "python",
+        {"a.py": "import requests\n\ndef f(url, **options):\n    return requests.get(url, **options)\n"},
+        "a wrapper that hands it through",
+    ),
+    ok("IX-06", "python", {"tests/test_a.py": "import requests\nrequests.get('http://localhost')\n"}, "a test"),
+    bad(
+        "IX-06",
+        "javascript",
+        {"a.js": "const axios = require('axios');\nexports.f = (url) => axios.get(url);\n"},
+        "a.js:2",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {"a.js": "const needle = require('needle');\nneedle.get(url, (err, res) => done(res));\n"},
+        "a.js:2",
+        why="needle",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {"a.js": "const https = require('https');\nhttps.get(url, (res) => res.pipe(out));\n"},
+        "a.js:2",
+        why="node's own",
+    ),
+    ok(
+        "IX-06",
+        "javascript",
+        {"a.js": "const axios = require('axios');\nexports.f = (url) => axios.get(url, { timeout: 5000 });\n"},
+        "set",
+    ),
+    ok(
+        "IX-06",
+        "javascript",
+        {"a.js": "const axios = require('axios');\nconst api = axios.create({ timeout: 5000 });\napi.get('/x');\n"},
+        "a client with a timeout",
+    ),
+    ok("IX-06", "javascript", {"test/a.js": "const axios = require('axios');\naxios.get('http://x');\n"}, "a test"),
+    ok("IX-06", "javascript", {"a.js": "const cache = require('./cache');\ncache.get('x');\n"}, "no network"),
+    bad(
+        "IX-06",
+        "go",
+        {"a.go": 'package a\n\nimport "net/http"\n\nfunc f(url string) {\n\thttp.Get(url)\n}\n'},
+        "a.go:6",
+    ),
+    bad(
+        "IX-06",
+        "go",
+        {"a.go": 'package a\n\nimport "net/http"\n\nvar client = &http.Client{}\n'},
+        "a.go:5",
+        why="a client without",
+    ),
+    ok(
+        "IX-06",
+        "go",
+        {"a.go": 'package a\n\nimport "net/http"\n\nvar client = &http.Client{Timeout: 10 * time.Second}\n'},
+        "set",
+    ),
+    ok(
+        "IX-06",
+        "go",
+        {
+            "a.go": 'package a\n\nimport "net/http"\n\nfunc f() *http.Client {\n\tc := &http.Client{}\n'
+            "\tc.Timeout = timeout\n\treturn c\n}\n"
+        },
+        "set later",
+    ),
+    ok(
+        "IX-06",
+        "go",
+        {"a_test.go": 'package a\n\nimport "net/http"\n\nfunc TestX(t *testing.T) {\n\thttp.Get("http://x")\n}\n'},
+        "a test",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_outbound_calls(case: Case, tmp_path: Path) -> None:
+    case.run(tmp_path)
