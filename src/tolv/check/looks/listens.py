@@ -151,8 +151,10 @@ def _server_of(call: Call) -> str:
 @listens.reads("go", words=("ListenAndServe", "ListenAndServeTLS", "Listen", "Run", "Start", "Server"))
 def _go(source: Source) -> Iterator[Listen]:
     for call in source.calls("ListenAndServe", "ListenAndServeTLS"):
-        if call.name.startswith(("net/http.", "http.")) and call.arguments:
+        if call.name in ("net/http.ListenAndServe", "net/http.ListenAndServeTLS") and call.arguments:
             yield _listen(call, "http", *_split(call.arguments[0]))
+        elif call.name.startswith("net/http."):
+            yield _listen(call, "http.Server", None, None)
     for call in source.calls("http.Server", "net/http.Server"):
         if (address := call.keywords.get("Addr")) is not None:
             yield _listen(call, "http", *_split(address))

@@ -75,7 +75,12 @@ def _locked(unit: Unit, manifest: str, language: str) -> Outcome:
         loose = [one for one in mine if not _fixed(one)]
         if not loose or _lock_for(packages.locks_of("java"), manifest):
             return Witness(f"{manifest} names exact versions", place)
-        return NotApplicable(f"II-03 says what {manifest} leaves open")
+        names = ", ".join(one.name for one in loose[:5])
+        return Finding(
+            f"{manifest} leaves the version of {names} open, and no lock fixes it",
+            place,
+            fix="Name exact versions, or let Gradle lock them (dependencyLocking)",
+        )
     lock = _lock_for(packages.locks_of(language), manifest)
     if lock is None:
         how = next(
