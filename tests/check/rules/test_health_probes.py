@@ -66,8 +66,8 @@ CASES = [
         "HLT-02",
         "manifests",
         {
-            "k8s/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n"
-            "      containers:\n        - {name: migrate, image: shop/web:1, ports: [{containerPort: 1}]}\n",
+            "k8s/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n"
+            "    spec:\n      containers:\n        - {name: migrate, image: shop/web:1, ports: [{containerPort: 1}]}\n",
             "k8s/redis.yaml": _DEPLOYMENT.replace("registry.example.net/shop/web:1.4", "redis:7"),
         },
         "a job, and somebody else's image",
@@ -169,7 +169,11 @@ CASES = [
     ok(
         "HLT-03",
         "manifests",
-        {"k8s/web.yaml": _DEPLOYMENT + _LIVE % "/healthz", "app.py": _APP + _PLAIN, "nginx.conf": "location /healthz {}"},
+        {
+            "k8s/web.yaml": _DEPLOYMENT + _LIVE % "/healthz",
+            "app.py": _APP + _PLAIN,
+            "nginx.conf": "location /healthz {}",
+        },
         "another process of it answers",
     ),
     ok("HLT-03", "manifests", {"k8s/web.yaml": _DEPLOYMENT + _LIVE % "/healthz", "main.rs": ""}, "unread routes"),
