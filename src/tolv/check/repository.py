@@ -182,7 +182,7 @@ class CheckedUnit:
 
     @cached_property
     def packages(self) -> Packages:
-        return read_packages([file.path for file in self.files], self.text)
+        return read_packages([file.path for file in self.files], self.text, self.root)
 
     @cached_property
     def procfile(self) -> tuple[tuple[str, str, int], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tolv.codebase.context import LANGUAGE_BY_SUFFIX, Context, classify, copied_in
+from tolv.codebase.context import Context, classify, copied_in, language_of
 from tolv.codebase.git_command import ask
 from tolv.codebase.model import Source
 
@@ -53,7 +53,7 @@ class Survey:
     files: tuple[File, ...]
     """Those that are read, sorted by path."""
     left_out: tuple[File, ...] = ()
-    """Those of `NEVER_READ` contexts, and lock files are among `files`."""
+    """Those of `NEVER_READ` contexts; lock files are among `files`."""
     unread: tuple[tuple[str, str], ...] = ()
     """Directories and files that could not be looked at, each with the reason."""
     by_path: dict[str, File] = field(default_factory=dict, repr=False)
@@ -73,7 +73,7 @@ def survey(source: Source) -> Survey:
         if status is None:
             continue
         context = "vendored" if copied and _is_below(path, copied) else classify(path)
-        file = File(path, status.st_size, context, _language(path), tracked)
+        file = File(path, status.st_size, context, language_of(path), tracked)
         (left_out if context in NEVER_READ else kept).append(file)
     kept.sort(key=lambda file: file.path)
     left_out.sort(key=lambda file: file.path)
@@ -89,11 +89,6 @@ def _is_below(path: str, directories: frozenset[str]) -> bool:
             return True
         at = path.rfind("/", 0, at)
     return False
-
-
-def _language(path: str) -> str | None:
-    suffix = os.path.splitext(path)[1].lower()
-    return LANGUAGE_BY_SUFFIX.get(suffix)
 
 
 def _from_git(source: Source) -> Iterator[tuple[str, bool]]:

@@ -340,7 +340,23 @@ _PINNED = "\n".join(
     + ("blinker==1.7.0", "")
 )
 
+_WORKSPACE = {
+    "package.json": '{"name": "all", "workspaces": ["apps/*"], "dependencies": {"a": "^1.0.0"}}\n',
+    "package-lock.json": '{"packages": {"node_modules/a": {"version": "1.0.0"}}}\n',
+    **{
+        f"apps/{name}/{path}": text
+        for name in ("web", "api")
+        for path, text in {
+            "package.json": '{"dependencies": {"a": "*"}}\n',
+            "Procfile": "web: node a.js\n",
+            "a.js": "require('a');\n",
+        }.items()
+    },
+}
+
 LISTS = [
+    ok("II-02", "javascript", _WORKSPACE, "two apps of a workspace, one lock at the top"),
+    ok("II-03", "manifests", _WORKSPACE, "the workspace's lock resolves them"),
     bad(
         "II-02",
         "python",

@@ -56,8 +56,10 @@ _STRUCTURED: dict[Language, tuple[str, ...]] = {
     "php": ("JsonFormatter", "LogstashFormatter", "GelfMessageFormatter", "EcsFormatter"),
 }
 _REQUEST_IDS = re.compile(
-    r"(?i)x[-_]request[-_]id|(?<![a-z])request_?id|correlation_?id|x[-_]correlation[-_]id|traceparent|(?<![a-z])trace_?id"
-    r"|x[-_]amzn[-_]trace|requestid|express-request-id|cls-rtracer|asgi_correlation_id|django_guid|log_request_id|micrometer-tracing"
+    r"(?i)x[-_]request[-_]id|x[-_]correlation[-_]id|traceparent|x[-_]amzn[-_]trace|express-request-id|cls-rtracer"
+    r"|asgi_correlation_id|django_guid|log_request_id|micrometer-tracing|middleware\.RequestID|RequestIDMiddleware"
+    r"|(?:log|MDC|tag|bind|extra|format|genReqId|uuid).*(?<![a-z])(?:request_?id|correlation_?id|trace_?id)"
+    r"|(?<![a-z])(?:request_?id|correlation_?id|trace_?id).*(?:log|uuid|header|randomBytes|nanoid)"
 )
 _ID_WORDS = re.compile(rb"(?i).*(?:request_?id|correlation_?id|traceparent|trace_?id|rtracer|django_guid|requestid).*")
 _ID_HEADER = re.compile(rb"(?:equest|race|orrelation)-[Ii][Dd]")

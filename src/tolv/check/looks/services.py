@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tolv.check.looks.listens import listens
 from tolv.check.unit import Unit
 
 #: Distributions and modules whose users answer HTTP.
@@ -106,6 +107,4 @@ def serves_http(unit: Unit) -> bool:
 
 
 def _listens(unit: Unit) -> bool:
-    from tolv.check.looks.listens import listens
-
     return next(iter(unit.seen(listens, "prod", "admin")), None) is not None
