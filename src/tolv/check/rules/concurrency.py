@@ -138,7 +138,7 @@ def _daemon_starts(unit: Unit) -> Iterator[Finding]:
         detached = command.background and ("nohup" in command.argv[:1] or "setsid" in command.argv[:1])
         if detached or (_PM2.search(command.text) and "--no-daemon" not in command.text):
             yield Finding(
-                f"{command.program} goes into the background", unit.place(path, command.line), subject="nohup"
+                f"{command.program} goes into the background", unit.place(path, command.line), subject="background"
             )
 
 
