@@ -19,6 +19,8 @@ spec:
           env:
             - name: SECRET_KEY
 """
+_WEB = "services:\n  web:\n    image: shop:1\n    environment:\n"
+_JOB = "jobs:\n  t:\n    env:\n      SECRET_KEY: secret-key-for-tests\n      T: ${{ secrets.T }}\n"
 _BUNDLED = """
 services:
   web:
@@ -78,9 +80,7 @@ CASES = [
     bad(
         "III-10",
         "manifests",
-        {
-            "docker-compose.prod.yml": "services:\n  web:\n    image: shop:1\n    environment:\n      - SECRET_KEY=Zt8fkq0vLmW3\n"
-        },
+        {"docker-compose.prod.yml": _WEB + "      - SECRET_KEY=Zt8fkq0vLmW3\n"},
         "docker-compose.prod.yml:5",
         why="compose for production",
         severity="error",
@@ -124,9 +124,7 @@ CASES = [
     ok(
         "III-10",
         "manifests",
-        {
-            ".github/workflows/ci.yml": "jobs:\n  t:\n    env:\n      SECRET_KEY: secret-key-for-tests\n      T: ${{ secrets.T }}\n"
-        },
+        {".github/workflows/ci.yml": _JOB},
         "a test run",
     ),
     ok("III-10", "manifests", {"main.tf": 'variable "db_password" {\n  sensitive = true\n}\n'}, "no default"),

@@ -229,6 +229,15 @@ ODD_IMPORTS = [
     ),
     ok("II-04", "javascript", {"package.json": _NODE % "", "Gruntfile.js": "require('grunt');\n"}, "a tool's file"),
     ok("II-04", "ruby", {"Gemfile": 'gem "rails", "~> 7.1"\n', "a.rb": "require 'active_record'\n"}, "a part of Rails"),
+    ok(
+        "II-01",
+        "javascript",
+        {
+            "config/importmap.rb": 'pin "tom-select", to: "tom.js"\npin_all_from "a", under: "controllers"\n',
+            "app/javascript/a.js": 'import T from "tom-select";\nimport x from "controllers/x";\n',
+        },
+        "an import map",
+    ),
 ]
 
 _DEV: dict[str, tuple[dict[str, str], str, str]] = {
@@ -581,6 +590,9 @@ _VERSIONS = {
 }
 
 
+_ASSETS = {"composer.json": '{"require": {"php": "^8.2", "a/b": "^1"}}', "a.php": "<?php\n", "b.js": "let a = 1;\n" * 9}
+
+
 def _runtimes(language: str) -> list[Case]:
     """II-08."""
     kit, (name, text, says) = KITS[language], _UNVERSIONED[language]
@@ -607,6 +619,9 @@ TWO_LOCKS = [
     ),
     ok("II-08", "manifests", _PYTHON | {"requirements.txt": "flask==3.0.0\n"}, "an export of the lock"),
     ok("II-08", "manifests", _NPM | {"web/package.json": "{}", "web/yarn.lock": ""}, "two packages"),
+    ok(
+        "II-08", "manifests", _ASSETS | {"package.json": '{"devDependencies": {"vite": "^5.0.0"}}'}, "a build of assets"
+    ),
     ok("II-08", "manifests", _NPM | {"go.mod": "module a\ngo 1.22\n", "go.sum": ""}, "two languages"),
 ]
 

@@ -18,7 +18,7 @@ _NAMED = (
 _SCHEMAS = ("*.proto", "*.graphql", "*.graphqls", "*.gql", "*.thrift", "*.avdl")
 #: Where other names are looked into.
 _PLACES = re.compile(r"api|spec|schema|contract|swagger|rest|docs?/", re.IGNORECASE)
-_HEAD = re.compile(r"^\s*[\"']?(?:openapi|swagger|asyncapi)[\"']?\s*:\s*[\"']?\d", re.MULTILINE)
+_HEAD = re.compile(r"^\s*\{?\s*[\"']?(?:openapi|swagger|asyncapi)[\"']?\s*:\s*[\"']?\d", re.MULTILINE)
 _LARGEST = 4 << 20
 
 

@@ -139,7 +139,7 @@ _METERS = (
     *(".timing", ".timer", ".histogram", ".incr", ".increment", ".distribution", "collectDefaultMetrics"),
 )
 _REQUEST = re.compile(r"request|http|latency|response|route|endpoint", re.IGNORECASE)
-_LIBRARIES = re.compile(r"prom|statsd|meter|metric|opentelemetry|datadog|otel", re.IGNORECASE)
+_LIBRARIES = re.compile(r"prom|statsd|hot-shots|lynx|meter|metric|opentelemetry|datadog|otel", re.IGNORECASE)
 _CARRIERS = re.compile(r"(?:Requests|HTTPX?|Httpx?|HTTPXClient|AioHttpClient|URLLib3?|Urllib3?|Undici|Fetch|Grpc\w*)"
                        r"Instrument(?:or|ation)|getNodeAutoInstrumentations")  # fmt: skip
 _PROVIDERS = ("TracerProvider", "NodeTracerProvider", "NodeSDK", "BasicTracerProvider", "trace.TracerProvider")

@@ -34,7 +34,7 @@ _UNREAD = (
     "pixi.toml",
 )
 #: Directories of scripts beside the app.
-_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|util(?:itie)?s|examples?|misc|extras?|ci)/")
+_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|tasks|util(?:itie)?s|examples?|misc|extras?|ci)/")
 
 
 @rule(

@@ -190,6 +190,10 @@ def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) ->
     return frozenset(names)
 
 
+#: `pin "name"` and `pin_all_from "directory", under: "name"` of Rails' import maps.
+_PIN = re.compile(
+    r"""^\s*pin(?:_all_from)?[ (]\s*["']([^"'\n]+)["'](?:[^\n]*?\bunder:\s*["']([^"'\n]+))?""", re.MULTILINE
+)
 _BUNDLERS = ("vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*")
 
 
@@ -203,9 +207,11 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
         base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
-    for file in unit.named(
-        "vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*"
-    ):
+    for file in unit.named("importmap.rb"):
+        for pinned in _PIN.finditer(unit.text(file.path) or ""):
+            name = pinned[2] or pinned[1]
+            found.add("/".join(name.split("/")[: 2 if name.startswith("@") else 1]))
+    for file in unit.named(*_BUNDLERS):
         text = unit.text(file.path) or ""
         if re.search(r"\balias\b|\bmodules\s*:|module-resolver", text):
             found |= set(re.findall(r"""["']?(@?[\w-]+)["']?\s*:""", text))
