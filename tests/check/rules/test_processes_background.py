@@ -130,7 +130,8 @@ CASES = [
         "VI-08",
         "python",
         {
-            "models.py": "import secrets\n\nclass User:\n    def make(self):\n        self.client_secret = secrets.token_hex(16)\n"
+            "models.py": "import secrets\n\nclass User:\n    def make(self):\n"
+            "        self.client_secret = secrets.token_hex(16)\n"
         },
         "a secret of one user",
     ),
@@ -164,7 +165,8 @@ CASES = [
         "VI-08",
         "javascript",
         {
-            "user.js": "const crypto = require('crypto');\nfunction reset(user) {\n  user.totpSecret = crypto.randomBytes(20);\n}\n"
+            "user.js": "const crypto = require('crypto');\nfunction reset(user) {\n"
+            "  user.totpSecret = crypto.randomBytes(20);\n}\n"
         },
         "a secret of one user",
     ),

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from tolv.check.languages.python_pieces import Enclosure, Pieces
 from tolv.check.source import Import
 
-
 #: Annotations that say less than the name that has them.
-_PLAIN_TYPES = frozenset("str int float bool bytes list dict set tuple object None Any Optional Union List Dict".split()) | {
-    f"typing.{one}" for one in ("Any", "Optional", "Union", "List", "Dict", "Annotated", "Sequence", "Mapping", "Literal")
+_PLAIN_TYPES = frozenset(
+    "str int float bool bytes list dict set tuple object None Any Optional Union List Dict".split()
+) | {
+    f"typing.{one}"
+    for one in ("Any", "Optional", "Union", "List", "Dict", "Annotated", "Sequence", "Mapping", "Literal")
 }
 
 
