@@ -123,7 +123,7 @@ class TreeSource:
             return form.name
         callee = self._names.peeled(form.callee)
         if isinstance(callee, Name):
-            return callee.text
+            return callee.text.rpartition(".")[2]
         return callee.name if isinstance(callee, Member) else None
 
     def _written(self, form: Invoke) -> str:
