@@ -28,6 +28,8 @@ _PATHS = {
         "docker-compose.yml",
         ".env",
         "requirements.txt",
+        "deploy/app-v1/run.py",
+        "migrations-2024.01/a.py",
         "latest/handler.go",
         "assets/js/core/bootstrap.js",
         "libs/orders/src/index.ts",
@@ -85,6 +87,7 @@ _PATHS = {
     ),
     "admin": ("manage.py", "shop/management/commands/reset.py", "lib/tasks/a.rake", "scripts/reset.sh"),
     "vendored": (
+        "public/plugins/codemirror-5.17.0/mode/a.js",
         "vendor/autoload.php",
         "web/node_modules/a/index.js",
         "static/js/jquery-3.2.1.js",

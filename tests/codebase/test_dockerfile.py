@@ -116,7 +116,9 @@ def test_an_entrypoint_voids_the_cmd_of_the_stage_below() -> None:
 
 
 def test_variables_of_arg_and_env_are_put_in() -> None:
-    file = _read('FROM a\nARG PORT=80\nENV P=$PORT Q="a b" S=1\nENV R=${P}1\nENV old style value\nEXPOSE $P 53/udp\nUSER $Q\n')
+    file = _read(
+        'FROM a\nARG PORT=80\nENV P=$PORT Q="a b" S=1\nENV R=${P}1\nENV old style value\nEXPOSE $P 53/udp\nUSER $Q\n'
+    )
     assert {name: entry.value for name, entry in file.env.items()} == {
         "P": "80",
         "Q": "a b",

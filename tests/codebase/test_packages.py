@@ -427,5 +427,6 @@ def test_deep_nesting_makes_no_reader_raise(name: str, text: str) -> None:
 def test_names_alone_say_what_is_a_package_file() -> None:
     assert is_package_file("a/requirements-dev.txt")
     assert is_package_file("requirements/prod.txt")
+    assert is_package_file("requirements.lock")
     assert is_package_file("x.gemspec")
     assert not is_package_file("a/robots.txt")

@@ -88,10 +88,11 @@ def read_lines(root: str, path: str) -> Sequence[str] | None:
         handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError):
         return None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        os.close(handle)
+        return None
     with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return None
         text = file.read(_LARGEST).decode("utf-8-sig", "replace")
     return [line.removesuffix("\r") for line in text.split("\n")]
 

@@ -13,7 +13,7 @@ from tolv.check.source import Value
 
 #: Engines by the scheme of a URL; what follows a `+` in a scheme is the driver.
 _ENGINES = {
-    **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql", "psql", "cockroachdb", "timescale"), "postgres"),
+    **dict.fromkeys(("postgres", "postgresql", "postgis", "pgsql", "psql", "cockroachdb", "pgx", "pg"), "postgres"),
     **dict.fromkeys(("mysql", "mysql2", "mysqlx", "mysqlgis"), "mysql"),
     "mariadb": "mariadb",
     **dict.fromkeys(("mssql", "sqlserver"), "mssql"),

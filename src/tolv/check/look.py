@@ -34,13 +34,13 @@ class Reader:
     within: tuple[bytes, ...]
     """… or one identifier, lower case, must hold one of these. With neither, every file is read."""
 
-    def wants(self, words: frozenset[bytes], lower: frozenset[bytes]) -> bool:
-        """Whether a file with these identifiers can have something for the look."""
+    def wants(self, words: frozenset[bytes], lower: bytes) -> bool:
+        """Whether a file with these identifiers can have something for the look; `lower`: all of them, in one text."""
         if not self.words and not self.within:
             return True
         if not self.words.isdisjoint(words):
             return True
-        return any(part in word for part in self.within for word in lower)
+        return any(part in lower for part in self.within)
 
 
 @dataclass(eq=False, slots=True)

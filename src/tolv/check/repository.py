@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +27,7 @@ from tolv.codebase.packages import Packages, read_packages
 from tolv.codebase.procfile import parse_procfile
 from tolv.codebase.start import Start, starts
 from tolv.codebase.survey import File, Survey, read_bytes
+from tolv.codebase.workflows import Workflow, parse_workflow, workflow_kind
 from tolv.errors import UsageError
 
 Sighting = TypeVar("Sighting")
@@ -110,6 +112,7 @@ class CheckedUnit:
         self.repository = repository
         self.root = root
         self._roots = roots
+        self._named: dict[tuple[str, ...], tuple[File, ...]] = {}
 
     @property
     def name(self) -> str:
@@ -137,11 +140,13 @@ class CheckedUnit:
         return tuple(sorted((one for one in LANGUAGES if sizes[one]), key=lambda one: -sizes[one]))
 
     def named(self, *patterns: str) -> tuple[File, ...]:
-        return tuple(
-            file
-            for file in self.files
-            if any(fnmatch.fnmatchcase(file.path if "/" in one else file.name, one) for one in patterns)
-        )
+        if patterns not in self._named:
+            by_path = _one_of(one for one in patterns if "/" in one)
+            by_name = _one_of(one for one in patterns if "/" not in one)
+            self._named[patterns] = tuple(
+                file for file in self.files if by_name.match(file.name) or by_path.match(file.path)
+            )
+        return self._named[patterns]
 
     def text(self, path: str) -> str | None:
         return self.repository.text(path)
@@ -177,7 +182,7 @@ class CheckedUnit:
 
     @cached_property
     def packages(self) -> Packages:
-        return read_packages([file.path for file in self.files], self.text)
+        return read_packages([file.path for file in self.files], self.text, self.root)
 
     @cached_property
     def procfile(self) -> tuple[tuple[str, str, int], ...]:
@@ -216,6 +221,17 @@ class CheckedUnit:
         return tuple(one for one in found if one.kind)
 
     @cached_property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """CI files, those of the whole repository: one pipeline serves all units."""
+        found = []
+        for file in self.repository.files:
+            kind = workflow_kind(file.path)
+            text = self.text(file.path) if kind is not None else None
+            if text is not None:
+                found.append(self._noted(parse_workflow(text, file.path, kind)))
+        return tuple(found)
+
+    @cached_property
     def starts(self) -> tuple[Start, ...]:
         """What is started; `.prod` says what is started in production."""
         return starts(self.files, self.text)
@@ -243,6 +259,11 @@ class CheckedUnit:
         for seen in self.seen(mentions, *PRODUCTION):
             imported |= {seen.what.module, seen.what.top}
         return frozenset(declared | imported)
+
+
+def _one_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Matches what one of the globs does; nothing if there are none."""
+    return re.compile("|".join(fnmatch.translate(one) for one in patterns) or r"(?!)")
 
 
 def _decoded(data: bytes) -> str:

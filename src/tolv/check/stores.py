@@ -130,7 +130,12 @@ def _of_client(unit: Unit, path: str, client: Client) -> Embedded | None:
         return None
     place = Place(path, client.line)
     guarded = any(not one.startswith(("try", "except")) for one in client.scope.guards)
-    if (given := client.part("engine")) is not None:
+    if client.how == "call" and client.engine == "sqlite" and client.part("engine") is not None:
+        given = client.part("path", "url")
+        value = unit.resolve(given.value, path) if given is not None else Value("unknown")
+        fixed = _is_fixed_path(value) and connection_of(value) is None
+        return Embedded("sqlite", place, client.name, guarded) if fixed else None
+    if client.how == "setting" and (given := client.part("engine")) is not None:
         default = default_of(given.value) or given.value
         engine = engine_named(default.text or "")
         env = given.value.kind == "env"
@@ -148,6 +153,8 @@ def _of_client(unit: Unit, path: str, client: Client) -> Embedded | None:
         found = connection or fallback
         if found is None or not found.embedded or (found.memory and connection is not None):
             return None
+        if not found.memory and not _names_file(found.file or "", value if connection is not None else behind):
+            return None  # whoever makes it says which file
         place = Place(path, given.line)
         return Embedded(found.engine, place, client.name, connection is None or guarded, memory=found.memory)
     if client.kind != "file":
@@ -172,6 +179,19 @@ def _is_open_url(client: Client) -> bool:
         client.how == "setting" and not client.kind and given is not None and given.value.kind == "env"
         and given.value.default is None and "database" in client.name.lower()
     )  # fmt: skip
+
+
+def _names_file(path: str, value: Value | None) -> bool:
+    """A part of the path is written here, be it within a hole: `'sqlite:///' + os.path.join(here, 'app.db')`."""
+    if re.search(r"\w", path.replace("{}", "")):
+        return True
+    rest = list(value.parts) if value is not None else []
+    while rest:
+        one = rest.pop()
+        if one.is_text:
+            return True
+        rest += one.parts
+    return False
 
 
 def _is_fixed_path(value: Value) -> bool:

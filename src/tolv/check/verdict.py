@@ -55,10 +55,10 @@ def _verdict(
         first = unsettled[0]
         probe = first.probe or (rules[first.rule].probe if first.rule in rules else None)
         return "cannot tell", first.why, probe
-    if absent:
-        return "not applicable", absent[0].why, None
     if findings:
         return "cannot tell", f"{_counted(len(findings), 'note')}, and nothing that shows that it holds", None
+    if absent:
+        return "not applicable", absent[0].why, None
     return "cannot tell", "nothing was found that shows that it holds", _probe_of(rules)
 
 

@@ -5,65 +5,14 @@ Follows the Compose Specification: short and long forms, `extends` and `<<` with
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from tolv.codebase import compose_fields as fields
+from tolv.codebase.compose_fields import Build, CommandLine, Port, Volume
 from tolv.codebase.context import Context
 from tolv.codebase.dockerfile_syntax import Entry
-from tolv.codebase.images import Image, expand, parse_image
+from tolv.codebase.images import Image
 from tolv.codebase.yamlfile import Node, parse_yaml
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What a service's image is built of."""
-
-    context: str
-    """As written, `.` by default."""
-    dockerfile: str | None
-    target: str | None
-    args: dict[str, Entry]
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class CommandLine:
-    """`command` or `entrypoint`: words, or a text that compose splits into words without a shell."""
-
-    argv: tuple[str, ...] | None
-    """The list form; None: `text` is split."""
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One published or exposed port."""
-
-    published: str | None
-    """On the host, without the address; None: any."""
-    target: str
-    """In the container, without `/tcp`; may hold variables."""
-    host: str | None
-    """The address that it is bound to."""
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """One mount."""
-
-    source: str | None
-    """A path (`./src`), a volume's name, or None: anonymous."""
-    target: str
-    read_only: bool
-    line: int
-
-    @property
-    def is_bind(self) -> bool:
-        """It mounts a path of the host, not a volume."""
-        return self.source is not None and self.source.startswith((".", "/", "~", "$PWD", "${PWD"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,32 +128,36 @@ def _service(name: str, node: Node, services: Node | None, line: int) -> Compose
     own = _extended(node, services)
     image = own.at("image")
     check = own.at("healthcheck")
-    disabled = check is not None and (_true(check.get("disable")) or "NONE" in _texts(check.get("test"))[:1])
+    disabled = check is not None and (
+        fields.true(check.get("disable")) or "NONE" in fields.texts(check.get("test"))[:1]
+    )
     replicas = own.at("deploy", "replicas") or own.at("scale")
     return ComposeService(
         name=name,
         node=node,
         line=line,
-        image=_image(image),
+        image=fields.image(image),
         image_line=image.line if image is not None else node.line,
-        build=_build(own.at("build")),
-        command=_command(own.at("command")),
-        entrypoint=_command(own.at("entrypoint")),
-        environment=_environment(own.at("environment")),
-        env_file=_env_files(own.at("env_file")),
-        ports=tuple(port for one in _elements(own.at("ports")) if (port := _port(one)) is not None),
-        expose=tuple(Entry(one.value.removesuffix("/tcp"), one.line) for one in _elements(own.at("expose"))),
-        volumes=tuple(volume for one in _elements(own.at("volumes")) if (volume := _volume(one)) is not None),
+        build=fields.build(own.at("build")),
+        command=fields.command(own.at("command")),
+        entrypoint=fields.command(own.at("entrypoint")),
+        environment=fields.environment(own.at("environment")),
+        env_file=fields.env_files(own.at("env_file")),
+        ports=tuple(port for one in fields.elements(own.at("ports")) if (port := fields.port(one)) is not None),
+        expose=tuple(Entry(one.value.removesuffix("/tcp"), one.line) for one in fields.elements(own.at("expose"))),
+        volumes=tuple(
+            volume for one in fields.elements(own.at("volumes")) if (volume := fields.volume(one)) is not None
+        ),
         depends_on=_names(own.at("depends_on")),
-        replicas=_entry(replicas),
+        replicas=fields.entry(replicas),
         healthcheck=None if disabled else check,
-        init=_true(own.at("init")),
-        stop_grace=_entry(own.at("stop_grace_period")),
-        stop_signal=_entry(own.at("stop_signal")),
-        user=_entry(own.at("user")),
-        privileged=_true(own.at("privileged")),
+        init=fields.true(own.at("init")),
+        stop_grace=fields.entry(own.at("stop_grace_period")),
+        stop_signal=fields.entry(own.at("stop_signal")),
+        user=fields.entry(own.at("user")),
+        privileged=fields.true(own.at("privileged")),
         restart=own.text("restart"),
-        profiles=_texts(own.at("profiles")),
+        profiles=fields.texts(own.at("profiles")),
     )
 
 
@@ -236,132 +189,16 @@ def _extended(node: Node, services: Node | None) -> _Own:
     return _Own(tuple(nodes))
 
 
-def _image(node: Node | None) -> Image | None:
-    if node is None or node.kind != "scalar" or not node.value:
-        return None
-    return replace(parse_image(expand(node.value, {})), text=node.value)
-
-
-def _build(node: Node | None) -> Build | None:
-    if node is None or node.is_null:
-        return None
-    if node.kind == "scalar":
-        return Build(node.value, None, None, {}, node.line)
-    args = {name: entry for name, entry in _environment(node.get("args")).items() if entry is not None}
-    return Build(node.text("context") or ".", node.text("dockerfile"), node.text("target"), args, node.line)
-
-
-def _command(node: Node | None) -> CommandLine | None:
-    if node is None or node.is_null:
-        return None
-    if node.kind == "scalar":
-        if node.value.startswith("[") and (words := _json_words(node.value)) is not None:
-            return CommandLine(words, " ".join(words), node.line)
-        return CommandLine(None, node.value, node.line)
-    words = _texts(node)
-    return CommandLine(words, " ".join(words), node.line)
-
-
-def _json_words(text: str) -> tuple[str, ...] | None:
-    try:
-        words = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return tuple(words) if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
-
-
-def _environment(node: Node | None) -> dict[str, Entry | None]:
-    """Of a map, or a list of `NAME=value`."""
-    if node is None:
-        return {}
-    if node.kind == "map":
-        lines = {key.value: key.line for key, _ in node.pairs()}
-        return {
-            name: None if value.is_null else Entry(value.value, lines.get(name, value.line))
-            for name, value in node.items()
-            if value.kind == "scalar"
-        }
-    found: dict[str, Entry | None] = {}
-    for one in _elements(node):
-        name, sign, value = one.value.partition("=")
-        if one.kind == "scalar" and name:
-            found[name.strip()] = Entry(value, one.line) if sign else None
-    return found
-
-
-def _env_files(node: Node | None) -> tuple[Entry, ...]:
-    if node is None or node.is_null:
-        return ()
-    if node.kind == "scalar":
-        return (Entry(node.value, node.line),)
-    paths = [(one, one.text("path") if one.kind == "map" else one.value) for one in _elements(node)]
-    return tuple(Entry(path, one.line) for one, path in paths if path)
-
-
-def _port(node: Node) -> Port | None:
-    """`8080:80`, `127.0.0.1:8080:80/udp`, or a map with `target` and `published`."""
-    if node.kind == "map":
-        target = node.text("target")
-        published = node.text("published")
-        return None if target is None else Port(published, target, node.text("host_ip"), target, node.line)
-    if node.kind != "scalar" or not node.value.strip():
-        return None
-    parts = _split(node.value.strip().removesuffix("/tcp"))
-    target = parts.pop()
-    published = parts.pop() if parts else None
-    return Port(published or None, target, ":".join(parts) or None, node.value, node.line)
-
-
-def _split(text: str) -> list[str]:
-    """At the colons that are not within `${…}`."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "{") - (character == "}")
-        if character == ":" and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def _volume(node: Node) -> Volume | None:
-    if node.kind == "map":
-        target = node.text("target")
-        return None if target is None else Volume(node.text("source"), target, _true(node.get("read_only")), node.line)
-    if node.kind != "scalar" or not node.value:
-        return None
-    parts = _split(node.value)
-    if len(parts) == 1:
-        return Volume(None, parts[0], False, node.line)
-    return Volume(parts[0], parts[1], "ro" in parts[2].split(",") if len(parts) > 2 else False, node.line)
-
-
 def _include(node: Node | None) -> tuple[str, ...]:
-    paths = (one.text("path") if one.kind == "map" else one.value for one in _elements(node))
+    paths = (one.text("path") if one.kind == "map" else one.value for one in fields.elements(node))
     return tuple(path for path in paths if path)
 
 
 def _names(node: Node | None) -> tuple[str, ...]:
     if node is None:
         return ()
-    return tuple(name for name, _ in node.items()) if node.kind == "map" else _texts(node)
+    return tuple(name for name, _ in node.items()) if node.kind == "map" else fields.texts(node)
 
 
 def _items(node: Node | None) -> tuple[tuple[str, Node], ...]:
     return node.items() if node is not None else ()
-
-
-def _elements(node: Node | None) -> tuple[Node, ...]:
-    return node.elements() if node is not None else ()
-
-
-def _texts(node: Node | None) -> tuple[str, ...]:
-    return node.texts() if node is not None else ()
-
-
-def _entry(node: Node | None) -> Entry | None:
-    return Entry(node.value, node.line) if node is not None and node.kind == "scalar" and not node.is_null else None
-
-
-def _true(node: Node | None) -> bool:
-    return node is not None and node.is_true

@@ -108,6 +108,10 @@ def stands_for(path: str) -> str | None:
     return f"{directory}{slash}{real or '.env'}" if real not in ("", ".") else None
 
 
+#: A directory with the version of what is in it (`codemirror-5.17.0`): unpacked, not written here.
+_RELEASED = re.compile(r"[a-z][\w.+]*(?:-[a-z][\w.+]*)*[-@_]v?\d+\.\d+\.\d+(?:[-+.]\w+)*")
+
+
 class _Place(NamedTuple):
     """What a directory tells of the files in it."""
 
@@ -155,6 +159,8 @@ def _directory(place: _Place, part: str) -> Context | None:
     if around in UNREAD_CONTEXTS:
         return around
     if part in words.VENDORED or (part == "vendor" and not place.in_main and place.last not in words.LAYERS):
+        return "vendored"
+    if _RELEASED.fullmatch(part):
         return "vendored"
     if part in words.GENERATED or (place.last, part) in words.GENERATED_PAIRS or part.endswith(".egg-info"):
         return "generated"

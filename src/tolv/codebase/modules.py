@@ -94,10 +94,10 @@ def _go(module: str) -> tuple[str, ...]:
 
 @cache
 def _java(module: str) -> tuple[str, ...]:
-    """Prefixes of groups (`org.springframework`), as packages rarely carry their artifact's name."""
+    """Groups (`org.springframework`) of well-known packages, as few carry their artifact's name."""
     parts = module.split(".")
     known = (JAVA_GROUPS.get(".".join(parts[:length])) for length in range(len(parts), 1, -1))
-    return next((found for found in known if found), (".".join(parts[:2]),))
+    return next((found for found in known if found), ())
 
 
 @cache

@@ -83,7 +83,7 @@ _WORKSPACES = (
     "pom.xml",
 )
 _REQUIREMENTS = re.compile(
-    r"(?:^|/)(?:[\w.-]*requirements?[\w.-]*\.(?:txt|in)|requirements/[\w.-]+\.(?:txt|in)|constraints[\w.-]*\.txt)$"
+    r"(?:^|/)(?:[\w.-]*requirements?[\w.-]*\.(?:txt|in|lock)|requirements/[\w.-]+\.(?:txt|in|lock)|constraints[\w.-]*\.txt)$"
 )
 #: Files that one app may include: a cycle is cut before, a bomb here.
 _MOST_INCLUDES = 200

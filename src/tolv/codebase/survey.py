@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tolv.codebase.context import LANGUAGE_BY_SUFFIX, Context, classify
+from tolv.codebase.context import Context, classify, copied_in, language_of
 from tolv.codebase.git_command import ask
 from tolv.codebase.model import Source
 
@@ -53,7 +53,7 @@ class Survey:
     files: tuple[File, ...]
     """Those that are read, sorted by path."""
     left_out: tuple[File, ...] = ()
-    """Those of `NEVER_READ` contexts, and lock files are among `files`."""
+    """Those of `NEVER_READ` contexts; lock files are among `files`."""
     unread: tuple[tuple[str, str], ...] = ()
     """Directories and files that could not be looked at, each with the reason."""
     by_path: dict[str, File] = field(default_factory=dict, repr=False)
@@ -63,7 +63,8 @@ def survey(source: Source) -> Survey:
     """Look through the tree of a source: its git listing where it has one, else its directories."""
     root = source.path
     unread: list[tuple[str, str]] = []
-    listing = _from_git(source) if source.repository is not None else _from_walk(root, unread)
+    listing = list(_from_git(source) if source.repository is not None else _from_walk(root, unread))
+    copied = copied_in(path for path, _ in listing)
     directories = _Directories(root)
     kept: list[File] = []
     left_out: list[File] = []
@@ -71,8 +72,8 @@ def survey(source: Source) -> Survey:
         status = _status(str(root), path, directories, unread)
         if status is None:
             continue
-        context = classify(path)
-        file = File(path, status.st_size, context, _language(path), tracked)
+        context = "vendored" if copied and _is_below(path, copied) else classify(path)
+        file = File(path, status.st_size, context, language_of(path), tracked)
         (left_out if context in NEVER_READ else kept).append(file)
     kept.sort(key=lambda file: file.path)
     left_out.sort(key=lambda file: file.path)
@@ -80,9 +81,14 @@ def survey(source: Source) -> Survey:
     return Survey(root, tuple(kept), tuple(left_out), tuple(unread), by_path)
 
 
-def _language(path: str) -> str | None:
-    suffix = os.path.splitext(path)[1].lower()
-    return LANGUAGE_BY_SUFFIX.get(suffix)
+def _is_below(path: str, directories: frozenset[str]) -> bool:
+    """Whether a file lies in one of the directories, however deep."""
+    at = path.rfind("/")
+    while at > 0:
+        if path[:at] in directories:
+            return True
+        at = path.rfind("/", 0, at)
+    return False
 
 
 def _from_git(source: Source) -> Iterator[tuple[str, bool]]:
@@ -161,7 +167,8 @@ def _status(root: str, path: str, directories: _Directories, unread: list[tuple[
 def read_bytes(root: Path, path: str) -> bytes:
     """The content of a file that the survey named. Raises `OSError` if it is gone, or is no regular file by now."""
     descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a regular file")
     with open(descriptor, "rb", buffering=0) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(f"{path} is not a regular file")
         return stream.readall()

@@ -27,7 +27,7 @@ _MERGE_DEPTH = 8
 class Node:
     """One value of a YAML document, with its place. A node may be reached on several ways, even from within."""
 
-    __slots__ = ("_index", "_items", "column", "kind", "line", "quoted", "tag", "value")
+    __slots__ = ("_index", "_items", "block", "column", "kind", "line", "quoted", "tag", "value")
 
     def __init__(self, kind: Literal["map", "list", "scalar"], value: str, line: int, column: int) -> None:
         self.kind: Literal["map", "list", "scalar"] = kind
@@ -39,6 +39,8 @@ class Node:
         """From 1."""
         self.quoted = False
         """The scalar was in quotes or a block: it is a text, whatever it looks like."""
+        self.block = False
+        """The scalar is a block (`|`, `>`): its text starts in the next line."""
         self.tag: str | None = None
         """As written: `!vault`."""
         self._items: list[tuple[Node, Node]] = []
@@ -91,6 +93,11 @@ class Node:
         """The text of the scalar at a path; None: there is none, it is null, or it is no scalar."""
         node = self.at(*path)
         return node.value if node is not None and node.kind == "scalar" and not node.is_null else None
+
+    @property
+    def text_line(self) -> int:
+        """The line that the text of the scalar starts in."""
+        return self.line + self.block
 
     @property
     def is_null(self) -> bool:
@@ -245,6 +252,7 @@ class _Builder:
         if kind == "ScalarEvent":
             node = self._node("scalar", self._scalar(event), event)
             node.quoted = bool(event.style)
+            node.block = event.style in ("|", ">")
             self._put(node)
         elif kind == "AliasEvent":
             mark = event.start_mark

@@ -98,6 +98,76 @@ CASES = [
             environment:
               DATABASE_URL: postgres://app@db/shop
         """}, "a value of the environment"),
+    bad("IV-01", "go", {"main.go": """
+        package main
+        import "database/sql"
+        func main() { db, _ := sql.Open("postgres", "postgres://app@db1.acme.net/shop") }
+        """}, "main.go:3", severity="error"),
+    bad("IV-01", "go", {"main.go": """
+        package main
+        import "database/sql"
+        const dsn = "shop:x@tcp(10.0.3.7:3306)/shop"
+        func main() { db, _ := sql.Open("mysql", dsn) }
+        """}, "main.go:3", severity="error", why="constant"),
+    ok("IV-01", "go", {"main.go": """
+        package main
+        import ("database/sql"; "os")
+        func main() { db, _ := sql.Open("postgres", os.Getenv("DATABASE_URL")) }
+        """}, "environment"),
+    ok("IV-01", "go", {"main_test.go": """
+        package main
+        import "database/sql"
+        func TestIt() { db, _ := sql.Open("postgres", "postgres://app@db1.acme.net/shop") }
+        """}, "tests"),
+    ok("IV-01", "go", {"main.go": """
+        package main
+        import ("database/sql"; "flag")
+        var dsn = flag.String("dsn", "", "as in postgres://app@db1.acme.net/shop")
+        func main() { db, _ := sql.Open("postgres", *dsn) }
+        """}, "a help text"),
+    bad("IV-01", "java", {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:mysql://db1.acme.net/shop"); } }
+        """}, "src/main/java/a/A.java:3", severity="error"),
+    bad("IV-01", "java", {"src/main/java/a/A.java": """
+        package a;
+        import com.zaxxer.hikari.HikariConfig;
+        class A {
+          void f() { HikariConfig c = new HikariConfig(); c.setJdbcUrl("jdbc:postgresql://db1.acme.net/shop"); }
+        }
+        """}, "src/main/java/a/A.java:4", severity="error", why="Hikari"),
+    ok("IV-01", "java", {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection(System.getenv("JDBC_URL")); } }
+        """}, "environment"),
+    ok("IV-01", "java", {"src/test/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:mysql://db1.acme.net/shop"); } }
+        """}, "tests"),
+    ok("IV-01", "java", {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:h2:mem:shop"); } }
+        """}, "in memory"),
+    bad("IV-01", "ruby", {"db.rb": 'require "pg"\nDB = PG.connect("postgres://app@db1.acme.net/shop")\n'}, "db.rb:2",
+        severity="error"),
+    bad("IV-01", "ruby", {"cache.rb": 'require "redis"\nCACHE = Redis.new(url: "redis://cache.acme.net")\n'},
+        "cache.rb:2", severity="error", why="keyword"),
+    ok("IV-01", "ruby", {"db.rb": 'require "sequel"\nDB = Sequel.connect(ENV.fetch("DATABASE_URL"))\n'},
+       "environment"),
+    ok("IV-01", "ruby", {"cache.rb": 'require "redis"\nR = Redis.new(url: ENV["REDIS_URL"] || "redis://localhost")\n'},
+       "a harmless default"),
+    ok("IV-01", "ruby", {"spec/db_spec.rb": 'DB = PG.connect("postgres://app@db1.acme.net/shop")\n'}, "tests"),
+    bad("IV-01", "php", {"db.php": "<?php\n$db = new PDO('mysql:host=db1.acme.net;dbname=shop', 'a');\n"}, "db.php:2",
+        severity="error"),
+    bad("IV-01", "php", {"db.php": "<?php\n$dsn = 'pgsql:host=10.0.3.7;dbname=shop';\n$db = new PDO($dsn);\n"},
+        "db.php:2", severity="error", why="variable"),
+    ok("IV-01", "php", {"db.php": "<?php\n$db = new PDO(getenv('DATABASE_DSN'));\n"}, "environment"),
+    ok("IV-01", "php", {"db.php": "<?php\n$db = new PDO(\"mysql:host=$host;dbname=$name\");\n"}, "composed"),
+    ok("IV-01", "php", {"tests/db.php": "<?php\n$db = new PDO('mysql:host=db1.acme.net;dbname=shop');\n"}, "tests"),
     bad("IV-02", "python", {"cache.py": """
         import redis
         cache = redis.Redis(host="10.0.3.7", port=6379)

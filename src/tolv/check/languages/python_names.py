@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from tolv.check.languages.python_pieces import Enclosure, Pieces
 from tolv.check.source import Import
 
+#: Annotations that say less than the name that has them.
+_PLAIN_TYPES = frozenset(
+    "str int float bool bytes list dict set tuple object None Any Optional Union List Dict".split()
+) | {
+    f"typing.{one}"
+    for one in ("Any", "Optional", "Union", "List", "Dict", "Annotated", "Sequence", "Mapping", "Literal")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -163,7 +171,7 @@ class Names:
             if name in block.parameters:
                 note = block.annotated.get(name)
                 typed = self.resolved(note, self._module, hops - 1) if note is not None and hops else ""
-                return typed if typed and not typed.startswith(".") else name
+                return name if not typed or typed.startswith(".") or typed in _PLAIN_TYPES else typed
             if name in block.imported:
                 return block.imported[name]
         return name

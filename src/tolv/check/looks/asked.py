@@ -86,16 +86,14 @@ def own_services(unit: Unit) -> Iterator[tuple[Compose, ComposeService]]:
         built = {one.image.text for one in compose.services if one.build is not None and one.image is not None}
         some = any(one.build is not None for one in compose.services)
         for service in compose.services:
-            image = service.image
-            if service.build is not None or (image is not None and image.text in built) or (image is not None and not some and is_own(image.text) and _alike(image.base, _name_of(unit))):
+            text = service.image.text if service.image is not None else ""
+            named = not some and is_own(text) and service.image is not None and _alike(service.image.base, unit)
+            if service.build is not None or text in built or named:
                 yield compose, service
 
 
-def _name_of(unit: Unit) -> str:
-    return str(getattr(unit, "name", "")) or unit.root.rpartition("/")[2]
-
-
-def _alike(image: str, app: str) -> bool:
+def _alike(image: str, unit: Unit) -> bool:
+    app = str(getattr(unit, "name", "")) or unit.root.rpartition("/")[2]
     one, other = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (image, app))
     return len(one) > 2 and len(other) > 2 and (one in other or other in one)
 

@@ -94,9 +94,9 @@ postgres postgres.default | database postgres url=0 host=-,host password=-,passw
 pg-promise | database postgres url=0 host=-,host password=-,password
 mysql.createConnection mysql.createPool mysql2.createConnection mysql2.createPool mysql2/promise.createConnection mysql2/promise.createPool mariadb.createPool mariadb.createConnection promise-mysql.createPool promise-mysql.createConnection | database mysql host=-,host url=0,uri port=-,port user=-,user password=-,password
 mssql.connect mssql.ConnectionPool | database mssql url=0 host=-,server password=-,password user=-,user
-sequelize.Sequelize sequelize sequelize-typescript.Sequelize sequelize.default | - - url=0 host=-,host password=2,password user=1,username path=-,storage
-typeorm.DataSource typeorm.createConnection TypeOrmModule.forRoot | - - url=-,url host=-,host port=-,port password=-,password user=-,username
-knex knex.default knex.knex | - - url=-,connection host=-,host password=-,password path=-,filename
+sequelize.Sequelize sequelize sequelize-typescript.Sequelize sequelize.default | - - url=0 host=-,host password=2,password user=1,username path=-,storage engine=-,dialect
+typeorm.DataSource typeorm.createConnection TypeOrmModule.forRoot | - - url=-,url host=-,host port=-,port password=-,password user=-,username engine=-,type path=-,database
+knex knex.default knex.knex | - - url=-,connection host=-,host password=-,password path=-,filename engine=-,client
 mongoose.connect mongoose.createConnection MongooseModule.forRoot mongoose.default.connect | database mongodb url=0
 mongodb.MongoClient mongodb.MongoClient.connect mongodb.connect mongojs monk | database mongodb url=0
 redis.createClient redis.createCluster | cache redis local url=0,url host=1,host port=-,port password=-,password
@@ -118,7 +118,7 @@ rethinkdb.connect | database rethinkdb local host=-,host
 """)
 
 _GO = _table("""
-database/sql.Open github.com/jmoiron/sqlx.Open github.com/jmoiron/sqlx.Connect github.com/jmoiron/sqlx.MustConnect sql.Open sqlx.Connect sqlx.Open sqlx.MustConnect | - - url=1 name=0
+database/sql.Open github.com/jmoiron/sqlx.Open github.com/jmoiron/sqlx.Connect github.com/jmoiron/sqlx.MustConnect sql.Open sqlx.Connect sqlx.Open sqlx.MustConnect | - - url=1 engine=0
 gorm.io/driver/postgres.Open postgres.Open | database postgres url=0
 gorm.io/driver/mysql.Open mysql.Open | database mysql url=0
 gorm.io/driver/sqlite.Open github.com/glebarez/sqlite.Open sqlite.Open | file sqlite path=0
@@ -148,8 +148,8 @@ Redis.new | cache redis local url=-,url host=-,host password=-,password
 PG.connect PG::Connection.new PG::Connection.open PG.Connection.new | database postgres url=0 host=-,host password=-,password
 Mysql2::Client.new Mysql2.Client.new | database mysql host=-,host password=-,password
 Mongo::Client.new Mongo.Client.new | database mongodb url=0
-Sequel.connect | - - url=0 host=-,host password=-,password
-ActiveRecord::Base.establish_connection ActiveRecord.Base.establish_connection | - - url=0,url host=-,host password=-,password path=-,database
+Sequel.connect | - - url=0 host=-,host password=-,password path=-,database engine=-,adapter
+ActiveRecord::Base.establish_connection ActiveRecord.Base.establish_connection | - - url=0,url host=-,host password=-,password path=-,database engine=-,adapter
 Dalli::Client.new Dalli.Client.new | cache memcached host=0
 Bunny.new | queue rabbitmq local url=0 host=-,host,hostname password=-,password
 SQLite3::Database.new SQLite3.Database.new | file sqlite path=0

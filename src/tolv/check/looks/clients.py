@@ -114,7 +114,8 @@ def _engine_of(shape: Shape, given: Iterable[Given]) -> tuple[str, str]:
         if one.part == "engine":
             text = (default_of(one.value) or one.value).text or ""
             engine = engine_named(text)
-            return engine, KINDS.get(engine, shape.kind)
+            if engine:
+                return engine, KINDS.get(engine, shape.kind)
         if one.part == "url":
             connection = connection_of(one.value)
             default = default_of(one.value)

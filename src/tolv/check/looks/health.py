@@ -62,7 +62,11 @@ def _read(source: Source) -> Iterator[Hint]:
     for value in source.texts(*_PARTS):
         text = value.text or ""
         line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""
-        if len(text) < 120 and not _SPARED.search(line) and (_PATH.fullmatch(text) or (text.startswith("/") and _LIKELY_PATH.fullmatch(text))):
+        if (
+            len(text) < 120
+            and not _SPARED.search(line)
+            and (_PATH.fullmatch(text) or (text.startswith("/") and _LIKELY_PATH.fullmatch(text)))
+        ):
             yield Hint(text, value.line)
     for function in source.functions():
         if _FUNCTION.fullmatch(function.name):

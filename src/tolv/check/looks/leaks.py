@@ -57,7 +57,7 @@ _HARMLESS = re.compile(
     r"|page|continuation|cancellation|cancel|stop|public|placeholder|message|label|idx|index|pattern|regex|symbol|address)(?:_|$)"
 )
 _HEADERS = re.compile(
-    r"(?i)(?:^|\.)(?:req|request|r|ctx|context|scope|event|self|flask|environ)\.(?:headers|rawHeaders|header|META)$"
+    r"(?i)(?:^|\.)(?:req|request|NewRequest|NewRequestWithContext|r|ctx|context|scope|event|self|flask|environ)\.(?:headers|rawHeaders|header|META)$"
 )
 #: Headers that are about to be sent; only in code that calls others by HTTP.
 _SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_headers)$")
@@ -75,8 +75,8 @@ _SETTINGS = re.compile(
 _WHOLE = re.compile(r"(?i)config|settings|configuration|cfg")
 #: Functions that give their argument as text or as the same thing.
 _SHOWING = re.compile(
-    r"(?:^|\.)(?:str|repr|dict|list|json\.dumps|dumps|pformat|pprint\.pformat|vars|JSON\.stringify|stringify|util\.inspect|inspect"
-    r"|String|fmt\.Sprintf|Sprintf|fmt\.Sprint|print_r|json_encode|var_export|sprintf|to_json|toString|format|join|slog\.String"
+    r"(?:^|[./])(?:str|repr|dict|list|json\.dumps|dumps|pformat|pprint\.pformat|vars|JSON\.stringify|stringify|util\.inspect|inspect"
+    r"|String|fmt\.Sprintf|Sprintf|fmt\.Sprint|print_r|json_encode|var_export|sprintf|to_json|toString|format|join|slog\.(?:String|Group)"
     r"|slog\.Any|zap\.String|zap\.Any|Object\.assign|Object\.entries|items|copy)$"
 )
 _DUMPED = re.compile(
@@ -116,14 +116,26 @@ def _read(source: Source) -> Iterator[Leak]:
         printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
         if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
             continue
-        found = next((one for value in _given(call) if (one := _leak(value, source, 0))), None)
-        if found is None and call.scope.at_import:
-            found = next((one for value in call.arguments if (one := _whole(value))), None)
-        if found is None:
-            found = next((("secret", key) for key, value in call.keywords.items() if _leaks_by_key(key, value)), None)
+        found = _found(call, source)
         if found is not None:
-            what, name = found
-            yield Leak(what, name, call.written, call.line, call.column, call.end_line, printed, call.scope.guards)
+            what, name, line = found
+            line = line if call.line <= line <= call.end_line else call.line
+            yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+
+
+def _found(call: Call, source: Source) -> tuple[What, str, int] | None:
+    """The first thing that a call logs and should not, its name and line."""
+    for value in _given(call):
+        if (one := _leak(value, source, 0)) is not None:
+            return one
+    if call.scope.at_import:
+        for value in call.arguments:
+            if (whole := _whole(value)) is not None:
+                return "settings", whole, value.line
+    for key, value in call.keywords.items():
+        if _leaks_by_key(key, value):
+            return "secret", key, value.line
+    return None
 
 
 #: Methods that log whatever they are called on.
@@ -154,21 +166,21 @@ def _given(call: Call) -> Iterator[Value]:
     yield from call.keywords.values()
 
 
-def _leak(value: Value, source: Source, depth: int) -> tuple[What, str] | None:
+def _leak(value: Value, source: Source, depth: int) -> tuple[What, str, int] | None:
     """What a value that is logged gives away, and its name."""
     if depth > 5:
         return None
     if value.kind == "env":
-        return ("secret", value.name) if value.name and _is_secret(value.name) else None
+        return ("secret", value.name, value.line) if value.name and _is_secret(value.name) else None
     if value.kind == "name" and (found := _by_name(value, source)):
         return found
     if value.kind == "call" and (found := _by_call(value)):
         return found
     if value.via is not None and value.kind in ("call", "unknown", "template") and _is_secret(value.via):
         hidden = value.kind == "call" and not _may_be_secret(value)
-        return None if hidden or _is_lexed(value.via, source) else ("secret", value.via)
+        return None if hidden or _is_lexed(value.via, source) else ("secret", value.via, value.line)
     if value.kind == "template" and _IN_ADDRESS.search(value.text or ""):
-        return "address", value.via or "an address"
+        return "address", value.via or "an address", value.line
     inside = value.kind in ("template", "container", "choice") or (
         value.kind == "call" and bool(_SHOWING.search(value.name or ""))
     )
@@ -177,40 +189,40 @@ def _leak(value: Value, source: Source, depth: int) -> tuple[What, str] | None:
     return None
 
 
-def _whole(value: Value) -> tuple[What, str] | None:
+def _whole(value: Value) -> str | None:
     """The configuration of a module, printed when it is loaded."""
     if value.kind == "call" and value.via is None and _SHOWING.search(value.name or "") and value.parts:
         return _whole(value.parts[0])
     name = value.via or value.name or ""
-    return ("settings", name) if value.kind in ("name", "container", "call") and _WHOLE.fullmatch(name) else None
+    return name if value.kind in ("name", "container", "call") and _WHOLE.fullmatch(name) else None
 
 
-def _by_call(value: Value) -> tuple[What, str] | None:
+def _by_call(value: Value) -> tuple[What, str, int] | None:
     name = value.name or ""
     if _DUMPED.search(name):
-        return "settings", name
+        return "settings", name, value.line
     if re.search(r"(?:^|\.)(?:os\.Environ|System\.getenv)$", name) and not value.parts:
-        return "environment", name
-    return ("headers", name) if name.endswith("getallheaders") else None
+        return "environment", name, value.line
+    return ("headers", name, value.line) if name.endswith("getallheaders") else None
 
 
-def _by_name(value: Value, source: Source) -> tuple[What, str] | None:
+def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
     full = value.name or ""
     name = value.via or full
     if _ENVIRONMENT.search(full) and (full != "ENV" or source.language == "ruby"):
-        return "environment", full
+        return "environment", full, value.line
     if _HEADERS.search(full):
-        return "headers", full
+        return "headers", full, value.line
     if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and "res" not in full[:4]:
-        return "sent", full
+        return "sent", full, value.line
     if re.search(r"(?:^|\.)(?:request|req)\.(?:cookies|COOKIES|signedCookies)$", full):
-        return "cookies", full
+        return "cookies", full, value.line
     if _BODY.search(full):
-        return "body", full
+        return "body", full, value.line
     if _SETTINGS.search(full) and value.via is None:
-        return "settings", full
+        return "settings", full, value.line
     last = name.rpartition(".")[2].rpartition(">")[2].lstrip("$@:")
-    return ("secret", name) if _is_secret(last) and not _is_lexed(name, source) else None
+    return ("secret", name, value.line) if _is_secret(last) and not _is_lexed(name, source) else None
 
 
 def _is_lexed(name: str, source: Source) -> bool:

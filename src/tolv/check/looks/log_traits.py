@@ -56,15 +56,15 @@ _STRUCTURED: dict[Language, tuple[str, ...]] = {
     "php": ("JsonFormatter", "LogstashFormatter", "GelfMessageFormatter", "EcsFormatter"),
 }
 _REQUEST_IDS = re.compile(
-    r"(?i)x[-_]request[-_]id|(?<![a-z])request_?id|correlation_?id|x[-_]correlation[-_]id|traceparent|(?<![a-z])trace_?id"
-    r"|x[-_]amzn[-_]trace|requestid|express-request-id|cls-rtracer|asgi_correlation_id|django_guid|log_request_id|micrometer-tracing"
+    r"(?i)x[-_]request[-_]id|x[-_]correlation[-_]id|traceparent|x[-_]amzn[-_]trace|express-request-id|cls-rtracer"
+    r"|asgi_correlation_id|django_guid|log_request_id|micrometer-tracing|middleware\.RequestID|RequestIDMiddleware"
+    r"|(?:log|MDC|tag|bind|extra|format|genReqId|uuid).*(?<![a-z])(?:request_?id|correlation_?id|trace_?id)"
+    r"|(?<![a-z])(?:request_?id|correlation_?id|trace_?id).*(?:log|uuid|header|randomBytes|nanoid)"
 )
 _ID_WORDS = re.compile(rb"(?i).*(?:request_?id|correlation_?id|traceparent|trace_?id|rtracer|django_guid|requestid).*")
 _ID_HEADER = re.compile(rb"(?:equest|race|orrelation)-[Ii][Dd]")
 _LOGFMT = re.compile(r"\b[\w.]+=\"?%[({]")
-_REDACTING = re.compile(
-    rb"(?i).*(?:redact|scrub|mask|sensitive|censor).*(?:filter|processor|formatter|log|paths|data|secrets?).*|redact(?:ion|ed|or|ing)?"
-)
+_REDACTING = re.compile(rb"(?i).*(?:redact|scrub|mask|sensitive|censor)\w*(?:filter|processor|formatter)")
 
 
 @log_traits.reads(
@@ -89,7 +89,7 @@ def _read(source: Source) -> Iterator[LogTrait]:
             if (match := _REQUEST_IDS.search(text)) and not _is_comment(source, number):
                 yield LogTrait("request id", match[0], number)
                 break
-    if any(_REDACTING.fullmatch(word) for word in words) and any(b"log" in word.lower() for word in words):
+    if any(_REDACTING.fullmatch(word) for word in words) or (b"redact" in words and b"pino" in words):
         yield LogTrait("redacts", "a filter", 1)
     yield from _logging(source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tolv.check.looks.listens import listens
 from tolv.check.unit import Unit
 
 #: Distributions and modules whose users answer HTTP.
@@ -98,10 +99,12 @@ _STANDARD = ("net/http",)
 
 def serves_http(unit: Unit) -> bool:
     """Whether the app answers HTTP."""
-    return unit.uses(*FRAMEWORKS) or ("go" in unit.languages and unit.uses(*_STANDARD) and _listens(unit))
+    if unit.uses(*FRAMEWORKS):
+        return True
+    if "go" in unit.languages and unit.uses(*_STANDARD) and _listens(unit):
+        return True
+    return "php" in unit.languages and any(file.context == "prod" for file in unit.named("index.php"))
 
 
 def _listens(unit: Unit) -> bool:
-    from tolv.check.looks.listens import listens
-
     return next(iter(unit.seen(listens, "prod", "admin")), None) is not None

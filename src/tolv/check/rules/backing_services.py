@@ -88,7 +88,7 @@ def _lowered(severity: Severity) -> Severity:
 @rule(
     "IV-01",
     severity="error",
-    materials=("python", "javascript", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(clients,),
     title="A service's address is written in the code",
     why="Another database, after a failure or for another deploy, needs a change of code and a new release.",

@@ -77,7 +77,7 @@ def _by_name(what: str, place: Place, subject: str) -> Finding:
 @rule(
     "IV-04",
     severity="error",
-    materials=("python", "javascript", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(clients,),
     title="The app keeps its data in a local file",
     why="A second instance has other data, and a new container or host has none.",

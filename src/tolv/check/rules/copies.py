@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any
 
+from tolv.check.likeness import likeness, sample
+from tolv.check.limits import LARGEST_SOURCE
 from tolv.check.looks.mentions import mentions
-from tolv.check.looks.shingles import likeness, sample, shingles
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Witness
 from tolv.check.rule import ALL, repository_rule
 from tolv.check.source import LANGUAGES
@@ -193,7 +194,6 @@ def _leads_to(language: str, path: str, module: str) -> str:
     "I-05",
     severity="note",
     materials=ALL,
-    looks=(shingles,),
     title="Two apps carry the same module",
     why="What several apps share is a library with versions; a copy is fixed in one of them only.",
     fix="Make a package of it that both depend on",
@@ -210,17 +210,26 @@ def shared_by_copy(repository: Repository) -> Iterator[Outcome]:
     index: dict[int, list[tuple[str, str]]] = {}
     samples = {}
     for unit in apps:
-        for seen in unit.seen(shingles, *_PRODUCTION):
-            if seen.path.startswith(f"{unit.root}/"):
-                samples[seen.path] = seen.what
-                for one in seen.what.hashes:
-                    index.setdefault(one, []).append((unit.root, seen.path))
+        for path in _modules(unit):
+            taken = sample((unit.text(path) or "").split("\n"))
+            if taken.lines >= 40:
+                samples[path] = taken
+                for one in taken.hashes:
+                    index.setdefault(one, []).append((unit.root, path))
     found = sorted(_copies(index, samples))
     for first, second in found[:20]:
         lines = min(samples[first].lines, samples[second].lines)
         yield Finding(f"{second} is nearly the same {lines} lines as {first}", Place(second), also=(Place(first),))
     if not found:
         yield Witness(f"no module of {len(apps)} apps is a copy of another's")
+
+
+def _modules(unit: Unit) -> Iterator[str]:
+    """The files of an app's own code."""
+    for file in unit.files:
+        own = file.path.startswith(f"{unit.root}/") and file.context in _PRODUCTION
+        if own and file.language is not None and file.size <= LARGEST_SOURCE:
+            yield file.path
 
 
 def _copies(index: Mapping[int, Sequence[tuple[str, str]]], samples: Mapping[str, Any]) -> set[tuple[str, str]]:

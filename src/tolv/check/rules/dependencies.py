@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.looks.constants import constants
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.needs import Need, needs, reached
+from tolv.check.rules.needs import DEPLOYED, Need, needs, reached
 from tolv.check.source import Language
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock
@@ -33,7 +34,7 @@ _UNREAD = (
     "pixi.toml",
 )
 #: Directories of scripts beside the app.
-_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|util(?:itie)?s|examples?|misc|extras?|ci)/")
+_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|tasks|util(?:itie)?s|examples?|misc|extras?|ci)/")
 
 
 @rule(
@@ -90,7 +91,7 @@ def _only_aside(need: Need) -> bool:
     "II-04",
     severity="error",
     materials=("python", "javascript", "go", "ruby", "php"),
-    looks=(mentions,),
+    looks=(mentions, constants),
     title="Code imports a package that no manifest declares",
     why="It works where the package happens to be installed, and fails on the next machine, or after an upgrade.",
     fix="Declare it in the manifest, with a version",
@@ -108,6 +109,8 @@ def imports_are_declared(unit: Unit) -> Iterator[Outcome]:
             continue
         asked = True
         missing = list(_missing(unit, language, declared))
+        if language == "ruby":
+            missing += _used_without_require(unit, declared, {one.subject for one in missing})
         if declared.unsure and missing:
             yield CannotTell(f"{declared.unsure}, so that {len(missing)} imports of {language} cannot be judged")
             continue
@@ -182,6 +185,24 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             also=tuple(unit.place(*one) for one in need.places[1:8]),
             subject=shown,
         )
+
+
+def _used_without_require(unit: Unit, declared: _Declared, known: set[str]) -> Iterator[Finding]:
+    """Ruby: constants of gems that the lock has and the Gemfile does not name."""
+    places: dict[str, list[tuple[str, int]]] = {}
+    for seen in unit.seen(constants, *DEPLOYED):
+        places.setdefault(seen.what.gem, []).append((seen.path, seen.what.line))
+    for gem, found in sorted(places.items()):
+        how = declared.bringer((gem,)) if not declared.has((gem,)) and gem not in known else None
+        if how is not None:
+            yield Finding(
+                f"{gem} is used, but not declared in {declared.manifests[0]}: {how}",
+                unit.place(*found[0]),
+                severity="warning",
+                fix=f"Declare {gem} in {declared.manifests[0]}",
+                also=tuple(unit.place(*one) for one in found[1:8]),
+                subject=gem,
+            )
 
 
 def _part(language: Language, need: Need) -> str:

@@ -11,6 +11,7 @@ from tolv.check.rule import rule
 from tolv.check.rules.image_steps import Step, installed, steps
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared
+from tolv.codebase.dockerfile import Dockerfile
 from tolv.codebase.images import Image, parse_image
 
 #: Images that are a service rather than an app: what a compose file or a Kubernetes manifest takes as it is.
@@ -23,6 +24,8 @@ _SERVICES = re.compile(
 _MOVING_SYSTEMS = frozenset(
     ("sid", "unstable", "testing", "stable", "rolling", "devel", "edge", "rawhide", "lts", "latest")
 )
+#: Words of the names of Dockerfiles that no deploy is made of.
+_FOR_TESTS = frozenset(("playwright", "cypress", "e2e", "test", "tests", "ci", "lint"))
 _SYSTEMS = frozenset(
     ("debian", "ubuntu", "alpine", "fedora", "centos", "rockylinux", "almalinux", "busybox", "archlinux")
 )
@@ -51,13 +54,21 @@ def inputs_are_fixed(unit: Unit) -> Iterator[Outcome]:
 
 
 def _bases(unit: Unit) -> Iterator[Finding]:
-    for dockerfile in unit.dockerfiles:
+    for dockerfile in _of_the_app(unit):
         for stage in dockerfile.stages:
             said = _moves(stage.image)
             if said is not None:
                 what, severity = said
                 place = unit.place(dockerfile.path, stage.line)
                 yield Finding(f"The image is built on {stage.image.text}, {what}", place, severity=severity)
+
+
+def _of_the_app(unit: Unit) -> Iterator[Dockerfile]:
+    """The images that are not only for tests."""
+    for dockerfile in unit.dockerfiles:
+        words = re.split(r"[^a-z0-9]+", dockerfile.path.rpartition("/")[2].lower())
+        if dockerfile.context != "test" and _FOR_TESTS.isdisjoint(words):
+            yield dockerfile
 
 
 def _moves(image: Image) -> tuple[str, Severity] | None:
@@ -77,7 +88,7 @@ def _moves(image: Image) -> tuple[str, Severity] | None:
 
 
 def _steps(unit: Unit) -> Iterator[Finding]:
-    for dockerfile in unit.dockerfiles:
+    for dockerfile in _of_the_app(unit):
         found = list(steps(dockerfile))
         for step in found:
             what = _taken(step, found)

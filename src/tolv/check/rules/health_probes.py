@@ -10,7 +10,7 @@ from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
 from tolv.check.looks.routes import routes
-from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.health_checks import asked_for, asks_service
 from tolv.check.rules.health_tables import LIBRARIES
@@ -51,19 +51,23 @@ def somebody_asks(unit: Unit) -> Iterator[Outcome]:
 
 
 def _in_clusters(unit: Unit, clusters: list[tuple[Workload, Container]]) -> Iterator[Outcome]:
-    probed = {
+    probed: dict[tuple[str, str, str], set[str]] = {
         (workload.kind, workload.name, container.name): {one.kind for one in container.probes}
         for workload, container in clusters
         if container.probes
     }
     for workload, container in clusters:
         manifest = workload.manifest
-        kinds = {one.kind for one in container.probes}
+        kinds: set[str] = {one.kind for one in container.probes}
         kinds |= probed.get((workload.kind, workload.name, container.name), set())
         if {"readiness", "liveness"} <= kinds:
-            yield Witness(f"{container.name or workload.name} is asked for its health", _at(unit, manifest.path, container))
+            yield Witness(
+                f"{container.name or workload.name} is asked for its health", _at(unit, manifest.path, container)
+            )
         elif manifest.problem is not None and "Probe" in (unit.text(manifest.path) or ""):
-            yield CannotTell(f"the probes of {container.name or workload.name} in {manifest.path} are made by a template")
+            yield CannotTell(
+                f"the probes of {container.name or workload.name} in {manifest.path} are made by a template"
+            )
         elif container.ports and not is_worker(workload.name, container.name):
             yield _unprobed(unit, workload, container, kinds)
 
@@ -84,7 +88,7 @@ def _unprobed(unit: Unit, workload: Workload, container: Container, kinds: set[s
     return Finding(said, place, severity="note", fix=fix, subject=name)
 
 
-def _at(unit: Unit, path: str, container: Container):  # type: ignore[no-untyped-def]
+def _at(unit: Unit, path: str, container: Container) -> Place:
     return unit.place(path, container.probes[0].line if container.probes else container.line)
 
 
@@ -99,9 +103,10 @@ def _takes_requests(unit: Unit, compose: Compose, service: ComposeService) -> bo
 
 
 def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfile | None:
-    """The Dockerfile that a service's image is built of."""
+    """The Dockerfile that a service's image is built of; of one that is built elsewhere, the only one that there is."""
     if service.build is None:
-        return None
+        images = list(images_of(unit))
+        return images[0] if len(images) == 1 else None
     context = posixpath.join(posixpath.dirname(compose.path), service.build.context)
     path = posixpath.normpath(posixpath.join(context, service.build.dockerfile or "Dockerfile"))
     return next((one for one in unit.dockerfiles if one.path == path), None)
@@ -129,7 +134,9 @@ def _for_development(service: ComposeService) -> bool:
     """Its code is mounted from where compose is run, or it reloads itself."""
     command = service.command.text if service.command is not None else ""
     mounted = any(
-        one.is_bind and one.source is not None and re.fullmatch(r"\.{1,2}/?|\./(?:src|app|backend|api)/?|\$\{?PWD\}?", one.source)
+        one.is_bind
+        and one.source is not None
+        and re.fullmatch(r"\.{1,2}/?|\./(?:src|app|backend|api)/?|\$\{?PWD\}?", one.source)
         for one in service.volumes
     )
     return mounted or bool(re.search(r"--reload|runserver|nodemon|\bdev\b|--watch|--debug", command))
@@ -239,7 +246,7 @@ def _port(one: Asked) -> Iterator[Finding]:
         yield Finding(
             f"The {one.by} probe asks port {port}, and the container declares no port of that name ({names}): it fails",
             one.place,
-            fix=f"Name the containerPort {port}, or let the probe ask {container.ports[0].name or container.ports[0].number}.",
+            fix=f"Name the containerPort {port}, or let the probe ask for one of {names}.",
             subject=port,
         )
 
@@ -258,7 +265,9 @@ def _is_missing(unit: Unit, one: Asked, answers: tuple[Answer, ...]) -> bool:
     last = path.rpartition("/")[2]
     if any(last in seen.what.text for seen in unit.seen(hints)):
         return False
-    return not any(_names(unit, file.path, last) for file in unit.files if file.context in ("prod", "admin", "migrations"))
+    return not any(
+        _names(unit, file.path, last) for file in unit.files if file.context in ("prod", "admin", "migrations")
+    )
 
 
 def _catches(path: str | None) -> bool:

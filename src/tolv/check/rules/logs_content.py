@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tolv.check.look import Seen
@@ -111,7 +112,10 @@ _SAID = {
 def logged_secret(unit: Unit) -> Iterator[Outcome]:
     redacted = bool(_traits(unit, "redacts"))
     found = False
+    generators = _generators(unit)
     for seen in unit.seen(leaks):
+        if seen.what.printed and seen.path.rpartition("/")[2] in generators:
+            continue
         severity = _leak_severity(unit, seen, redacted)
         if severity is not None:
             found = True
@@ -123,6 +127,18 @@ def logged_secret(unit: Unit) -> Iterator[Outcome]:
         yield Witness("no call that logs is given a secret, headers or the environment")
     elif not found:
         yield NotApplicable("nothing logs")
+
+
+def _generators(unit: Unit) -> set[str]:
+    """Programs whose output a script keeps in a file: what they print is no log."""
+    found: set[str] = set()
+    for file in unit.named("*.sh", "Dockerfile*", "Makefile", "package.json"):
+        if file.size < 1 << 18 and (text := unit.text(file.path)):
+            found.update(_GENERATED.findall(text))
+    return found
+
+
+_GENERATED = re.compile(r"([\w.-]+\.(?:js|mjs|ts|py|rb|php))\s*>{1,2}\s*[\w./\"'$]")
 
 
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:

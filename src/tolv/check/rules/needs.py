@@ -126,7 +126,7 @@ class Own:
 
     language: Language
     names: frozenset[str]
-    """Python: top-level names; JavaScript: packages of the workspace and aliases; Ruby: files without `.rb`."""
+    """Python: top-level names; JavaScript: packages of the workspace and aliases; Ruby, PHP: ends of paths."""
     prefixes: tuple[str, ...]
     paths: frozenset[str]
     packages: frozenset[str]
@@ -145,11 +145,10 @@ class Own:
             names = frozenset(one.name for one in owned) | _aliases(unit, paths)
             return cls(language, names, (), paths, frozenset())
         if language == "ruby":
-            files = (path[:-3].split("/") for path in paths if path.endswith((".rb", ".so")))
-            names = frozenset("/".join(parts[at:]) for parts in files for at in range(len(parts)))
-            return cls(language, names, (), paths, frozenset())
+            return cls(language, _tails(paths, (".rb", ".so")), (), paths, frozenset())
+        names = _tails(paths, (".php",)) if language == "php" else frozenset()
         prefixes = tuple(one.name for one in owned if language != "php" or one.name.endswith("\\"))
-        return cls(language, frozenset(), prefixes, paths, frozenset())
+        return cls(language, names, prefixes, paths, frozenset())
 
     def has(self, module: str, path: str) -> bool:
         """Whether a module that the file at `path` imports is one of them."""
@@ -168,10 +167,14 @@ class Own:
         if self.language == "ruby":
             return module.removesuffix(".rb") in self.names
         if self.language == "php":
-            return module.startswith(self.prefixes) or any(
-                path.endswith(f"/{module.replace(chr(92), '/')}.php") for path in self.paths
-            )
+            return module.startswith(self.prefixes) or module.replace("\\", "/") in self.names
         return any(module == one or module.startswith(f"{one}/") for one in self.prefixes)
+
+
+def _tails(paths: frozenset[str], suffixes: tuple[str, ...]) -> frozenset[str]:
+    """By what files may be asked for from some directory above them: `a/b/c.rb` as `a/b/c`, `b/c` and `c`."""
+    files = (path.rpartition(".")[0].split("/") for path in paths if path.endswith(suffixes))
+    return frozenset("/".join(parts[at:]) for parts in files for at in range(len(parts)))
 
 
 def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) -> frozenset[str]:
@@ -187,6 +190,10 @@ def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) ->
     return frozenset(names)
 
 
+#: `pin "name"` and `pin_all_from "directory", under: "name"` of Rails' import maps.
+_PIN = re.compile(
+    r"""^\s*pin(?:_all_from)?[ (]\s*["']([^"'\n]+)["'](?:[^\n]*?\bunder:\s*["']([^"'\n]+))?""", re.MULTILINE
+)
 _BUNDLERS = ("vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*")
 
 
@@ -200,9 +207,11 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
         base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
-    for file in unit.named(
-        "vite.config.*", "webpack*.js", "babel.config.*", ".babelrc*", "rollup.config.*", "nuxt.config.*"
-    ):
+    for file in unit.named("importmap.rb"):
+        for pinned in _PIN.finditer(unit.text(file.path) or ""):
+            name = pinned[2] or pinned[1]
+            found.add("/".join(name.split("/")[: 2 if name.startswith("@") else 1]))
+    for file in unit.named(*_BUNDLERS):
         text = unit.text(file.path) or ""
         if re.search(r"\balias\b|\bmodules\s*:|module-resolver", text):
             found |= set(re.findall(r"""["']?(@?[\w-]+)["']?\s*:""", text))

@@ -102,7 +102,7 @@ class _Surroundings:
         self._unit = unit
         self._images = [one for one in unit.dockerfiles if one.context == "prod"]
         self._lists = unit.named(*_SYSTEM_PACKAGES)
-        self.is_stack = not self._images and bool(unit.named("Procfile"))
+        self.is_stack = not self._images and bool(unit.procfile)
         looked = [one.path for one in self._images] + [file.path for file in self._lists]
         self.looked = ", ".join(looked[:4]) or "the tree: there is neither image nor list of packages"
         self._said = "\n".join(_without_comments(unit.text(path) or "") for path in looked)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from tolv.check.look import Look
-from tolv.check.source import Source
 
 #: Lines that one hash covers.
 _RUN = 5
@@ -24,16 +21,6 @@ class Shingles:
     lines: int
     """Lines with code in them: neither blank, nor a comment, a bracket or an import."""
     hashes: tuple[int, ...]
-
-
-shingles: Look[Shingles] = Look("shingles")
-
-
-@shingles.reads("python", "javascript", "go", "java", "ruby", "php")
-def _shingles(source: Source) -> Iterator[Shingles]:
-    found = sample(source.lines)
-    if found.lines >= 40:
-        yield found
 
 
 def sample(lines: Sequence[str]) -> Shingles:

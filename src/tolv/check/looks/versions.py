@@ -1,0 +1,86 @@
+"""Versions of an API: in a path, a header or a media type; and generators of a contract that are set up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tolv.check.look import Look
+from tolv.check.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One place that names a version of an API."""
+
+    text: str
+    line: int
+
+
+versions: Look[Version] = Look("api versions")
+
+_VERSION = re.compile(
+    rb"""["'`/][^"'`\n]{0,120}?/?\bv(?:\d{1,3}(?:\.\d+)?|\d{4}-\d\d)(?=[/"'`\\])|(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.-]+[+.]v?|"""
+    rb"""DEFAULT_VERSIONING_CLASS|enableVersioning|\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
+    re.IGNORECASE,
+)
+_URL = re.compile(rb"https?://[^\s\"'`]*$|@[\w/-]*$")
+
+
+@versions.reads("python", "javascript", "go", "java", "ruby", "php")
+def _read(source: Source) -> Iterator[Version]:
+    for match in _VERSION.finditer(source.data):
+        start = source.data.rfind(b"\n", 0, match.start()) + 1
+        before = source.data[start : match.end()]
+        if b"://" in before or b"import" in before or b"require" in before or b" from " in before:
+            continue  # another's API, or a module's name
+        yield Version(match[0].decode("utf-8", "replace")[:80], source.data.count(b"\n", 0, match.start()) + 1)
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A call that publishes a contract made of the code."""
+
+    name: str
+    line: int
+
+
+generators: Look[Generator] = Look("contract generators")
+
+_CALLS = (
+    *("SpectacularAPIView", "SpectacularAPIView.as_view", "SpectacularJSONAPIView", "get_schema_view"),
+    *("flask_restx.Api", "flask_restplus.Api", "flask_smorest.Api", "connexion.App", "connexion.FlaskApp"),
+    *("connexion.AsyncApp", "flasgger.Swagger", "apiflask.APIFlask", "spectree.SpecTree", "SpecTree", "OpenAPI"),
+    *("flask_openapi3.OpenAPI", "setup_aiohttp_apispec", "aiohttp_apispec.setup_aiohttp_apispec", "APISpec"),
+    *("FlaskApiSpec", "NinjaAPI", "ninja.NinjaAPI", "NinjaExtraAPI", "fastapi.FastAPI", "FastAPI", "litestar.Litestar"),
+    *("Litestar", "SwaggerModule.createDocument", "SwaggerModule.setup", "swagger-jsdoc", "swaggerJsdoc"),
+    *("swaggerJSDoc", "express-openapi.initialize", "RegisterRoutes", "OpenAPIHono", "createExpressEndpoints"),
+    *(
+        "generateOpenApi",
+        "generateOpenApiDocument",
+        "OpenApiGeneratorV3",
+        "OpenApiGeneratorV31",
+        "OpenApiValidator.middleware",
+    ),
+    *("createOpenApiExpressMiddleware", "express-oas-generator.init", "expressOasGenerator.init"),
+    *("strawberry.Schema", "graphene.Schema", "ariadne.make_executable_schema", "ApolloServer", "buildSchema"),
+    *("makeExecutableSchema", "createYoga", "graphqlHTTP", "GraphQLModule.forRoot", "GraphQLSchema", "JSONRPCAPIDocs"),
+    *("GraphQLRouter", "GraphQLView.as_view", "swaggerUi.setup", "swagger-ui-express.setup", "tsoa.Controller"),
+    *("DocumentBuilder", "chanfana.fromHono", "fromHono", "initTRPC.create", "grpc.server", "grpc.aio.server"),
+)
+_WORDS = sorted({part for name in _CALLS for part in re.split(r"[./-]", name)} - {"App", "init", "setup", "server"})
+_PLUGINS = re.compile(r"swagger|openapi|graphql|mercurius|apollo|trpc", re.IGNORECASE)
+
+
+@generators.reads("python", "javascript", words=(*_WORDS, "swagger", "openapi"), within=("swagger", "openapi"))
+def _generators(source: Source) -> Iterator[Generator]:
+    for call in source.calls(*_CALLS):
+        given = call.keywords.get("openapi_url")
+        if given is None or given.name != "null":
+            yield Generator(call.name, call.line)
+    for call in source.calls(".register", ".use"):  # fastify, hapi, Express
+        for value in (*call.arguments, *call.keywords.values()):
+            if value.kind in ("name", "call") and _PLUGINS.search(value.name or value.text or ""):
+                yield Generator(value.name or value.text or "", call.line)

@@ -1,0 +1,89 @@
+"""API first: the committed contract and the code say the same (API-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tolv.check.looks.answers import Answer, answers_of
+from tolv.check.looks.contracts import Contract, Operation, contracts_of
+from tolv.check.looks.health import is_health_path
+from tolv.check.looks.routes import routes
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
+from tolv.check.rule import rule
+from tolv.check.rules.api_first import same, shape
+from tolv.check.unit import Unit
+
+#: Share of the contract's operations that must be found in the code before the others count as missing.
+_SHARE = 0.6
+_INTERNAL = ("metrics", "static", "docs", "swagger", "openapi", "redoc", "admin", "internal", "debug", "favicon")
+
+
+@rule(
+    "API-02",
+    severity="warning",
+    materials=("python", "javascript"),
+    looks=(routes,),
+    title="The committed contract and the code do not have the same routes",
+    why="Clients are written after a contract that the app does not keep.",
+    fix="Bring both together, and let CI compare them.",
+    bad="paths: {/users: {get: …, delete: …}}   # and the code has no DELETE /users",
+    good="paths: {/users: {get: …}}",
+    source="https://spec.openapis.org/oas/latest.html",
+    probe="API-P1",
+)
+def contract_is_kept(unit: Unit) -> Iterator[Outcome]:
+    """Operations of an OpenAPI file without a route, and JSON routes that it does not name."""
+    contracts = [one for one in contracts_of(unit) if one.kind == "openapi" and one.operations]
+    own = [one for one in answers_of(unit) if one.route.path]
+    if not contracts:
+        yield NotApplicable("there is no OpenAPI document in its tree")
+        return
+    if not own:
+        yield CannotTell("its routes were not understood")
+        return
+    for contract in contracts:
+        yield from _compared(unit, contract, own)
+
+
+def _compared(unit: Unit, contract: Contract, own: Sequence[Answer]) -> Iterator[Outcome]:
+    absent = [one for one in contract.operations if not any(_is(one, route) for route in own)]
+    known = len(contract.operations) - len(absent)
+    if known < _SHARE * len(contract.operations) or known < 2:
+        yield CannotTell(f"too few of the operations in {contract.path} could be matched with a route")
+        return
+    for one in absent:
+        yield Finding(
+            f"{one.method} {one.path} is promised here, and no route answers it",
+            unit.place(contract.path, one.line),
+            subject=f"{one.method} {one.path}",
+        )
+    missing = list(_unnamed(contract, own))
+    for route in missing:
+        yield Finding(
+            f"{route.route.method} {route.route.path} is not in {contract.path}",
+            unit.place(route.path, route.route.line),
+            fix=f"Describe it in {contract.path}.",
+        )
+    if not absent and not missing:
+        yield Witness(f"{contract.path} and the code have the same routes", unit.place(contract.path))
+
+
+def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
+    """JSON routes whose path, or method, the contract does not have."""
+    for one in own:
+        path = one.route.path or ""
+        if not one.json or one.route.method == "*" or is_health_path(path) or not shape(path):
+            continue
+        if any(word in path.lower() for word in _INTERNAL) or path.count("{}") > 3 or "*" in path:
+            continue
+        if not any(_is(operation, one) for operation in contract.operations):
+            yield one
+
+
+def _is(operation: Operation, one: Answer) -> bool:
+    """Whether a route answers an operation; an empty path stands for that of its router."""
+    methods = one.route.method.split(",")
+    if "*" not in methods and operation.method not in methods:
+        return False
+    own, other = shape(one.route.path or ""), shape(operation.path)
+    return same(own, other) or (not own and other.count("/") <= 1)

@@ -1,0 +1,125 @@
+"""IX Disposability: what an app does when it is told to stop (IX-01, IX-02)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.look import Seen
+from tolv.check.looks.signals import Stop, stops
+from tolv.check.looks.stage import for_development
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.source import Scope
+from tolv.check.unit import Unit
+
+#: Servers that finish their requests on TERM, and workers that finish their job.
+_HANDLES = frozenset(
+    "gunicorn uvicorn hypercorn daphne granian waitress waitress-serve uwsgi puma unicorn thin falcon iodine celery rq "
+    "rqworker dramatiq huey sidekiq resque good_job apache2 nginx php-fpm caddy frankenphp rr passenger".split()
+)
+_SCRIPT_PATH = re.compile(r"(^|/)(bin|scripts?|tools?|examples?|mocks?|stubs?|fixtures|dev|hack)(/|\.|_)")
+
+
+@rule(
+    "IX-01",
+    severity="error",
+    materials=("python", "javascript", "go"),
+    looks=(stops,),
+    title="Nothing handles the signal to stop",
+    why="At TERM the process dies where it is: requests are cut in the middle, jobs are half done.",
+    fix="On SIGTERM stop taking new work, finish what is open within the grace period, then exit.",
+    bad="app.listen(process.env.PORT);",
+    good='const server = app.listen(process.env.PORT);\nprocess.on("SIGTERM", () => server.close());',
+    source="https://12factor.net/disposability",
+    probe="IX-P2",
+)
+def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
+    seen = list(unit.seen(stops, "prod"))
+    handled = next((one for one in seen if one.what.kind in ("handler", "drain") and not one.what.ignores), None)
+    found = False
+    for one in seen:
+        if one.what.kind not in ("server", "loop") or one.what.handled or _SCRIPT_PATH.search(one.path):
+            continue
+        if for_development(Scope(guards=one.what.guards)) and not _is_started(unit, one.path):
+            continue
+        found = True
+        if handled is None:
+            yield _unhandled(unit, one)
+    if handled is not None:
+        yield Witness(f"{handled.what.what} takes care of a stop", unit.place(handled.path, handled.what.line))
+        return
+    for start in unit.starts:
+        if start.prod and start.server in _HANDLES:
+            found = True
+            yield Witness(f"{start.server} finishes what is open on TERM", unit.place(start.path, start.line))
+    if not found:
+        yield _nothing(unit)
+
+
+def _nothing(unit: Unit) -> Outcome:
+    running = next((one for one in unit.starts if one.prod and not one.release), None)
+    if running is None:
+        return NotApplicable("no server and no worker of its own was found")
+    return CannotTell(f"what {running.server or running.text[:40]} does on TERM is not in this code", "IX-P2")
+
+
+def _is_started(unit: Unit, path: str) -> bool:
+    return any(one.prod and one.entry == path for one in unit.starts)
+
+
+def _unhandled(unit: Unit, seen: Seen[Stop]) -> Finding:
+    one = seen.what
+    place = unit.place(seen.path, one.line, one.column)
+    if one.kind == "server":
+        message = f"{one.what} serves, and nothing handles SIGTERM: requests in flight are cut"
+        return Finding(message, place, "warning", subject="server")
+    level: Severity | None = None if one.takes else "warning"
+    lost = "what it has taken is lost" if one.takes else "it dies in the middle of its work"
+    return Finding(f"the loop around {one.what} does not handle SIGTERM: {lost}", place, level, subject="loop")
+
+
+@rule(
+    "IX-02",
+    severity="error",
+    materials=("python", "javascript", "manifests"),
+    looks=(stops,),
+    title="The handler of the signal to stop drops the work",
+    why="It exits before anything is finished, or ignores the signal until the platform kills the process.",
+    fix="Close the listener, wait for what is open, close connections, then exit.",
+    bad='process.on("SIGTERM", () => process.exit(0));',
+    good='process.on("SIGTERM", () => server.close(() => process.exit(0)));',
+    source="https://12factor.net/disposability",
+    probe="IX-P2",
+)
+def drops_the_work(unit: Unit) -> Iterator[Outcome]:
+    said = False
+    for seen in unit.seen(stops, "prod"):
+        one = seen.what
+        if one.kind != "handler":
+            continue
+        said = True
+        place = unit.place(seen.path, one.line, one.column)
+        if one.ignores:
+            yield Finding("SIGTERM is ignored: the process only stops when it is killed", place, subject="ignored")
+        elif one.at_once and not _SCRIPT_PATH.search(seen.path):
+            yield Finding("the handler of SIGTERM exits at once", place, "warning", subject="exit")
+        else:
+            yield Witness(f"{one.what} handles SIGTERM", place)
+    for path, line in _trapped(unit):
+        said = True
+        yield Finding("the script ignores TERM, and so does what it starts", unit.place(path, line), subject="trap")
+    if not said:
+        yield NotApplicable("no handler of a signal was found")
+
+
+_TRAP = re.compile(r"^\s*trap\s+(''|\"\"|:)\s+[^#\n]*\b(SIG)?TERM\b")
+
+
+def _trapped(unit: Unit) -> Iterator[tuple[str, int]]:
+    for file in unit.named("*.sh", "*entrypoint*", "*.bash"):
+        if file.context != "prod" or file.language is not None:
+            continue
+        for number, line in enumerate((unit.text(file.path) or "").splitlines(), start=1):
+            if _TRAP.match(line):
+                yield file.path, number

@@ -1,0 +1,167 @@
+"""IX Disposability: what a start waits for, and what it stumbles over (IX-04, IX-08)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.looks.boot import slow_boots
+from tolv.check.looks.reach import requests_of
+from tolv.check.looks.stage import for_development
+from tolv.check.model import Finding, NotApplicable, Outcome, Witness
+from tolv.check.rule import rule
+from tolv.check.source import Scope
+from tolv.check.unit import Unit
+
+_TOOLS = re.compile(
+    r"(^|/)(bin|scripts?|tools?|commands?|management|cli|notebooks?|hack|examples?|training|data)(/|\.|_)|"
+    r"(^|/)(setup|conf|noxfile|fabfile|train|build|download|seed|gulpfile|webpack[\w.]*|vite[\w.]*)\.\w+$"
+)
+
+
+@rule(
+    "IX-04",
+    severity="warning",
+    materials=("python", "javascript", "manifests"),
+    looks=(slow_boots,),
+    title="The start waits for something that may never come",
+    why="A process that is slow to start is slow to scale and to replace; one that waits without a limit hangs in "
+    "silence instead of failing where somebody sees it.",
+    fix="Wait a bounded number of times and fail, or begin without it and ask when it is first needed.",
+    bad="until flask db upgrade; do sleep 5; done",
+    good="for attempt in 1 2 3 4 5; do flask db upgrade && break; sleep 5; done",
+    source="https://12factor.net/disposability",
+    probe="IX-P1",
+)
+def slow_start(unit: Unit) -> Iterator[Outcome]:
+    found = False
+    for outcome in (*_waiting_scripts(unit), *_waiting_modules(unit)):
+        found = True
+        yield outcome
+    if found:
+        return
+    served = next((one for one in unit.starts if one.prod and not one.release), None)
+    if served is not None:
+        yield Witness("no start script waits without a limit", unit.place(served.path, served.line))
+    else:
+        yield NotApplicable("no start was found")
+
+
+def _waiting_scripts(unit: Unit) -> Iterator[Finding]:
+    scripts: dict[str, None] = {}
+    for start in unit.starts:
+        if start.prod or start.origin in ("compose", "Dockerfile"):
+            scripts.update((path, None) for path, _ in start.through if unit.context(path) in ("prod", "admin"))
+    for path in scripts:
+        text = unit.text(path) or ""
+        if text.startswith("#!") or path.endswith((".sh", ".bash")):
+            yield from (_waits(unit, path, line) for line in endless_waits(text))
+    for dockerfile in unit.dockerfiles:
+        command = dockerfile.command
+        if command is not None and dockerfile.context == "prod" and endless_waits(command.text):
+            yield _waits(unit, dockerfile.path, command.line)
+    for compose in unit.composes:
+        for service in compose.services:
+            line = service.command or service.entrypoint
+            words = " ".join(line.argv) if line is not None and line.argv is not None else line.text if line else ""
+            if line is not None and service.build is not None and endless_waits(words):
+                yield _waits(unit, compose.path, line.line)
+
+
+def _waits(unit: Unit, path: str, line: int) -> Finding:
+    return Finding("the start waits in a loop without a limit", unit.place(path, line), subject="loop")
+
+
+_LOOP = re.compile(r"(?:^|;|&&|\|\||[\"'({]|\bthen\b|\bdo\b)[ \t]*(until|while)\b(.*)$", re.MULTILINE)
+_BOUND = re.compile(
+    r"-(lt|le|gt|ge|eq|ne)\b|\(\(|retr(y|ies)|attempt|timeout|max_|seq |count|\bexit [1-9]|SECONDS|\btries\b|\bn=", re.I
+)
+_NO_WAIT = re.compile(r"^\s*(IFS=\S*\s+)?(read|getopts|\[\[?\s*\"?\$[#@{*]|\[\[?\s*-n\s+\"?\$1|pgrep|kill -0)")
+
+
+def endless_waits(text: str) -> list[int]:
+    """The lines on which a shell text begins to wait in a loop that nothing ends but success."""
+    found = []
+    for match in _LOOP.finditer(text):
+        if match.string[: match.start()].rpartition("\n")[2].lstrip().startswith("#"):
+            continue
+        end = re.compile(r"\bdone\b").search(text, match.end(1))
+        block = text[match.end(1) : end.start() if end else match.end(1) + 2000][:4000]
+        said = re.sub(r"\b(echo|printf)\b[^\n;&|]*|#[^\n]*", "", block)
+        if "sleep" not in said or _NO_WAIT.match(match[2]) or _BOUND.search(said):
+            continue
+        if match[1] == "while" and re.match(r"\s*(true|:|\[ 1 \]|1)\s*(;|$)", match[2]) and "break" not in block:
+            continue  # a loop that is the work itself
+        found.append(text.count("\n", 0, match.start(1)) + 1)
+    return found
+
+
+def _waiting_modules(unit: Unit) -> Iterator[Finding]:
+    if not requests_of(unit) and not any(one.prod for one in unit.starts):
+        return
+    for seen in unit.seen(slow_boots, "prod"):
+        one = seen.what
+        if for_development(Scope(guards=one.guards)) or _TOOLS.search(seen.path):
+            continue
+        place = unit.place(seen.path, one.line, one.column)
+        if one.kind == "wait":
+            if any(re.match(r"(True|1|not )", guard) for guard in one.guards):
+                yield Finding("the module waits in a loop while it is loaded", place, subject="wait")
+        elif one.kind == "network":
+            yield Finding(f"{one.what} asks the network while the module is loaded", place, subject=one.what)
+        else:
+            yield Finding(f"{one.what} may download while the module is loaded", place, subject=one.what)
+
+
+_STALE = re.compile(
+    r"(?:exists(?:Sync)?|is_file|isfile|file_exists|File\.exist\?|access(?:Sync)?)\s*\(?.{0,80}?(\.pid|\.lock|\.sock\b|"
+    r"pid_?file|lock_?file|sock(et)?_?(file|path))|\[\[?\s+-[ef]\s+\S*(\.pid|\.lock|PIDFILE|LOCKFILE|pidfile|lockfile)",
+    re.IGNORECASE,
+)
+_ABORTS = re.compile(r"sys\.exit|process\.exit|\braise\b|\bthrow\b|\bexit [1-9]|os\._exit|die\(|abort\b")
+_TOLERATES = re.compile(
+    r"unlink|remove|\brm\b|kill(pg)?\b|-0\b|rmSync|is_running|pid_exists|age|mtime|ps -p|/proc/", re.IGNORECASE
+)
+
+
+@rule(
+    "IX-08",
+    severity="note",
+    materials=("python", "javascript", "manifests"),
+    title="The start depends on a clean exit of the one before",
+    why="After a crash or a `kill -9` the file is still there, and the process refuses to start until somebody removes "
+    "it by hand.",
+    fix="Remove a stale file at the start, or lock with `flock`, which the kernel releases.",
+    bad='if os.path.exists("app.pid"):\n    sys.exit("already running")',
+    good='lock = open("app.lock", "w")\nfcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)',
+    source="https://12factor.net/disposability",
+    probe="IX-P4",
+)
+def stale_files(unit: Unit) -> Iterator[Outcome]:
+    found = False
+    for file in unit.files:
+        if file.context != "prod" or file.size > 1 << 20:
+            continue
+        is_script = file.name.endswith((".sh", ".bash")) or "entrypoint" in file.name
+        if file.language not in ("python", "javascript") and not is_script:
+            continue
+        for line in _stale_checks(unit.text(file.path) or ""):
+            found = True
+            message = "the start gives up where a file of the process before is left"
+            yield Finding(message, unit.place(file.path, line), subject="stale")
+    if not found:
+        yield NotApplicable("no start looks for a pid file or a lock")
+
+
+def _stale_checks(text: str) -> Iterator[int]:
+    if not re.search(r"pid|lock|sock", text, re.IGNORECASE):
+        return
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if len(line) > 400 or not _STALE.search(line) or line.lstrip().startswith(("#", "//", "*")):
+            continue
+        if re.search(r"\bnot\b[^:]*exist|![\w.]*exist|\[\[?\s+!", line):
+            continue  # it wants the file
+        block = "\n".join(lines[number - 1 : number + 4])
+        if _ABORTS.search(block) and not _TOLERATES.search("\n".join(lines[max(0, number - 4) : number + 6])):
+            yield number
