@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,6 +61,8 @@ class Conversions:
     """What gives back what it is given, in another type or nearly so."""
 
     functions: frozenset[str] = frozenset()
+    function_marks = re.compile(rb"\bfunction\b")
+    """Stands in each function, outside of its body."""
     """Of their first argument, by resolved name."""
     methods: frozenset[str] = frozenset()
     """Of what they are called on."""
@@ -72,14 +75,18 @@ class Dialect:
     calls: frozenset[str] = frozenset()
     """Types of the nodes that are calls."""
     functions: frozenset[str] = frozenset()
+    function_marks = re.compile(rb"\bfunction\b")
+    """Stands in each function, outside of its body."""
     binders: frozenset[str] = frozenset()
     """Types of the nodes that `bound` knows."""
     imports: frozenset[str] = frozenset()
     import_words: frozenset[str] = frozenset()
-    """One of these stands in each import; empty: only nodes of the types `imports` are looked at."""
+    """One of these stands in each import."""
     changers: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     """Types of the nodes in functions whose bindings outlive a call: `static $n` of PHP."""
+    kept_words: frozenset[str] = frozenset()
+    """One of these stands in each of them."""
     mutators: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     """Types of the nodes that are literal texts or templates."""

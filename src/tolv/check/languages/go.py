@@ -51,7 +51,9 @@ class Go(Dialect):
         "short_var_declaration var_spec const_spec assignment_statement keyed_element parameter_declaration "
         "import_spec range_clause field_declaration call_expression"
     )
-    imports = frozenset({"import_spec"})
+    function_marks = re.compile(rb"\bfunc\b")
+    imports = frozenset({"import_declaration"})
+    import_words = frozenset({"import"})
     changers = frozenset({"assignment_statement", "inc_statement", "dec_statement", "call_expression"})
     mutators = listed(
         "delete clear Store LoadOrStore LoadAndDelete Delete Add Set Swap CompareAndSwap PushBack PushFront "
@@ -329,9 +331,11 @@ class Go(Dialect):
 
     def imported(self, visit: Visit) -> Iterator[Import]:
         """The package that is imported; the blank ones too, whose side effect is what is wanted."""
-        path = visit.node.child_by_field_name("path")
-        if path is not None:
-            yield Import(inside(self.syntax.text(path)), (), visit.node.start_point.row + 1)
+        lists = [one for one in visit.node.named_children if one.type == "import_spec_list"]
+        for spec in lists[0].named_children if lists else visit.node.named_children:
+            path = spec.child_by_field_name("path")
+            if path is not None:
+                yield Import(inside(self.syntax.text(path)), (), spec.start_point.row + 1)
 
     def signature(self, visit: Visit) -> Signature | None:
         """A function or method."""

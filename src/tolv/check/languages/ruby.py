@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -50,6 +51,7 @@ class Ruby(Dialect):
     language = "ruby"
     calls = frozenset({"call"})
     functions = frozenset({"method", "singleton_method"})
+    function_marks = re.compile(rb"\bdef\b")
     binders = listed(
         "assignment operator_assignment pair optional_parameter keyword_parameter method_parameters "
         "block_parameters call"
@@ -75,6 +77,9 @@ class Ruby(Dialect):
         methods=listed("to_i to_s to_f to_sym strip chomp downcase upcase split presence dup freeze present? then"),
     )
     options = True
+
+    def __init__(self) -> None:
+        self._rescuing: dict[int, bool] = {}
 
     def grammar(self, path: str) -> Language:
         """That of Ruby."""
@@ -323,10 +328,26 @@ class Ruby(Dialect):
             module,
             (),
             visit.node.start_point.row + 1,
-            optional=_rescued(visit),
+            optional=self._rescued(visit),
             in_function=not scope.at_import,
             guarded=bool(scope.guards),
         )
+
+    def _rescued(self, visit: Visit) -> bool:
+        """Whether a `rescue` follows, in the same method or class."""
+        up = visit.up
+        while up is not None and up.node.type not in ("method", "singleton_method", "class"):
+            if up.node.type == "rescue_modifier" or self._rescues(up.node):
+                return True
+            up = up.up
+        return False
+
+    def _rescues(self, node: Node) -> bool:
+        if node.type not in ("begin", "body_statement"):
+            return False
+        if node.id not in self._rescuing:
+            self._rescuing[node.id] = any(child.type == "rescue" for child in node.named_children)
+        return self._rescuing[node.id]
 
     def signature(self, visit: Visit) -> Signature | None:
         """A method."""
@@ -370,18 +391,6 @@ def _given(block: Node | None) -> Node | None:
     """What a block gives back, if it is but one expression."""
     body = block.child_by_field_name("body") if block is not None else None
     return body.named_children[0] if body is not None and body.named_child_count == 1 else None
-
-
-def _rescued(visit: Visit) -> bool:
-    """Whether a `rescue` follows, in the same body."""
-    up = visit.up
-    while up is not None and up.node.type not in ("method", "singleton_method", "class"):
-        if up.node.type in ("begin", "body_statement") and any(c.type == "rescue" for c in up.node.named_children):
-            return True
-        if up.node.type == "rescue_modifier":
-            return True
-        up = up.up
-    return False
 
 
 _Read = Callable[[Ruby, Node], Form]

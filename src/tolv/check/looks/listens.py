@@ -26,6 +26,8 @@ class Listen:
     main: bool
     """Only where the file is what is started: `if __name__ == "__main__"`."""
     guards: tuple[str, ...]
+    by_parameter: bool = False
+    """The port is a parameter of the function around: callers may give another."""
     options: tuple[tuple[str, str], ...] = ()
     """Keywords with fixed values: `("debug", "true")`."""
 
@@ -63,7 +65,7 @@ _PYTHON: dict[str, tuple[int | None, int | None]] = {
 _PYTHON_LASTS = {name.rpartition(".")[2] for name in _PYTHON}
 
 
-@listens.reads("python", words=tuple(_PYTHON_LASTS))
+@listens.reads("python", words=(*_PYTHON_LASTS, "bind"))
 def _python(source: Source) -> Iterator[Listen]:
     for call in source.calls(*_PYTHON_LASTS):
         name = call.name
@@ -83,7 +85,12 @@ def _python(source: Source) -> Iterator[Listen]:
         server = name.partition(".")[0]
         if name == "waitress.serve" and (listen := call.keywords.get("listen")) is not None:
             host, port = _split(listen)
-        yield _listen(call, server, host, port)
+        yield _listen(call, server, host, port, source)
+    for binding in source.bindings("bind"):
+        if binding.name == "bind" and binding.how == "assign" and binding.scope.at_import:
+            host, port = _split(binding.value)
+            at = (binding.line, binding.column, False, binding.scope.guards)
+            yield Listen("bind", "gunicorn", host, port, *at)
 
 
 def _is_flask(call: Call, source: Source) -> bool:
@@ -119,23 +126,40 @@ def _split(value: Value) -> tuple[Value | None, Value | None]:
     return None, value
 
 
-def _listen(call: Call, server: str, host: Value | None, port: Value | None) -> Listen:
+def _listen(call: Call, server: str, host: Value | None, port: Value | None, source: Source | None = None) -> Listen:
     options = tuple(
         (key, one.text) for key, one in call.keywords.items() if one.kind == "literal" and one.text is not None
     )
+    if source is not None and port is not None and port.kind == "name":
+        port = _assigned(source, port)
     main = any("__main__" in one for one in call.scope.guards)
-    return Listen(call.written, server, host, port, call.line, call.column, main, call.scope.guards, options)
+    passed = source is not None and port is not None and port.via is not None and _is_parameter(source, call, port.via)
+    return Listen(call.written, server, host, port, call.line, call.column, main, call.scope.guards, passed, options)
+
+
+def _assigned(source: Source, value: Value) -> Value:
+    """What the file itself puts into a setting before it listens: `config.port = process.env.PORT || config.port`."""
+    last = (value.name or "").rpartition(".")[2]
+    for binding in source.bindings(last):
+        if binding.name == last and binding.how == "assign" and next(binding.value.envs(), None) is not None:
+            return binding.value
+    return value
+
+
+def _is_parameter(source: Source, call: Call, name: str) -> bool:
+    function = call.scope.function
+    return any(one.name == function and name in one.parameters for one in source.functions())
 
 
 @listens.reads("javascript", words=("listen", "serve", "Server", "start"))
 def _javascript(source: Source) -> Iterator[Listen]:
     for call in source.calls(".listen"):
         if "port" in call.keywords or "host" in call.keywords:
-            yield _listen(call, _server_of(call), call.keywords.get("host"), call.keywords.get("port"))
+            yield _listen(call, _server_of(call), call.keywords.get("host"), call.keywords.get("port"), source)
             continue
         second = call.argument(1)
         names_host = second is not None and (second.is_text or second.kind in ("env", "name", "choice"))
-        yield _listen(call, _server_of(call), second if names_host else None, call.argument(0))
+        yield _listen(call, _server_of(call), second if names_host else None, call.argument(0), source)
     for call in source.calls(
         "Bun.serve", "Deno.serve", "hono.serve", "@hono/node-server.serve", "Hapi.server", "hapi.server"
     ):

@@ -145,7 +145,8 @@ def _by_supervisor(unit: Unit) -> Iterator[Finding]:
 
 def _programs(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The program sections, each with its line and options."""
-    line, options = 0, None
+    line = 0
+    options: dict[str, str] | None = None
     for number, raw in enumerate(text.split("\n"), start=1):
         stripped = raw.strip()
         if stripped.startswith("["):
@@ -162,10 +163,10 @@ def _programs(text: str) -> Iterator[tuple[int, dict[str, str]]]:
 def _by_systemd(unit: Unit) -> Iterator[Finding]:
     for file in unit.named("*.service"):
         for number, line in enumerate((unit.text(file.path) or "").split("\n"), start=1):
-            if match := re.match(r"\s*Standard(?:Output|Error)=(?:file|append|truncate):(\S+)", line):
-                if not is_stream(match[1]):
-                    yield Finding(f"systemd keeps the output in the file {match[1]}", unit.place(file.path, number))
-                    break
+            match = re.match(r"\s*Standard(?:Output|Error)=(?:file|append|truncate):(\S+)", line)
+            if match and not is_stream(match[1]):
+                yield Finding(f"systemd keeps the output in the file {match[1]}", unit.place(file.path, number))
+                break
 
 
 def _by_cron(unit: Unit) -> Iterator[Finding]:
@@ -249,7 +250,8 @@ def buffered_output(unit: Unit) -> Iterator[Outcome]:
 
 
 _PYTHON_SERVERS = frozenset(
-    "python python3 gunicorn uvicorn hypercorn celery rq flask fastapi waitress-serve daphne uwsgi granian huey dramatiq".split()
+    "python python3 gunicorn uvicorn hypercorn celery rq flask fastapi waitress-serve daphne uwsgi granian huey "
+    "dramatiq".split()
 )
 
 
