@@ -9,10 +9,10 @@ from tolv.check.look import Seen
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
 from tolv.check.looks.of_names import bindings_look
-from tolv.check.looks.reach import Requests, requests_of
+from tolv.check.looks.reach import Requests, requests_of, unfollowed
 from tolv.check.looks.routes import routes
 from tolv.check.looks.stage import for_development
-from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Binding, Value
 from tolv.check.unit import Unit
@@ -61,7 +61,9 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
         told.add((seen.path, one.what))
         found = True
         yield _background_finding(unit, seen, requests)
-    if not found:
+    if not found and (language := unfollowed(unit, background)):
+        yield CannotTell(f"background work in {language.capitalize()} is not followed")
+    elif not found:
         yield Witness("no thread, timer or scheduler of the web process does background work", _first_route(unit))
 
 
