@@ -134,7 +134,7 @@ def _go(source: Source) -> Iterator[Outbound]:
     # The context carries the client: without oauth2.HTTPClient, or a deadline, it is the default one.
     given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)
     if not given and not source.words.isdisjoint((b"oauth2", b"oidc")):
-        names = (".Exchange", "oidc.NewProvider", "oauth2.Config.Client", ".UserInfo")
+        names = (".Exchange", "oidc.NewProvider", ".Client", ".UserInfo")
         for call in source.calls(*names):
             if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
                 yield _seen(call, f"{call.written}", limited=False)
@@ -142,7 +142,7 @@ def _go(source: Source) -> Iterator[Outbound]:
 
 def _makes_oauth(source: Source, call: Call) -> bool:
     """A configuration of a helper in the same file: `conf := p.Config()`, `conf.Exchange(ctx, code)`."""
-    return call.last == "Exchange" and len(call.arguments) > 1 and b"oauth2.Config" in source.data
+    return call.last in ("Exchange", "Client") and len(call.arguments) > 1 and b"oauth2.Config" in source.data
 
 
 def _after(source: Source, call: Call) -> str:
