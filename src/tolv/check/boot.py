@@ -164,6 +164,9 @@ def _followed(
     unit: Unit, command: Command, type: str, path: str, context: str, origin: str, depth: int
 ) -> Iterator[Boot]:
     """What a script of the tree that is called runs; `npm start` and its like are followed to package.json."""
+    if command.program in ("sh", "bash", "ash", "dash") and len(command.argv) > 2 and command.argv[1].endswith("c"):
+        yield from _shell(unit, command.argv[2], type, path, command.line, context, origin, depth + 1)
+        return
     words = [word for word in command.argv if "=" not in word or "/" in word.partition("=")[0]]
     if len(words) > 1 and words[0] in ("npm", "yarn", "pnpm"):
         name = next((word for word in words[1:] if not word.startswith("-") and word != "run"), "")

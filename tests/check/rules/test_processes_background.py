@@ -1,4 +1,4 @@
-"""VI-07, VI-08: work and secrets that belong to one process."""
+"""VI-07, VI-08, VI-09: work and secrets that belong to one process."""
 
 from __future__ import annotations
 
@@ -171,6 +171,36 @@ CASES = [
         "a secret of one user",
     ),
     ok("VI-08", "javascript", {"test/a.js": "const secret = require('crypto').randomBytes(32);\n"}, "a test"),
+    bad(
+        "VI-09",
+        "manifests",
+        {"nginx/nginx.conf": "upstream app {\n    ip_hash;\n    server a:1;\n}\n"},
+        "nginx/nginx.conf:2",
+    ),
+    bad(
+        "VI-09",
+        "manifests",
+        {
+            "k8s/service.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n"
+            "  sessionAffinity: ClientIP\n"
+        },
+        "k8s/service.yaml:6",
+        why="Kubernetes",
+    ),
+    bad(
+        "VI-09",
+        "manifests",
+        {
+            "package.json": '{"dependencies": {"socket.io": "4"}}',
+            "k8s/ingress.yaml": 'metadata:\n  annotations:\n    nginx.ingress.kubernetes.io/affinity: "cookie"\n',
+        },
+        "k8s/ingress.yaml:3",
+        why="a transport that needs it",
+        severity="note",
+    ),
+    ok("VI-09", "manifests", {"nginx.conf": "upstream app {\n    # ip_hash;\n    server a:1;\n}\n"}, "a comment"),
+    ok("VI-09", "manifests", {"k8s/s.yaml": "kind: Service\nspec:\n  sessionAffinity: None\n"}, "switched off"),
+    ok("VI-09", "manifests", {"k8s/d.yaml": "affinity:\n  nodeAffinity:\n    weight: 1\n"}, "the affinity of nodes"),
 ]
 
 

@@ -51,7 +51,9 @@ class Go(Dialect):
         "short_var_declaration var_spec const_spec assignment_statement keyed_element parameter_declaration "
         "import_spec range_clause field_declaration call_expression"
     )
-    imports = frozenset({"import_spec"})
+    function_marks = re.compile(rb"\bfunc\b")
+    imports = frozenset({"import_declaration"})
+    import_words = frozenset({"import"})
     changers = frozenset({"assignment_statement", "inc_statement", "dec_statement", "call_expression"})
     mutators = listed(
         "delete clear Store LoadOrStore LoadAndDelete Delete Add Set Swap CompareAndSwap PushBack PushFront "
@@ -329,9 +331,11 @@ class Go(Dialect):
 
     def imported(self, visit: Visit) -> Iterator[Import]:
         """The package that is imported; the blank ones too, whose side effect is what is wanted."""
-        path = visit.node.child_by_field_name("path")
-        if path is not None:
-            yield Import(inside(self.syntax.text(path)), (), visit.node.start_point.row + 1)
+        lists = [one for one in visit.node.named_children if one.type == "import_spec_list"]
+        for spec in lists[0].named_children if lists else visit.node.named_children:
+            path = spec.child_by_field_name("path")
+            if path is not None:
+                yield Import(inside(self.syntax.text(path)), (), spec.start_point.row + 1)
 
     def signature(self, visit: Visit) -> Signature | None:
         """A function or method."""
@@ -374,8 +378,7 @@ class Go(Dialect):
         if up is None or up.node.type in ("import_spec", "field_declaration"):
             return False
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         key = up.up.node.child_by_field_name("key") if up.up and up.up.node.type == "keyed_element" else None
         return key is None or key.id != up.node.id
 

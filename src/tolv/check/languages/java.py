@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -50,11 +51,13 @@ class Java(Dialect):
     language = "java"
     calls = listed("method_invocation object_creation_expression annotation marker_annotation")
     functions = frozenset({"method_declaration", "constructor_declaration", "compact_constructor_declaration"})
+    function_marks = re.compile(rb"\)\s*(?:[{;]|throws\b)|\bdefault\b")
     binders = listed(
-        "field_declaration variable_declarator formal_parameter assignment_expression import_declaration element_value_pair "
-        "resource enhanced_for_statement catch_formal_parameter"
+        "field_declaration variable_declarator formal_parameter assignment_expression import_declaration "
+        "element_value_pair resource enhanced_for_statement catch_formal_parameter"
     )
     imports = frozenset({"import_declaration"})
+    import_words = frozenset({"import"})
     changers = frozenset({"assignment_expression", "update_expression", "method_invocation"})
     mutators = listed(
         "put add remove clear putIfAbsent computeIfAbsent compute computeIfPresent merge addAll putAll removeIf push "
@@ -79,7 +82,8 @@ class Java(Dialect):
         functions=listed(
             "Optional.ofNullable java.util.Optional.ofNullable Optional.of Integer.parseInt Integer.valueOf "
             "Long.parseLong Boolean.parseBoolean Boolean.valueOf Double.parseDouble String.valueOf URI.create "
-            "java.net.URI.create Objects.requireNonNull java.util.Objects.requireNonNull Duration.parse java.time.Duration.parse"
+            "java.net.URI.create Objects.requireNonNull java.util.Objects.requireNonNull Duration.parse "
+            "java.time.Duration.parse"
         ),
         methods=listed("trim strip toString toLowerCase toUpperCase split intValue getBytes toCharArray map"),
     )
@@ -329,8 +333,7 @@ class Java(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """Of sums, those with `+`."""
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         return True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -42,8 +44,8 @@ _ENVIRONMENT = Environment(
         (".ConfigService.getOrThrow", 0, None),
     ),
     defaulting=frozenset({"default"}),
-    words=frozenset({"env", "ConfigService", "env-var", "convict"}),
-    schemas=frozenset({"cleanEnv"}),
+    words=frozenset({"env"}),
+    schemas=frozenset({"cleanEnv", "ConfigService", "env-var", "convict"}),
 )
 _CONVERSIONS = Conversions(
     functions=listed(
@@ -82,6 +84,7 @@ class JavaScript(Dialect):
             "generator_function",
         }
     )
+    function_marks = re.compile(rb"\bfunction\b|=>|\)\s*[{:]")
     binders = frozenset(
         {
             "variable_declarator",
@@ -379,8 +382,7 @@ class JavaScript(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """No name of a module, no key, no directive."""
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         up = visit.up
         if up is None or up.node.type in ("import_statement", "export_statement", "expression_statement"):
             return False
@@ -433,14 +435,12 @@ def _taken(dialect: JavaScript, visit: Visit) -> tuple[str, ...]:
 def _decorators(visit: Visit) -> tuple[Node, ...]:
     found: list[Node] = [child for child in visit.node.children if child.type == "decorator"]
     if visit.up is not None and visit.up.node.type == "class_body":
-        for sibling in visit.up.node.children:
-            if sibling.start_byte >= visit.node.start_byte:
-                break
-            if sibling.type == "decorator":
-                found.append(sibling)
-            elif sibling.type != "comment":
-                found.clear()
-    return tuple(found)
+        siblings = visit.up.node.children
+        at = bisect_left(siblings, visit.node.start_byte, key=lambda one: one.start_byte) - 1
+        while at >= 0 and siblings[at].type in ("decorator", "comment"):
+            found.insert(0, siblings[at])
+            at -= 1
+    return tuple(one for one in found if one.type == "decorator")
 
 
 _Read = Callable[[JavaScript, Node], Form]

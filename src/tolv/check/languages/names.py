@@ -15,11 +15,7 @@ HOPS = 4
 LINKS = 60
 """How long a chain of members and calls may be."""
 CUT = "…"
-_PLAIN_TYPES = frozenset(
-    "string int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 byte rune float float32 float64 bool any error "
-    "number boolean unknown object symbol bigint String Integer Long Double Float Boolean Object char long double short "
-    "array mixed iterable callable null self static".split()
-)
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +39,9 @@ class Names:
         self._syntax = syntax
         self._dialect = dialect
         self._binders: dict[str, tuple[Binder, ...]] = {}
+        self._homes: dict[str, dict[Frame, list[Binder]]] = {}
+        self._dicts: dict[int, dict[str, Node | None]] = {}
+        self._of_objects: dict[str, list[Binder]] = {}
 
     def binders(self, word: str) -> tuple[Binder, ...]:
         """All bindings of a name in the file."""
@@ -61,12 +60,16 @@ class Names:
 
     def here(self, word: str, frame: Frame) -> list[Binder]:
         """The bindings that a name has in the innermost scope around a frame that binds it."""
-        every = [one for one in self.binders(word) if one.bound.plain]
+        homes = self._homes.get(word)
+        if homes is None:
+            homes = self._homes[word] = {}
+            for one in self.binders(word):
+                if one.bound.plain:
+                    homes.setdefault(one.home, []).append(one)
         home: Frame | None = frame.home
-        while every and home is not None:
-            found = [one for one in every if one.home is home]
-            if found:
-                return found
+        while homes and home is not None:
+            if home in homes:
+                return homes[home]
             home = home.parent.home if home.parent else None
         return []
 
@@ -80,12 +83,19 @@ class Names:
         found = self._attributes(name)
         return found[0] if len(found) == 1 else None
 
+    def fields(self, name: str) -> list[Binder]:
+        """The attributes of classes that have a name; of very many, the first."""
+        return [one for one in self._attributes(name)[:_FEW] if one.bound.how == "attribute"]
+
     def _attributes(self, name: str) -> list[Binder]:
-        return [
-            one
-            for one in self.binders(name)
-            if one.bound.how == "attribute" or (not one.bound.plain and one.bound.how in ("assign", "parameter"))
-        ]
+        if name not in self._of_objects:
+            found = [
+                one
+                for one in self.binders(name)
+                if one.bound.how == "attribute" or (not one.bound.plain and one.bound.how in ("assign", "parameter"))
+            ]
+            self._of_objects[name] = sorted(found, key=lambda one: one.bound.how != "attribute")
+        return self._of_objects[name]
 
     def path(self, node: Node, frame: Frame, hops: int = HOPS) -> str:
         """The dotted name of what an expression is; of a call, of what is called."""
@@ -157,9 +167,7 @@ class Names:
                 return f"{self.path(bound.value, binder.frame, hops - 1)}.{bound.member}"
             if isinstance(form, Invoke | Member) or (isinstance(form, Name) and form.text != bound.name):
                 return self.path(bound.value, binder.frame, hops - 1)
-        typed = self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
-        # A plain type says less than the name that has it.
-        return None if typed is None or typed in _PLAIN_TYPES or typed.startswith(CUT) else typed
+        return self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
 
     def peeled(self, node: Node) -> object:
         """A node's form without parentheses and casts."""
@@ -176,17 +184,27 @@ class Names:
         binder = self.one(form.text, frame) if isinstance(form, Name) else None
         if binder is None or binder.bound.value is None or binder.bound.member is not None:
             return None
-        dict_ = self.peeled(binder.bound.value)
-        if not isinstance(dict_, Many):
-            return None
-        found = [node for key, node in dict_.items if key == name]
-        return (found[0], binder) if len(found) == 1 else None
+        found = self._items(binder.bound.value).get(name)
+        return (found, binder) if found is not None else None
+
+    def _items(self, node: Node) -> dict[str, Node | None]:
+        """What a dict's keys have, each that is there once."""
+        known = self._dicts.get(node.id)
+        if known is None:
+            form = self.peeled(node)
+            known = self._dicts[node.id] = {}
+            for key, item in form.items if isinstance(form, Many) else ():
+                if key is not None:
+                    known[key] = item if key not in known else None
+        return known
 
 
 def _sole(binders: list[Binder]) -> Binder | None:
     """The one binding; of several, the one that declares a type."""
     if len(binders) == 1:
         return binders[0]
+    if len(binders) > _FEW:
+        return None
     typed = [one for one in binders if one.bound.type is not None]
     return replace(typed[0], bound=replace(typed[0].bound, value=None)) if len(typed) == 1 else None
 

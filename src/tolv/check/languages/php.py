@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -59,9 +60,11 @@ class Php(Dialect):
         "array_element_initializer argument simple_parameter property_promotion_parameter static_variable_declaration "
         "function_call_expression namespace_use_clause"
     )
-    imports = frozenset({"namespace_use_clause", *_INCLUDES})
+    imports = frozenset({"namespace_use_declaration", *_INCLUDES})
+    import_words = listed("use require require_once include include_once")
     changers = listed("assignment_expression augmented_assignment_expression update_expression unset_statement")
     kept = frozenset({"static_variable_declaration"})
+    kept_marks = re.compile(rb"\bstatic\s+\$")
     texts = frozenset({"string", "encapsed_string", "heredoc", "nowdoc", "binary_expression"})
     selves = frozenset({"this", "self", "static"})
     environment = Environment(
@@ -307,27 +310,29 @@ class Php(Dialect):
                 yield Bound(name.text, self.syntax.brief(node, 60), node, form.arguments[1].node)
 
     def _used(self, visit: Visit) -> Iterator[Bound]:
-        module = self._module(visit)
+        up = visit.up
+        group = up.up.node if up is not None and up.up is not None and up.node.type == "namespace_use_group" else None
+        module = self._module(visit.node, group)
         alias = visit.node.child_by_field_name("alias")
         name = self.syntax.text(alias) if alias is not None else module.rpartition("\\")[2]
         yield Bound(name, name, visit.node, path=module.replace("\\", "."))
 
-    def _module(self, visit: Visit) -> str:
+    def _module(self, clause: Node, group: Node | None) -> str:
         """The whole name of what `use` takes, with its group's."""
-        children = visit.node.named_children
+        children = clause.named_children
         name = self.syntax.text(children[0]) if children else ""
-        up = visit.up
-        if up is not None and up.node.type == "namespace_use_group" and up.up is not None:
-            outer = next((one for one in up.up.node.named_children if one.type == "namespace_name"), None)
-            name = f"{self.syntax.text(outer)}\\{name}" if outer is not None else name
-        return name.strip("\\")
+        outer = [one for one in group.named_children if one.type == "namespace_name"] if group is not None else []
+        return (f"{self.syntax.text(outer[0])}\\{name}" if outer else name).strip("\\")
 
     def imported(self, visit: Visit) -> Iterator[Import]:
         """`use`, `require`, `include`; a file next to this one begins with `./`."""
         node, scope = visit.node, visit.frame.scope
         line = node.start_point.row + 1
-        if node.type == "namespace_use_clause":
-            yield Import(self._module(visit), (), line)
+        if node.type == "namespace_use_declaration":
+            groups = [one for one in node.named_children if one.type == "namespace_use_group"]
+            for one in groups[0].named_children if groups else node.named_children:
+                if one.type == "namespace_use_clause":
+                    yield Import(self._module(one, node if groups else None), (), one.start_point.row + 1)
             return
         path = self._path(node.named_children[0]) if node.named_children else None
         if path is not None:
@@ -385,8 +390,7 @@ class Php(Dialect):
         """No key of an array, no file that is included."""
         node, up = visit.node, visit.up
         if node.type == "binary_expression":
-            operator = node.child_by_field_name("operator")
-            return operator is not None and operator.type == "."
+            return self.is_whole(visit, ".")
         if up is None or up.node.type in _INCLUDES:
             return False
         keyed = up.node.type == "array_element_initializer" and up.node.named_child_count == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -37,6 +38,7 @@ _DEFERRED = listed(
     "at_exit trap rescue_from before_action after_action around_action scope validate on_worker_boot on_worker_shutdown"
 )
 _VARIABLES = ("class_variable", "global_variable", "instance_variable")
+_BODIES = frozenset({"program", "body_statement", "block_body", "then", "else", "ensure", "begin", "do"})
 
 
 @cache
@@ -48,8 +50,9 @@ class Ruby(Dialect):
     """The syntax of Ruby. `::` reads as a dot: `ActiveSupport::Logger.new` is `ActiveSupport.Logger.new`."""
 
     language = "ruby"
-    calls = frozenset({"call"})
+    calls = frozenset({"call", "identifier"})
     functions = frozenset({"method", "singleton_method"})
+    function_marks = re.compile(rb"\bdef\b")
     binders = listed(
         "assignment operator_assignment pair optional_parameter keyword_parameter method_parameters "
         "block_parameters call"
@@ -75,6 +78,9 @@ class Ruby(Dialect):
         methods=listed("to_i to_s to_f to_sym strip chomp downcase upcase split presence dup freeze present? then"),
     )
     options = True
+
+    def __init__(self) -> None:
+        self._rescuing: dict[int, bool] = {}
 
     def grammar(self, path: str) -> Language:
         """That of Ruby."""
@@ -190,6 +196,17 @@ class Ruby(Dialect):
             if one.type not in ("comment", "block_argument"):
                 arguments.append(Argument(value or one, self.key(key) if key is not None else None))
         return Invoke(tuple(arguments), of=of, name=name, block=_given(block), made=name == "new")
+
+    def called(self, visit: Visit) -> Form:
+        """A call, also one that is but a name that stands by itself: `exit`, `abort`."""
+        node, up = visit.node, visit.up
+        if node.type != "identifier":
+            return self.form(node)
+        alone = up is not None and up.node.type in _BODIES
+        if up is not None and up.node.type.endswith("_modifier"):
+            body = up.node.child_by_field_name("body")
+            alone = body is not None and body.id == node.id
+        return Invoke((), name=self.syntax.text(node)) if alone else OPAQUE
 
     def key(self, node: Node) -> str | None:
         """The key of a pair, of a text or a symbol."""
@@ -323,10 +340,26 @@ class Ruby(Dialect):
             module,
             (),
             visit.node.start_point.row + 1,
-            optional=_rescued(visit),
+            optional=self._rescued(visit),
             in_function=not scope.at_import,
             guarded=bool(scope.guards),
         )
+
+    def _rescued(self, visit: Visit) -> bool:
+        """Whether a `rescue` follows, in the same method or class."""
+        up = visit.up
+        while up is not None and up.node.type not in ("method", "singleton_method", "class"):
+            if up.node.type == "rescue_modifier" or self._rescues(up.node):
+                return True
+            up = up.up
+        return False
+
+    def _rescues(self, node: Node) -> bool:
+        if node.type not in ("begin", "body_statement"):
+            return False
+        if node.id not in self._rescuing:
+            self._rescuing[node.id] = any(child.type == "rescue" for child in node.named_children)
+        return self._rescuing[node.id]
 
     def signature(self, visit: Visit) -> Signature | None:
         """A method."""
@@ -355,8 +388,7 @@ class Ruby(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """No name of a library, no key."""
         if visit.node.type == "binary":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         up = visit.up
         if up is not None and up.node.type == "pair":
             key = up.node.child_by_field_name("key")
@@ -370,18 +402,6 @@ def _given(block: Node | None) -> Node | None:
     """What a block gives back, if it is but one expression."""
     body = block.child_by_field_name("body") if block is not None else None
     return body.named_children[0] if body is not None and body.named_child_count == 1 else None
-
-
-def _rescued(visit: Visit) -> bool:
-    """Whether a `rescue` follows, in the same body."""
-    up = visit.up
-    while up is not None and up.node.type not in ("method", "singleton_method", "class"):
-        if up.node.type in ("begin", "body_statement") and any(c.type == "rescue" for c in up.node.named_children):
-            return True
-        if up.node.type == "rescue_modifier":
-            return True
-        up = up.up
-    return False
 
 
 _Read = Callable[[Ruby, Node], Form]

@@ -6,25 +6,30 @@ for. It keeps its own stack, so that no depth of nesting can exhaust Python's, a
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
-from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Parser, Tree
 
 from tolv.check.source import Scope
 
-LARGEST = 4 << 20
+LARGEST = 2 << 20
 """Bytes. No one writes a source file that is larger; what is larger was made by a program."""
 PATIENCE = 10.0
 """Seconds that parsing one file may take: a grammar needs long for what is not its language."""
 DEEPEST = 600
 """Levels of nesting that are looked into."""
 _SMALL = 64 << 10
+_MANY = 64
+"""Words after whose search an index of all words is worth its time."""
 _FEW = 16
+_SIGILS = b"$@?!#"
+_WORDS = re.compile(rb"[A-Za-z0-9_\x80-\xff]+")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | frozenset(range(0x80, 0x100))
 
 
@@ -140,8 +145,11 @@ class Syntax:
     def _places(
         self, word: bytes, kept: dict[bytes, list[int]], *, whole: bool = False, lower: bool = False
     ) -> list[int]:
-        if word in kept or not word:
+        if word in kept or not word or self.root is None:
             return kept.get(word, [])
+        bare = word.strip(_SIGILS)
+        if whole and len(kept) >= _MANY and bare and _WORDS.fullmatch(bare):
+            return self._index.get(bare, [])
         data = self._lower if lower else self.data
         length, found, at = len(word), [], data.find(word)
         while at >= 0:
@@ -155,12 +163,17 @@ class Syntax:
         kept[word] = found
         return found
 
-    def spots_of(self, types: Iterable[str]) -> list[int]:
-        """Where the nodes of these types start."""
-        if self.root is None:
-            return []
-        query = _query(self._grammar, frozenset(types))
-        return sorted({node.start_byte for node in QueryCursor(query).captures(self.root).get("it", ())})
+    @cached_property
+    def _index(self) -> dict[bytes, list[int]]:
+        """Where each word of the file stands."""
+        index: dict[bytes, list[int]] = {}
+        for found in _WORDS.finditer(self.data):
+            index.setdefault(found.group(), []).append(found.start())
+        return index
+
+    def spots_like(self, pattern: re.Pattern[bytes]) -> list[int]:
+        """Where what a pattern finds ends."""
+        return [found.end() - 1 for found in pattern.finditer(self.data)]
 
     def walk(self, spots: Sequence[int] | None = None, *, outside: bool = False) -> Iterator[Visit]:
         """The named nodes that hold one of the spots (sorted), parents first, in the order of the source; without
@@ -194,11 +207,6 @@ class Syntax:
         if known is None:
             known = self._frames[visit.node.id] = framing(visit)
         return known
-
-
-@lru_cache(maxsize=64)
-def _query(grammar: Language, types: frozenset[str]) -> Query:
-    return Query(grammar, " ".join(f"({one}) @it" for one in sorted(types)))
 
 
 def _holding(children: list[Node], spots: Sequence[int]) -> list[Node]:

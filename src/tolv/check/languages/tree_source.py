@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
+from itertools import chain
 
 from tree_sitter import Node
 
@@ -26,6 +27,7 @@ class TreeSource:
         self.data = data
         self.language = dialect.language
         self._dialect = dialect
+        self._callees: dict[int, str | None] = {}
 
     @cached_property
     def words(self) -> frozenset[bytes]:
@@ -77,7 +79,7 @@ class TreeSource:
         """A node's call, if it is one, of one of the names."""
         if visit.node.type not in self._dialect.calls:
             return
-        form = self._dialect.form(visit.node)
+        form = self._dialect.called(visit)
         if not isinstance(form, Invoke):
             return
         last = self._last_word(form)
@@ -147,9 +149,16 @@ class TreeSource:
         value = self._values.bound(Binder(bound, visit, visit.frame.home))
         callee = None
         if bound.call is not None:
-            form = self._dialect.form(bound.call)
-            callee = self._names.callee(form, visit.frame) if isinstance(form, Invoke) else None
+            callee = self._callee(bound.call, visit)
         return Binding(bound.name, bound.target, value, line, column, visit.frame.scope, bound.how, callee)
+
+    def _callee(self, call: Node, visit: Visit) -> str | None:
+        """The name of what the call of a keyword calls, told once for all its keywords."""
+        if call.id not in self._callees:
+            form = self._dialect.form(call)
+            name = self._names.callee(form, visit.frame) if isinstance(form, Invoke) else None
+            self._callees[call.id] = name
+        return self._callees[call.id]
 
     def env_reads(self) -> Iterator[Value]:
         """Every read of an environment variable."""
@@ -187,11 +196,9 @@ class TreeSource:
 
     @cached_property
     def _imports(self) -> tuple[Import, ...]:
-        words = self._dialect.import_words
-        spots = self._syntax.spots(words) if words else self._syntax.spots_of(self._dialect.imports)
         return tuple(
             one
-            for visit in self._syntax.walk(spots)
+            for visit in self._syntax.walk(self._syntax.spots(self._dialect.import_words))
             if visit.node.type in self._dialect.imports
             for one in self._dialect.imported(visit)
         )
@@ -203,7 +210,7 @@ class TreeSource:
     @cached_property
     def _functions(self) -> tuple[Function, ...]:
         found = []
-        for visit in self._syntax.walk(self._syntax.spots_of(self._dialect.functions)):
+        for visit in self._syntax.walk(self._syntax.spots_like(self._dialect.function_marks)):
             if visit.node.type in self._dialect.functions:
                 signature = self._dialect.signature(visit)
                 if signature is not None:
@@ -252,10 +259,11 @@ class TreeSource:
 
     def _state_names(self) -> set[str]:
         """The names that are bound outside of all functions."""
-        inside = self._syntax.walk(self._syntax.spots_of(self._dialect.kept)) if self._dialect.kept else ()
+        marks = self._dialect.kept_marks
+        inside = self._syntax.walk(self._syntax.spots_like(marks) if marks is not None else [])
         return {
             bound.name
-            for visit in (*self._syntax.walk(outside=True), *inside)
+            for visit in chain(self._syntax.walk(outside=True), inside)
             if visit.node.type in self._dialect.binders
             for bound in self._dialect.bound(visit)
             if bound.path is None and (bound.plain or bound.how == "attribute")
@@ -289,10 +297,8 @@ class TreeSource:
             return None
         found = [
             one
-            for one in self._names.binders(links[-1])
-            if one.bound.how == "attribute"
-            and self._dialect.keeps(one.visit, one.bound)
-            and root in (*self._dialect.selves, one.frame.scope.owner)
+            for one in self._names.fields(links[-1])
+            if self._dialect.keeps(one.visit, one.bound) and root in (*self._dialect.selves, one.frame.scope.owner)
         ]
         return (links[-1], found[0], len(links) > 1) if found else None
 

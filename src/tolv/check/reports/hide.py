@@ -22,6 +22,8 @@ _CREDENTIAL = re.compile(
 _TEXT = re.compile(r"""(['"`])((?:[^\\\n]|\\.){0,2000}?)\1""")
 #: A text that is a name: of a variable, of a key, of an option.
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*|[a-z]+([_.-][a-z]+)+|[a-z]{1,7}|\s*|[a-z]+(password|secret|token|key)")
+#: Where the finding is the secret itself, only the name of a variable is one: `you-will-never-guess` could be a key.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\s*")
 _BARE = re.compile(r"(?<![\w.-])([\w.-]{1,200})(\s{0,8}[:=]\s{0,8})(?![\s'\"`$<{(\[&*|>…])([^\s,;#]{1,2000})")
 _PROVIDER = re.compile(
     r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{12,20}|gh[pousr]_\w{16,255}|github_pat_\w{16,255}|glpat-[\w-]{16,64}"
@@ -37,17 +39,18 @@ def hide(text: str, rule: str, path: str) -> str:
     text = _PROVIDER.sub(HIDDEN, text)
     text = _RANDOM.sub(lambda found: HIDDEN if _is_random(found[0]) else found[0], text)
     if rule in _SECRET_RULES or _CREDENTIAL.search(text):
-        text = _TEXT.sub(_hidden_text, text)
+        names = _VARIABLE if rule in _SECRET_RULES else _NAME
+        text = _TEXT.sub(lambda found: _hidden_text(found, names), text)
         if path.rpartition(".")[2].lower() not in _CODE:
             text = _BARE.sub(_hidden_value, text)
     return text
 
 
-def _hidden_text(found: re.Match[str]) -> str:
+def _hidden_text(found: re.Match[str], names: re.Pattern[str]) -> str:
     before, behind = found.string[: found.start()], found.string[found.end() :].lstrip()
     opens = before.rstrip()[-1:]
     is_key = (opens == "[" and behind.startswith("]")) or (opens in "{,(" and behind.startswith((":", "=>")))
-    if is_key or _NAME.fullmatch(found[2]) or "://" in found[2]:
+    if is_key or names.fullmatch(found[2]) or "://" in found[2]:
         return found[0]
     return f"{found[1]}{HIDDEN}{found[1]}"
 

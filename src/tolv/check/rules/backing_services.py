@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.attached import engine_of_image
-from tolv.check.boot import boots
 from tolv.check.connection import Connection, connection_of, is_local, is_open
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
@@ -322,96 +320,3 @@ def _host_finding(client: Client, host: Told | None, password: Told | None, path
     code = read_in(_language(path), _variable(client.engine))
     return Finding(message, Place(path, line), severity, f"take the address and credentials from {code}",
                    subject=client.name)  # fmt: skip
-
-
-_SERVERS = {
-    **dict.fromkeys(("redis-server", "valkey-server", "keydb-server"), "Redis"),
-    **dict.fromkeys(("postgres", "postmaster", "pg_ctl", "pg_ctlcluster"), "PostgreSQL"),
-    **dict.fromkeys(("mysqld", "mysqld_safe", "mariadbd", "mariadbd-safe"), "MySQL"),
-    **dict.fromkeys(("mongod", "mongos"), "MongoDB"),
-    "memcached": "memcached",
-    "rabbitmq-server": "RabbitMQ",
-    "elasticsearch": "Elasticsearch",
-    "minio": "MinIO",
-    "nats-server": "NATS",
-    "kafka-server-start.sh": "Kafka",
-}
-_UNITS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "redis": "Redis",
-          "redis-server": "Redis", "mongodb": "MongoDB", "memcached": "memcached", "mongod": "MongoDB",
-          "rabbitmq-server": "RabbitMQ"}  # fmt: skip
-
-
-@rule(
-    "IV-07",
-    severity="warning",
-    materials=("manifests",),
-    title="The app starts its own backing service",
-    why="The service lives and dies with the app's process, each instance has its own, and none can be attached "
-    "instead.",
-    fix="Run the service as a resource of its own, and attach it by URL.",
-    bad="worker: redis-server & rq worker",
-    good="worker: rq worker --url $REDIS_URL",
-    source=_SOURCE,
-)
-def starts_its_service(unit: Unit) -> Iterator[Outcome]:
-    """A server of a database, cache or queue among the commands of the app's own starts."""
-    own = False
-    first: Place | None = None
-    for boot in boots(unit):
-        if boot.origin == "compose" or re.search(r"[Pp]rocfile\.(?:dev|local|test)", boot.path):
-            continue
-        first = first or Place(boot.path, boot.line)
-        service = _started(boot.command.argv)
-        if service is None or _is_image_of(unit, boot.path):
-            continue
-        own = True
-        whole = re.search(r"all-?in-?one|aio|standalone|single|demo|quickstart", boot.path, re.I) is not None
-        yield Finding(
-            f"the {boot.type} process starts {service} beside the app",
-            Place(boot.path, boot.line),
-            "note" if whole else "warning",
-            f"take {service} out of this command, run it as a service of its own, and give its URL to the app",
-            subject=service,
-        )
-    if first is None:
-        yield NotApplicable("no start command is declared")
-    elif not own:
-        yield Witness("no start command starts a backing service", first)
-
-
-def _started(argv: tuple[str, ...]) -> str | None:
-    words = [word.rpartition("/")[2] for word in argv]
-    while words and words[0] in (
-        "exec",
-        "sudo",
-        "su-exec",
-        "gosu",
-        "nohup",
-        "env",
-        "tini",
-        "--",
-        "docker-entrypoint.sh",
-    ):
-        skip = 2 if words[0] in ("su-exec", "gosu") else 1
-        words = words[skip:]
-    if not words:
-        return None
-    if words[0] in ("service", "rc-service") and len(words) > 2 and words[2] in ("start", "restart"):
-        return _UNITS.get(words[1])
-    if words[0] == "systemctl" and len(words) > 2 and words[1] == "start":
-        return _UNITS.get(words[2].removesuffix(".service"))
-    if any(word in ("--version", "-V", "--help") for word in words[1:]):
-        return None
-    if words[0] == "minio" and words[1:2] != ["server"]:
-        return None
-    return _SERVERS.get(words[0])
-
-
-def _is_image_of(unit: Unit, path: str) -> bool:
-    """The Dockerfile makes an image of the service itself: it is the attached resource."""
-    for dockerfile in unit.dockerfiles:
-        if dockerfile.path == path or path.rpartition("/")[0] == dockerfile.path.rpartition("/")[0]:
-            base = dockerfile.base
-            if base is not None and engine_of_image(base.name) is not None:
-                return True
-    return False

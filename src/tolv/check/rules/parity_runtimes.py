@@ -235,7 +235,8 @@ def time_gap(repository: Repository) -> Iterator[Outcome]:
 
 
 def _released(repository: Repository, branch: Branch) -> Branch | None:
-    live = next((one for one in repository.history.branches if one.name in _LIVE and one.name != branch.name), None)
+    branches: tuple[Branch, ...] = repository.history.branches
+    live = next((one for one in branches if one.name in _LIVE and one.name != branch.name), None)
     if live is not None:
         return live
     tags = [tag for tag in repository.history.tags if re.search(r"\d", tag.name)]

@@ -1,0 +1,426 @@
+"""VIII Concurrency: process types, and how they run (VIII-01 to VIII-05)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tolv.check.looks.of_names import bindings_look, calls_look
+from tolv.check.looks.queues import queues
+from tolv.check.looks.routes import routes
+from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.unit import Unit
+from tolv.codebase.kubernetes import workloads
+from tolv.codebase.settings import parse_ini
+from tolv.codebase.shell import Command, parse_shell
+from tolv.codebase.start import Start
+
+_FRAMEWORKS = (
+    *(
+        "flask",
+        "fastapi",
+        "django",
+        "starlette",
+        "aiohttp",
+        "tornado",
+        "sanic",
+        "bottle",
+        "falcon",
+        "litestar",
+        "quart",
+    ),
+    *("express", "koa", "fastify", "@nestjs/core", "@hapi/hapi", "hono", "restify", "next", "nuxt"),
+    *("rails", "sinatra", "laravel/framework", "symfony/framework-bundle", "slim/slim"),
+)
+
+
+def _declared(unit: Unit) -> list[Start]:
+    """The production processes that some file declares."""
+    return [
+        one for one in unit.starts if one.prod and not one.release and one.origin not in ("convention", "package.json")
+    ]
+
+
+@rule(
+    "VIII-01",
+    severity="warning",
+    materials=("manifests",),
+    looks=(routes,),
+    title="No process types are declared",
+    why="Nobody can tell what runs in production, and nothing can scale one kind of work without the others.",
+    fix="Declare each process type with its command, in a Procfile: `web: gunicorn app:app`.",
+    bad="# a web app without Procfile, image, compose file or manifest",
+    good="# Procfile\nweb: gunicorn app:app\nworker: celery -A app worker",
+    source="https://12factor.net/concurrency",
+    probe="VIII-P3",
+)
+def no_process_types(unit: Unit) -> Iterator[Outcome]:
+    declared = _declared(unit)
+    if declared:
+        types = ", ".join(dict.fromkeys(one.type for one in declared))
+        yield Witness(f"process types are declared: {types}", unit.place(declared[0].path, declared[0].line))
+        return
+    for file in unit.named("manifest.yml", "manifest.yaml"):
+        if "applications:" in (unit.text(file.path) or ""):
+            yield Witness("the platform's manifest declares the web process", unit.place(file.path, 1))
+            return
+    if not unit.uses(*_FRAMEWORKS) and next(iter(unit.seen(routes, "prod")), None) is None:
+        yield NotApplicable("no web app and no worker was found")
+        return
+    manifest = next(iter(unit.packages.manifests), None)
+    script = next((one for one in unit.starts if one.origin == "package.json"), None)
+    place = unit.place(script.path, script.line) if script else unit.place(manifest or "")
+    level: Severity | None = "note" if script is not None else None
+    what = "a start script is the only declaration of a process" if script else "no file declares a process type"
+    yield Finding(what, place, level, subject="types")
+
+
+daemons = calls_look(
+    "daemons",
+    {
+        "python": ("os.fork", "os.setsid", "daemon.DaemonContext", "daemonize.Daemonize", "Daemonize", "DaemonContext"),
+        "javascript": ("daemonize-process", "daemon", "start-stop-daemon", "daemonize2.setup", "npid.create"),
+    },
+)
+daemon_settings = bindings_look("daemon settings", {"python": ("daemon", "pidfile")})
+
+_PM2 = re.compile(r"\bpm2\s+(start|restart|reload|resurrect)\b")
+_DAEMON_WORDS = {
+    "gunicorn": ("--daemon", "-D"),
+    "uwsgi": ("--daemonize", "-d", "--daemonize2"),
+    "celery": ("--detach", "-D", "multi"),
+    "nginx": (),
+    "puma": ("-d", "--daemon"),
+    "unicorn": ("-D", "--daemonize"),
+    "sidekiq": ("-d", "--daemon"),
+    "thin": ("-d", "--daemonize"),
+    "redis-server": ("--daemonize",),
+}
+
+
+@rule(
+    "VIII-02",
+    severity="error",
+    materials=("python", "manifests"),
+    looks=(daemons, daemon_settings),
+    title="A process puts itself into the background",
+    why="The platform sees its child exit and believes it dead: it restarts it, loses its output, and cannot stop it.",
+    fix="Stay in the foreground, and leave starting, restarting and stopping to the platform.",
+    bad="web: gunicorn --daemon app:app",
+    good="web: gunicorn app:app",
+    source="https://12factor.net/concurrency",
+    probe="VIII-P2",
+)
+def daemonises(unit: Unit) -> Iterator[Outcome]:
+    found = False
+    for finding in (*_daemon_starts(unit), *_daemon_code(unit), *_daemon_files(unit)):
+        found = True
+        yield finding
+    declared = _declared(unit)
+    if not found and declared:
+        yield Witness("processes stay in the foreground", unit.place(declared[0].path, declared[0].line))
+    elif not found:
+        yield NotApplicable("no process is declared")
+
+
+def _daemon_starts(unit: Unit) -> Iterator[Finding]:
+    for start in unit.starts:
+        if not start.prod or start.release:
+            continue
+        what = _daemonised(start)
+        if what is not None:
+            also = (unit.place(*start.place),) if start.place != (start.path, start.line) else ()
+            yield Finding(
+                f"{what} goes into the background", unit.place(start.path, start.line), also=also, subject="background"
+            )
+    for path, command in _started_commands(unit):
+        detached = command.background and ("nohup" in command.argv[:1] or "setsid" in command.argv[:1])
+        if detached or (_PM2.search(command.text) and "--no-daemon" not in command.text):
+            yield Finding(
+                f"{command.program} goes into the background", unit.place(path, command.line), subject="background"
+            )
+
+
+def _daemonised(start: Start) -> str | None:
+    server = start.server or ""
+    if server in _DAEMON_WORDS and any(word.partition("=")[0] in _DAEMON_WORDS[server] for word in start.argv[1:]):
+        return server
+    if server == "forever" or (start.argv and start.argv[0].endswith("/forever")):
+        # In a container or under a platform its own supervision adds nothing; with `start` it leaves.
+        return "forever"
+    if server == "pm2" and "--no-daemon" not in start.argv:
+        return "pm2"
+    return None
+
+
+def _started_commands(unit: Unit) -> Iterator[tuple[str, Command]]:
+    """The commands of the scripts that production starts run, and of the lines themselves."""
+    paths = dict.fromkeys(
+        path for start in unit.starts if start.prod for path, _ in start.through if path.endswith((".sh", ".bash"))
+    )
+    for path in paths:
+        for command in parse_shell(unit.text(path) or "", path).commands:
+            yield path, command
+    for start in unit.starts:
+        if start.prod and start.origin in ("Procfile", "compose"):
+            for command in parse_shell(start.text).commands:
+                yield start.path, _moved(command, start.line)
+
+
+def _moved(command: Command, line: int) -> Command:
+    from dataclasses import replace
+
+    return replace(command, line=line)
+
+
+def _daemon_code(unit: Unit) -> Iterator[Finding]:
+    seen = list(unit.seen(daemons, "prod"))
+    detached = {one.path for one in seen if one.what.name == "os.setsid"}
+    for one in seen:
+        call = one.what
+        if call.name in ("os.setsid",) or (call.name == "os.fork" and one.path not in detached):
+            continue
+        if call.name == "os.fork" and any(other.what.name == "os.fork" and other.what.line < call.line for other in seen
+                                          if other.path == one.path):  # fmt: skip
+            continue
+        if re.search(r"(^|\.)(fork|DaemonContext|Daemonize)$|daemon", call.name):
+            place = unit.place(one.path, call.line, call.column)
+            yield Finding("the process forks itself into the background", place, subject="fork")
+    for setting in unit.seen(daemon_settings, "prod"):
+        binding = setting.what
+        if "gunicorn" not in setting.path or not binding.scope.at_import:
+            continue
+        if binding.name == "daemon" and binding.value.text == "true":
+            yield Finding("gunicorn goes into the background", unit.place(setting.path, binding.line), subject="daemon")
+
+
+def _daemon_files(unit: Unit) -> Iterator[Finding]:
+    for file in unit.named("*uwsgi*.ini", "uwsgi.ini"):
+        if file.context == "prod":
+            for one in parse_ini(unit.text(file.path) or "", file.path):
+                if one.name in ("daemonize", "daemonize2"):
+                    yield Finding("uwsgi goes into the background", unit.place(file.path, one.line), subject="uwsgi")
+
+
+_WORKERS = re.compile(
+    r"\bcelery\b.*\bworker\b|\brqworker\b|\brq\s+worker|\bdramatiq\b|huey_consumer|run_huey|\barq\b|\bsidekiq\b|\bresque|"
+    r"queue:(work|listen)|\bhorizon\b|good_job|delayed_job|jobs:work|solid_queue|\bqcluster\b|messenger:consume|"
+    r"\bworkers?\b|\bconsumers?\b",
+    re.IGNORECASE,
+)
+_QUEUES = {
+    "celery": "celery -A app worker",
+    "rq": "rq worker",
+    "dramatiq": "dramatiq app.tasks",
+    "huey": "huey_consumer app.huey",
+    "arq": "arq app.worker.WorkerSettings",
+    "django-q": "python manage.py qcluster",
+    "sidekiq": "bundle exec sidekiq",
+    "resque": "bundle exec rake resque:work",
+}
+
+
+@rule(
+    "VIII-03",
+    severity="warning",
+    materials=("python", "manifests"),
+    looks=(queues, routes),
+    title="Jobs are queued, but no process type works on them",
+    why="What is put into the queue stays there, or somebody starts the worker by hand.",
+    fix="Declare the worker beside the web process, such as `worker: celery -A app worker`.",
+    bad="# Procfile of an app with Celery tasks\nweb: gunicorn app:app",
+    good="web: gunicorn app:app\nworker: celery -A app worker",
+    source="https://12factor.net/concurrency",
+    probe="VIII-P3",
+)
+def queue_without_worker(unit: Unit) -> Iterator[Outcome]:
+    used = next((one for one in unit.packages.declared if one.name.lower() in _QUEUES and one.group == "main"), None)
+    jobs = next((one for one in unit.seen(queues, "prod") if one.what.kind == "job"), None)
+    if used is None and jobs is None:
+        yield NotApplicable("no queue was found")
+        return
+    worker = next((one for one in unit.starts if _works(one)), None)
+    if worker is not None:
+        yield Witness("the queue has its worker", unit.place(worker.path, worker.line))
+        return
+    declared = _declared(unit)
+    if not declared or (jobs is None and used is not None and used.language == "python"):
+        yield NotApplicable("no job and no process type was found")
+        return
+    library = used.name.lower() if used is not None else "celery"
+    place = unit.place(declared[0].path, declared[0].line)
+    also = [unit.place(jobs.path, jobs.what.line)] if jobs is not None else []
+    also += [unit.place(used.path, used.line)] if used is not None else []
+    fix = f"Declare it: `worker: {_QUEUES.get(library, 'celery -A app worker')}`."
+    yield Finding(f"jobs of {library} are queued, but no process type works on them", place, also=tuple(also), fix=fix)
+
+
+def _works(start: Start) -> bool:
+    return start.context != "test" and bool(_WORKERS.search(f"{start.type} {start.text} {' '.join(start.argv)}"))
+
+
+#: Programs whose background run is no process type.
+_SMALL = re.compile(
+    r"^(sleep|tail|echo|wait|true|touch|sh|cat|printf|kill|trap|cp|mkdir|chown|ssh-agent|dbus-daemon|Xvfb|tee)$"
+)
+
+
+@rule(
+    "VIII-04",
+    severity="warning",
+    materials=("manifests",),
+    title="Several process types share one container",
+    why="They cannot be scaled or replaced apart, and when one of them dies nobody restarts it, or all of them go.",
+    fix="Give each its own process type, or its own service with the same image and another command.",
+    bad="web: celery -A app worker & gunicorn app:app",
+    good="web: gunicorn app:app\nworker: celery -A app worker",
+    source="https://12factor.net/concurrency",
+    probe="VIII-P3",
+)
+def several_in_one(unit: Unit) -> Iterator[Outcome]:
+    found = False
+    for finding in (*_supervised(unit), *_side_by_side(unit)):
+        found = True
+        yield finding
+    declared = _declared(unit)
+    if not found and declared:
+        yield Witness("each start line runs one process", unit.place(declared[0].path, declared[0].line))
+    elif not found:
+        yield NotApplicable("no process is declared")
+
+
+_SUPERVISORS = frozenset(
+    {"supervisord", "circusd", "s6-svscan", "runsvdir", "foreman", "honcho", "hivemind", "overmind"}
+)
+
+
+def _supervised(unit: Unit) -> Iterator[Finding]:
+    groups: dict[tuple[str, int], list[Start]] = {}
+    for start in unit.starts:
+        if start.prod and start.origin in ("Dockerfile", "compose", "kubernetes", "Procfile"):
+            groups.setdefault((start.path, start.line), []).append(start)
+    for (path, line), group in groups.items():
+        supervisor = _SUPERVISORS & {parent for one in group for parent in one.parents}
+        if len({one.place for one in group}) > 1 and supervisor:
+            # A web server and the PHP that it hands requests to are one process type.
+            level: Severity | None = "note" if {_family(one.server) for one in group} <= _PAIR else None
+            names = " and ".join(dict.fromkeys(one.type for one in group))
+            also = (unit.place(path, line), *(unit.place(*one.place) for one in group))
+            yield Finding(f"{names} share one container", _where(unit, group), level, also=also, subject="supervisor")
+        elif group[0].server in _SUPERVISORS and path != "Procfile":
+            place = unit.place(*group[0].place)
+            yield Finding(f"{group[0].server} runs all process types in one container", place, subject="supervisor")
+
+
+_PAIR = frozenset({"nginx", "apache2", "httpd", "caddy", "php-fpm"})
+
+
+def _family(server: str | None) -> str:
+    return re.sub(r"[\d.]+$", "", server or "")
+
+
+def _where(unit: Unit, group: list[Start]) -> Place:
+    """The last of the programs where one file lists them, else where their supervisor is called."""
+    last = group[-1]
+    if len({one.place[0] for one in group}) == 1 or not last.through:
+        return unit.place(*last.place)
+    caller = last.through[-2][0] if len(last.through) > 1 else last.path
+    return unit.place(caller, last.through[-1][1])
+
+
+def _side_by_side(unit: Unit) -> Iterator[Finding]:
+    """`a & b`: a second process beside the one that stays."""
+    told: set[tuple[str, int]] = set()
+    for path, command in _started_commands(unit):
+        if not command.background or _SMALL.match(command.program) or not command.argv or "function" in command.inside:
+            continue
+        if any(part in ("if", "while", "for", "case") for part in command.inside) or (path, command.line) in told:
+            continue
+        if command.tail and not re.search(r"wait|migrate|health|warm", command.text):
+            told.add((path, command.line))
+            message = f"{command.program} runs in the background beside the process that stays"
+            yield Finding(message, unit.place(path, command.line), subject=command.program)
+
+
+_ALONE = re.compile(
+    r"do not scale|don'?t scale|(only|must be|exactly) (one|1|a single) (instance|replica|process|dyno)|"
+    r"single[- ](instance|replica) only|cannot (be scaled|scale)|not safe to scale|never scale",
+    re.IGNORECASE,
+)
+
+
+@rule(
+    "VIII-05",
+    severity="warning",
+    materials=("manifests",),
+    title="The app is pinned to one instance",
+    why="It cannot be scaled out, and each deploy stops it: the old one must be gone before the new one may start.",
+    fix="Move the cause (local files, an embedded database, a schedule) into a backing service.",
+    bad="replicas: 1\nstrategy: {type: Recreate}  # with a ReadWriteOnce volume",
+    good="replicas: 2\nstrategy: {type: RollingUpdate}",
+    source="https://12factor.net/concurrency",
+    probe="VIII-P1",
+)
+def pinned_to_one(unit: Unit) -> Iterator[Outcome]:
+    found = False
+    for finding in (*_pinned_workloads(unit), *_embedded_databases(unit), *_said_so(unit)):
+        found = True
+        yield finding
+    scaled = next((w for m in unit.kubernetes for w in workloads(m) if w.replicas and w.replicas.value.isdigit()), None)
+    if found:
+        return
+    if scaled is not None and scaled.replicas is not None and int(scaled.replicas.value) > 1:
+        message = f"{scaled.name} runs {scaled.replicas.value} times"
+        yield Witness(message, unit.place(scaled.manifest.path, scaled.replicas.line))
+    else:
+        yield NotApplicable("nothing pins the app to one instance")
+
+
+_DATASTORE = re.compile(
+    r"postgres|mysql|maria|redis|mongo|rabbit|kafka|zookeeper|elastic|opensearch|minio|memcached|clickhouse|etcd|"
+    r"prometheus|grafana|vault|consul|cassandra|couch|influx|valkey|nats|registry|loki|mailhog|mailpit",
+    re.IGNORECASE,
+)
+
+
+def _pinned_workloads(unit: Unit) -> Iterator[Finding]:
+    for manifest in unit.kubernetes:
+        for one in workloads(manifest):
+            if one.kind not in ("Deployment", "DeploymentConfig") or manifest.context != "prod":
+                continue
+            images = " ".join(c.image.text for c in one.containers if c.image is not None and not c.init)
+            claims = any(volume.get("persistentVolumeClaim") is not None for volume in one.volumes)
+            single = one.replicas is None or one.replicas.value == "1"
+            recreated = one.strategy is not None and one.strategy.value == "Recreate"
+            if single and recreated and claims and not _DATASTORE.search(f"{one.name} {images}"):
+                line = one.strategy.line if one.strategy is not None else one.line
+                message = f"{one.name} is pinned to one instance by its volume"
+                yield Finding(message, unit.place(manifest.path, line), subject=one.name)
+
+
+def _embedded_databases(unit: Unit) -> Iterator[Finding]:
+    """Compose services of the app that keep an SQLite file in a volume."""
+    for compose in unit.composes:
+        if compose.context != "prod":
+            continue
+        for service in compose.services:
+            image = service.image.text if service.image is not None else ""
+            if not service.volumes or _DATASTORE.search(f"{service.name} {image}"):
+                continue
+            values = [entry.value for entry in service.environment.values() if entry is not None]
+            named = "sqlite" in compose.path.rpartition("/")[2].lower() and len(compose.services) == 1
+            if named or any(re.search(r"sqlite|\.db\b", value, re.IGNORECASE) for value in values):
+                place = unit.place(compose.path, service.volumes[0].line)
+                message = f"the database file in a volume allows one instance of {service.name}"
+                yield Finding(message, place, also=(unit.place(compose.path, service.line),), subject=service.name)
+
+
+def _said_so(unit: Unit) -> Iterator[Finding]:
+    for file in unit.named("*.yml", "*.yaml", "Procfile", "fly.toml", "*Dockerfile*", "*.tf"):
+        if file.context != "prod" or file.size > 1 << 20:
+            continue
+        for number, line in enumerate((unit.text(file.path) or "").splitlines(), start=1):
+            comment = line.partition("#")[2]
+            if comment and _ALONE.search(comment):
+                yield Finding("a comment says that the app must not be scaled", unit.place(file.path, number))
