@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
+from tolv.check.beside import set_aside
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE, LARGEST_TEXT
 from tolv.check.look import Look, Seen
@@ -65,6 +66,7 @@ class CheckedRepository:
                 self.unread[path] = Unread(path, f"cannot be parsed: {taken.broken}")
         self._texts: dict[str, str | None] = {}
         self._sources: dict[str, Source | None] = {}
+        self.survey = set_aside(survey, sightings, self.text)
         self.units = tuple(CheckedUnit(self, root, roots) for root in roots)
 
     @property

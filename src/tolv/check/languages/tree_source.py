@@ -79,7 +79,7 @@ class TreeSource:
         """A node's call, if it is one, of one of the names."""
         if visit.node.type not in self._dialect.calls:
             return
-        form = self._dialect.form(visit.node)
+        form = self._dialect.called(visit)
         if not isinstance(form, Invoke):
             return
         last = self._last_word(form)
@@ -259,7 +259,8 @@ class TreeSource:
 
     def _state_names(self) -> set[str]:
         """The names that are bound outside of all functions."""
-        inside = self._syntax.walk(self._syntax.spots(self._dialect.kept_words))
+        marks = self._dialect.kept_marks
+        inside = self._syntax.walk(self._syntax.spots_like(marks) if marks is not None else [])
         return {
             bound.name
             for visit in chain(self._syntax.walk(outside=True), inside)

@@ -61,7 +61,7 @@ def changed_by_requests(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[C
 
 def without_handlers(unit: Unit) -> Outcome:
     """What to say of an app in which no handler was found."""
-    others = [one for one in unit.languages if one not in routes.readers]
+    others = [one for one in unit.languages if one not in changes.readers]
     if others:
         return CannotTell(f"handlers in {others[0].capitalize()} are not followed", "VI-P2")
     return NotApplicable("no request handler was found")
