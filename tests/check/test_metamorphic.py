@@ -41,7 +41,7 @@ _VIOLATING = {
 
 
         if __name__ == "__main__":
-            app.run(port=5000, debug=True)
+            app.run(host="0.0.0.0", port=5000, debug=True)
         """,
     "requirements.txt": "flask\nredis\nsentry-sdk\n",
     "Procfile": "web: python app.py\n",
@@ -103,8 +103,7 @@ _ADDITIONS: dict[str, Mapping[str, str]] = {
         "node_modules/express/index.js": "module.exports = require('./lib/express')\n",
     },
     "minified file": {
-        "static/shop.min.js": "!function(e){var password='b7Kp-92xQz-sEcr3t-4821';e.get('/api/x',function(){})}(window);"
-        * 40
+        "static/shop.min.js": "!function(e){var password='b7Kp-92xQz-sEcr3t-4821';e.get('/api/x',f)}(window);" * 40
     },
     "test fixture": {
         "tests/fixtures/app.py": _VIOLATING["app.py"],
@@ -125,8 +124,10 @@ def _verdicts(report: Report) -> dict[str, str]:
     return {one.factor.label: one.verdict for one in report.factors}
 
 
-def _findings(report: Report) -> list[tuple[str, str, int | None, str | None, str]]:
-    return sorted((one.rule, one.place.path, one.place.line or 0, one.severity, one.message) for one in report.findings)
+def _findings(report: Report) -> list[tuple[str, str, int, str, str]]:
+    """All that is found; what a README should say (X-04) stands at the README if there is one."""
+    places = [(one, one.place.path if one.rule != "X-04" else "") for one in report.findings]
+    return sorted((one.rule, path, one.place.line or 0, one.severity or "", one.message) for one, path in places)
 
 
 def _rules_at(report: Report, path: str) -> set[tuple[str, int | None]]:

@@ -141,6 +141,12 @@ def _generators(unit: Unit) -> set[str]:
 _GENERATED = re.compile(r"([\w.-]+\.(?:js|mjs|ts|py|rb|php))\s*>{1,2}\s*[\w./\"'$]")
 
 
+#: A condition that only holds while the app is worked on.
+_DEVELOPING = re.compile(
+    r"^(?!not\b|!)\W*[\w.]*\b(?:is_?dev\w*|dev_?mode|DEBUG|debug)\b|={2,3}\s*['\"](?:dev\w*|local)['\"]", re.I
+)
+
+
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
     leak = seen.what
     context = unit.context(seen.path)
@@ -150,7 +156,7 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
     if shown:
         # What a command prints is its answer to who called it.
         return None
-    if redacted:
+    if redacted or any(_DEVELOPING.search(one) for one in leak.guards):
         return "note"
     if leak.what in ("body", "sent") or (leak.what == "settings" and "." not in leak.name):
         return "warning"
