@@ -7,7 +7,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from tolv.check.unit import Unit
@@ -34,7 +34,7 @@ class Boot:
     line: int
     context: str
     origin: str
-    """Of the file that starts it all: `Procfile`, `Dockerfile`, `compose`, `supervisord`, `package.json`."""
+    """Of the file that starts it all: `Procfile`, `Dockerfile`, `compose`, `supervisord`, `package.json`, `uwsgi`."""
     with_others: bool = False
     """A command that keeps running is started after it, or beside it."""
     conditional: bool = False
@@ -74,6 +74,7 @@ def _all(unit: Unit) -> Iterator[Boot]:
             yield from _shell(unit, text, "web", dockerfile.path, part.line, dockerfile.context, "Dockerfile", 0)
     yield from _compose(unit)
     yield from _supervisord(unit)
+    yield from _uwsgi(unit)
     if any(file.name == "package.json" for file in unit.files):
         yield from _package(unit)
 
@@ -112,6 +113,18 @@ def _supervisord(unit: Unit) -> Iterator[Boot]:
                 type = "web" if re.search(r"web|puma|gunicorn|uwsgi|rails|app|server|uvicorn|php-fpm", name) else name
                 inner = re.sub(r"^\s*(?:/\w+)*/?(?:ba|da|a)?sh\s+-\w*c\s+", "", command).strip().strip("\"'")
                 yield from _shell(unit, inner, type, file.path, line, file.context, "supervisord", 0)
+
+
+def _uwsgi(unit: Unit) -> Iterator[Boot]:
+    for file in unit.named("uwsgi*.ini", "*uwsgi.ini"):
+        for number, line in enumerate((unit.text(file.path) or "").splitlines(), start=1):
+            match = re.match(
+                r"\s*(?:hook-(?:pre-app|as-root|asap|post-app)|exec-(?:pre-app|asap|as-root))\s*=\s*(.+)", line
+            )
+            if match:
+                text = match[1].removeprefix("exec:").removeprefix("exec ")
+                for one in _shell(unit, text, "web", file.path, number, file.context, "uwsgi", 0):
+                    yield replace(one, with_others=True)
 
 
 def _package(unit: Unit) -> Iterator[Boot]:

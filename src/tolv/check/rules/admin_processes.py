@@ -102,7 +102,7 @@ _TOOLING = re.compile(
     r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit",
     re.IGNORECASE,
 )
-_CODE = (".py", ".js", ".ts", ".rb", ".php", ".sql")
+_CODE = (".py", ".js", ".ts", ".rb", ".php")
 
 
 @rule(
@@ -124,7 +124,7 @@ def admin_code_left_out(unit: Unit) -> Iterator[Outcome]:
     found = False
     if images:
         for file in unit.named(".dockerignore", "*.dockerignore"):
-            for finding in _ignored(unit, file.path):
+            for finding in list(_ignored(unit, file.path))[:1]:
                 found = True
                 yield finding
     for file in unit.named("requirements*.txt", "package.json", "pyproject.toml", "Gemfile", "composer.json"):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tolv.check.connection import Connection, connection_of, is_local, is_open
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.prisma import Datasource, datasources
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Value
@@ -124,6 +125,13 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
             continue
         said.add((path, line))
         yield _literal(client, connection, path, line, for_development(client))
+    for source in datasources(unit):
+        any_client = True
+        address = connection_of(Value("literal", source.url or "", "str"))
+        if source.variable is not None:
+            yield Witness(f"Prisma takes its address from {source.variable}", Place(source.path, source.line))
+        elif address is not None and address.fixed and not address.embedded:
+            yield _in_schema(address, source)
     for setting in settings(unit):
         found = _in_settings(setting)
         if found is not None:
@@ -171,6 +179,17 @@ def _literal(client: Client, connection: Connection, path: str, line: int, dev: 
         _lowered(severity) if dev else severity,
         f"{client.name} takes {code}; name {_variable(engine)} in .env.example",
         subject=client.name,
+    )
+
+
+def _in_schema(connection: Connection, source: Datasource) -> Finding:
+    where = "this machine" if connection.local else f"the host {connection.host}"
+    return Finding(
+        f"Prisma connects to {shown(connection.engine)} on {where}, whatever the deploy",
+        Place(source.path, source.line),
+        "warning" if connection.local else "error",
+        'url = env("DATABASE_URL"), and name DATABASE_URL in .env.example',
+        subject="datasource",
     )
 
 
@@ -231,8 +250,6 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         if client.kind == "file" or _for_tests(client):
             continue
         any_client = True
-        if client.how == "setting" and client.name.lower() in overridden:
-            continue
         host = _literal_part(unit, seen.path, client, "host") or _bare_host(unit, seen.path, client)
         password = _literal_part(unit, seen.path, client, "password")
         if client.how == "setting" and client.name in ("ENGINE", "BACKEND") and host is None and password is None:
@@ -249,6 +266,8 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         told = host or password
         assert told is not None
         path, line = origin(unit, seen.path, told[0])
+        if client.how == "setting" and client.name.lower() in overridden:
+            continue
         if (path, line) in said:
             continue
         said.add((path, line))

@@ -62,7 +62,8 @@ def another_engine(unit: Unit) -> Iterator[Outcome]:
             subject=first.name,
         )
         return
-    engines = sorted({one.engine for one in servers if one.engine})
+    declared = [one for one in servers if one.what in ("compose", "cluster", "platform")]
+    engines = sorted({one.engine for one in declared or servers if one.engine})
     if servers:
         yield Witness(f"{' and '.join(shown(one) for one in engines)}, and no other engine beside", servers[0].place)
     elif not found.embedded:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from tolv.check.look import Seen
 from tolv.check.looks.files_written import Written, writes_of_files
 from tolv.check.looks.of_names import bindings_look, calls_look
-from tolv.check.looks.reach import Requests, Way, requests_of
+from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
 from tolv.check.looks.routes import routes
 from tolv.check.looks.stage import for_development
-from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.processes_state import without_handlers
 from tolv.check.unit import Unit
@@ -164,7 +164,9 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
             None if way or stores else "note",
             subject="write",
         )
-    if not found:
+    if not found and (language := unfollowed(unit, writes_of_files)):
+        yield CannotTell(f"what handlers in {language.capitalize()} write is not followed")
+    elif not found:
         first = next(iter(unit.seen(routes, *_PRODUCTION)), None)
         place = unit.place(first.path, first.what.line) if first else None
         yield Witness("no request handler writes a file outside of temporary storage", place)
