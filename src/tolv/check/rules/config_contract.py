@@ -15,7 +15,7 @@ from tolv.check.rules.config_leaks import is_env_template
 from tolv.check.unit import Unit
 from tolv.check.values import words_of_name
 from tolv.codebase.settings import parse_json
-from tolv.codebase.settings_files import read_settings
+from tolv.codebase.settings_files import is_spring, read_settings
 
 _CONFIG = "https://12factor.net/config"
 _LIVE = ("prod", "admin", "migrations")
@@ -135,10 +135,14 @@ def _optional(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
     )
 
 
+#: What the add-ons of platforms set.
+_ADD_ONS = frozenset("DATABASE_URL REDIS_URL MEMCACHE_SERVERS MONGODB_URI CLOUDAMQP_URL SENTRY_DSN".split())
+
+
 def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     """The start fails without it: it is asked for in a way that raises, and not first looked for."""
     source = unit.source(one.path)
-    if source is None or one.what.line > len(source.lines):
+    if source is None or one.what.line > len(source.lines) or one.what.name in _ADD_ONS:
         return False
     line = source.lines[one.what.line - 1]
     if not re.search(rf"environ\[|(?<!get)env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
@@ -231,7 +235,10 @@ def settings_from_files(unit: Unit) -> Iterator[Outcome]:
         yield Finding(message, unit.place(path, line), "warning", fix, subject=name)
     if not found:
         read = next(unit.seen(env_reads, *_LIVE), None)
-        if read is not None:
+        spring = next((file.path for file in unit.files if file.context == "prod" and is_spring(file.path)), None)
+        if spring is not None:
+            yield Witness("a variable can set any key of Spring's settings, and wins", unit.place(spring))
+        elif read is not None:
             yield Witness(f"{read.what.name} comes from the environment", unit.place(read.path, read.what.line))
         else:
             yield NotApplicable("no file of settings is read")
