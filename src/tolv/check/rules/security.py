@@ -55,6 +55,7 @@ def rights_of_containers(unit: Unit) -> Iterator[Outcome]:
 
 
 _BUILDERS = re.compile(
+    r"(?i)(?:^|/)build(?:er)?[-_.][\w.-]*$|[-_.]base\.|"
     r"(?i)(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
     r"[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
 )
@@ -62,9 +63,10 @@ _BUILDERS = re.compile(
 
 def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     """It makes an image in which the app runs, and does not only build or test something."""
-    if _BUILDERS.search(dockerfile.path):
+    final = dockerfile.final
+    if final is None or _BUILDERS.search(dockerfile.path):
         return False
-    return dockerfile.final is not None
+    return not (final.name and re.search(r"(?i)upload|artifact|export|\btests?\b|lint|\bdev", final.name))
 
 
 _UNPRIVILEGED = re.compile(
