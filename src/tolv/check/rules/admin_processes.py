@@ -205,7 +205,7 @@ _RUNS = re.compile(
     r"psql|mysql|pg_dump|mysqldump)\b|\.(?:py|sh|rb|php|js)\b"
 )
 _SSH = re.compile(
-    r"\bssh\s+(?:-\S+\s+(?:\S+\s+)?)*[\w.${}@-]+\s+.*\b(?:manage\.py|rake|artisan|rails|flask|alembic|psql|mysql|"
+    r"\bssh\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*[\w.${}@-]+\s+.*\b(?:manage\.py|rake|artisan|rails|flask|alembic|psql|mysql|"
     r"npm run|php|python3?|bundle exec|docker(?:-compose)? exec)\b"
 )
 _IN_CONTAINER = re.compile(r"supercronic|crond?\b|busybox", re.IGNORECASE)
@@ -259,7 +259,7 @@ def work_on_the_host(unit: Unit) -> Iterator[Outcome]:
 
 def _on_host(text: str, path: str) -> Iterator[tuple[int, str]]:
     name = path.rpartition("/")[2]
-    lines = text.splitlines()
+    lines = [line[:500] for line in text.splitlines()]
     documents = name.lower().endswith((".md", ".rst", ".adoc")) or name.upper().startswith(("README", "INSTALL"))
     crontab = "cron" in name and not documents and not name.endswith((".yml", ".yaml", ".sh"))
     if name == "schedule.rb" and re.search(r"(?m)^\s*every\b.*\bdo\b", text):

@@ -78,7 +78,7 @@ def another_engine(unit: Unit) -> Iterator[Outcome]:
 
 def _decides(one: Embedded, servers: Sequence[Server]) -> bool:
     """It is a choice of the whole app: a setting that another engine can take the place of, or a driver."""
-    return one.selectable or any(server.what in ("compose", "cluster", "platform") for server in servers)
+    return one.selectable or any(server.what in ("compose", "cluster", "platform", "code") for server in servers)
 
 
 #: What `latest` of an image means by now, to say whether a version is far behind it.
