@@ -28,7 +28,10 @@ _DEV_SCRIPT = re.compile(r"seed|fixture|demo|sample|example|dev|local|bench|load
 
 def is_admin(unit: Unit, path: str) -> bool:
     """Whether a file is run by hand or by a schedule, rather than by a server."""
-    return unit.context(path) == "admin" or (unit.context(path) == "prod" and _ADMIN.search(path) is not None)
+    if unit.context(path) == "admin":
+        return True
+    # What a queue works off is no admin task, whatever its directory is called.
+    return unit.context(path) == "prod" and _ADMIN.search(path) is not None and "queue" not in path.lower()
 
 
 @rule(
