@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tolv.check.look import Look
 from tolv.check.source import Call, Source, Value
@@ -26,6 +26,8 @@ class Outbound:
     owner: str | None
     default: float | None = None
     """Seconds that the library waits by itself."""
+    options: str | None = None
+    """The function that gives the options of the call."""
 
 
 outbound: Look[Outbound] = Look("outbound calls")
@@ -81,7 +83,7 @@ def _is_none(value: Value | None) -> bool:
 
 
 _SCRIPT = ("axios", "got", "request", "needle", "superagent", "http", "https", "fetch", "ky", "undici")
-_NAMED = re.compile(r"^(axios|request|request-promise(-native)?|needle|got|superagent)(\.default)?(\.[a-z]+)?$")
+_NAMED = re.compile(r"^(axios|request|request-promise(?:-native)?|needle|got|superagent)(?:\.default)?(\.[a-z]+)?$")
 
 
 @outbound.reads("javascript", words=_SCRIPT)
@@ -93,10 +95,16 @@ def _javascript(source: Source) -> Iterator[Outbound]:
     default = (
         bool(re.search(rb"(axios|needle|superagent|request)\.default[s(]", source.data)) and b"timeout" in source.data
     )
+    asked = {one.module for one in source.imports()}
     for call in source.calls(*libraries, *verbs):
-        if _NAMED.match(call.name) and call.arguments:
-            limited = default or _is_limited(source, call)
-            yield _seen(call, call.name.removesuffix(".default"), limited=limited)
+        match = _NAMED.match(call.name)
+        # A handler's parameter may be called `request` too.
+        if match and call.arguments and match[1] in asked:
+            maker = _maker(call)
+            limited = default or (maker is None and _is_limited(source, call))
+            certain = maker is None or maker.startswith("this.")
+            seen = _seen(call, call.name.removesuffix(".default"), limited=limited, certain=certain)
+            yield replace(seen, options=None if maker is None else maker.rpartition(".")[2])
     for call in source.calls("http.get", "http.request", "https.get", "https.request"):
         if re.match(r"(node:)?https?\.(get|request)$", call.name):
             around = "\n".join(source.lines[call.line - 1 : call.end_line + 12])
@@ -114,13 +122,33 @@ def _is_limited(source: Source, call: Call) -> bool:
     tail = "\n".join(source.lines[call.line - 1 : call.end_line + 3])
     if re.search(r"\.timeout\(|timeout\s*:|AbortSignal", tail):
         return True
-    options = call.arguments[1:]
+    # `axios(options)` and `axios.request(options)` have the address among their options.
+    options = call.arguments if "." not in call.name or call.last in ("request", "default") else call.arguments[1:]
     return any(
         one.kind == "name" and re.search(r"opt|conf|param|setting", one.name or "", re.IGNORECASE) for one in options
     )
 
 
-@outbound.reads("go", words=("http",))
+def _maker(call: Call) -> str | None:
+    """The function that gives axios its options."""
+    at = 2 if call.last in ("post", "put", "patch") else 0 if call.last in ("axios", "request", "default") else 1
+    if not call.name.startswith("axios") or len(call.arguments) <= at or call.arguments[at].kind != "call":
+        return None
+    return call.arguments[at].name
+
+
+limiting: Look[str] = Look("functions that set a limit of time")
+"""By name."""
+
+
+@limiting.reads("javascript", words=("timeout", "AbortSignal", "signal"))
+def _limiting(source: Source) -> Iterator[str]:
+    for function in source.functions():
+        if re.search(r"timeout|AbortSignal", "\n".join(source.lines[function.line - 1 : function.end_line])):
+            yield function.name
+
+
+@outbound.reads("go", words=("http", "oauth2", "oidc"))
 def _go(source: Source) -> Iterator[Outbound]:
     simple = ("Get", "Post", "Head", "PostForm")
     for call in source.calls(*(f"net/http.{name}" for name in simple), *(f"http.{name}" for name in simple)):
@@ -129,8 +157,67 @@ def _go(source: Source) -> Iterator[Outbound]:
     for call in source.calls("net/http.Client"):
         if call.name == "net/http.Client":
             later = bool(re.search(r"\.Timeout\s*=", _after(source, call)))
-            yield _seen(call, "http.Client", limited="Timeout" in call.keywords or later)
+            # A transport of its own may limit each connection.
+            transport = "Transport" in call.keywords
+            limited = "Timeout" in call.keywords or later or (transport and b"Timeout" in b" ".join(source.words))
+            yield _seen(call, "http.Client", limited=limited, certain=not transport)
+
+    # The context carries the client: without oauth2.HTTPClient, or a deadline, it is the default one.
+    given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)
+    if not given and not source.words.isdisjoint((b"oauth2", b"oidc")):
+        names = (".Exchange", "oidc.NewProvider", ".Client", ".UserInfo")
+        for call in source.calls(*names):
+            if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
+                yield _seen(call, f"{call.written}", limited=False)
+
+
+def _makes_oauth(source: Source, call: Call) -> bool:
+    """A configuration of a helper in the same file: `conf := p.Config()`, `conf.Exchange(ctx, code)`."""
+    return call.last in ("Exchange", "Client") and len(call.arguments) > 1 and b"oauth2.Config" in source.data
 
 
 def _after(source: Source, call: Call) -> str:
     return "\n".join(source.lines[call.line - 1 : call.end_line + 10])
+
+
+_RUBY_LIMITS = re.compile(r"time_?out|:open_timeout|max_time", re.IGNORECASE)
+
+
+@outbound.reads("ruby", words=("HTTParty", "Net", "RestClient", "Faraday", "URI", "Excon", "HTTP", "Typhoeus"))
+def _ruby(source: Source) -> Iterator[Outbound]:
+    names = [f"{library}.{verb}" for library in ("HTTParty", "RestClient", "Excon", "Typhoeus") for verb in _VERBS]
+    own = ("Net.HTTP.get", "Net.HTTP.get_response", "Net.HTTP.post", "Net.HTTP.post_form", "Net.HTTP.start")
+    default = bool(re.search(rb"default_timeout|default_options|Excon\.defaults", source.data))
+    for call in source.calls(*names, *own, "Faraday.new", "Faraday.get", "Faraday.post"):
+        if not re.match(r"(HTTParty|RestClient|Excon|Typhoeus|Net\.HTTP|Faraday)\.", call.name):
+            continue
+        around = "\n".join(source.lines[call.line - 1 : call.end_line + 4])
+        limited = default or bool(_RUBY_LIMITS.search(around)) or "**" in _text(source, call)
+        yield _seen(call, call.written, limited=limited)
+
+
+@outbound.reads("php", words=("curl_init", "curl_exec", "Guzzle", "GuzzleHttp", "SoapClient"))
+def _php(source: Source) -> Iterator[Outbound]:
+    functions = source.functions()
+    for call in source.calls("curl_exec"):
+        spans = [(one.end_line - one.line, one.line, one.end_line) for one in functions]
+        holding = [one for one in spans if one[1] <= call.line <= one[2]]
+        first, last = min(holding)[1:] if holding else (1, len(source.lines))
+        text = "\n".join(source.lines[first - 1 : last])
+        limited = bool(re.search(r"CURLOPT_TIMEOUT|CURLOPT_LOW_SPEED_TIME|curl_setopt_array\([^,]+,\s*\$", text))
+        yield _seen(call, "curl_exec", limited=limited or b"CURLOPT_TIMEOUT" in source.data)
+    for call in source.calls("GuzzleHttp.Client"):
+        if call.name == "GuzzleHttp.Client":
+            named = any(one.kind in ("name", "call", "unknown") for one in call.arguments)
+            yield _seen(call, "GuzzleHttp\\Client", limited="timeout" in call.keywords or named)
+
+
+@outbound.reads("java", words=("RestTemplate", "HttpClient", "OkHttpClient", "HttpClients"))
+def _java(source: Source) -> Iterator[Outbound]:
+    limits = re.search(
+        rb"setConnectTimeout|setReadTimeout|connectTimeout|readTimeout|callTimeout|\.timeout\(", source.data
+    )
+    for call in source.calls("RestTemplate", "HttpClient.newHttpClient"):
+        if call.written.startswith("new RestTemplate") or call.last in ("RestTemplate", "newHttpClient"):
+            bare = not call.arguments
+            yield _seen(call, call.last, limited=bool(limits) or not bare)

@@ -11,6 +11,16 @@ from tolv.check.look import Look
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes_javascript import WORDS as JAVASCRIPT_WORDS
 from tolv.check.looks.routes_javascript import javascript_routes
+from tolv.check.looks.routes_others import (
+    GO_WORDS,
+    JAVA_WORDS,
+    PHP_WORDS,
+    RUBY_WORDS,
+    go_routes,
+    java_routes,
+    php_routes,
+    ruby_routes,
+)
 from tolv.check.looks.routes_python import WORDS as PYTHON_WORDS
 from tolv.check.looks.routes_python import python_routes
 
@@ -20,3 +30,7 @@ routes: Look[Route] = Look("routes")
 
 routes.reads("python", words=PYTHON_WORDS)(python_routes)
 routes.reads("javascript", words=JAVASCRIPT_WORDS)(javascript_routes)
+routes.reads("go", words=GO_WORDS)(go_routes)
+routes.reads("java", words=JAVA_WORDS)(java_routes)
+routes.reads("ruby", words=RUBY_WORDS, within=("controller",))(ruby_routes)
+routes.reads("php", words=PHP_WORDS, within=("controller",))(php_routes)
