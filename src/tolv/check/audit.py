@@ -13,6 +13,7 @@ from pathlib import Path
 from tolv.check import baseline as baselines
 from tolv.check.answered import leave_out, only_new
 from tolv.check.at_ref import checked_out
+from tolv.check.bare import with_a_work_tree
 from tolv.check.baseline import Baseline
 from tolv.check.catalogue import chosen
 from tolv.check.model import SEVERITIES, Report, Severity
@@ -51,11 +52,29 @@ class Audit:
 
 
 def audit(path: Path, request: Request, rules: dict[str, Rule], check: Check, today: date) -> Audit:
-    """Check `path`, and take out what was answered for.
+    """Check `path`, and take out what was answered for. Of a bare repository the newest commit is checked.
 
     Raises `UsageError` for a directory, rule, commit or `tolv.toml` that does not hold, `PlatformError` if git fails.
     """
-    old, new = _ends(request.since)
+    with with_a_work_tree(path) as place:
+        old, new = _ends(request.since)
+        if place != path:
+            new = new or "HEAD"
+        found = _audit(place, (old, new), request, rules, check, today)
+    if place == path:
+        return found
+    return replace(found, report=replace(found.report, root=str(path)), whole=replace(found.whole, root=str(path)))
+
+
+def _audit(
+    path: Path,
+    ends: tuple[str | None, str | None],
+    request: Request,
+    rules: dict[str, Rule],
+    check: Check,
+    today: date,
+) -> Audit:
+    old, new = ends
     with checked_out(path, new) if new else nullcontext(path) as root:
         settings = read_manifest(root / "tolv.toml").check
         only = _selected(request, settings, rules)

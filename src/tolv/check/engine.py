@@ -18,9 +18,10 @@ from tolv.check.rule import Rule
 from tolv.check.sightings import Progress, take
 from tolv.check.units import unit_roots
 from tolv.check.verdict import judge_factor
+from tolv.codebase.context import language_of
 from tolv.codebase.git import locate
 from tolv.codebase.history import History
-from tolv.codebase.survey import survey
+from tolv.codebase.survey import LINK, survey
 from tolv.factors import FACTORS
 
 
@@ -163,8 +164,12 @@ def _unread_for(repository: CheckedRepository, rules: Mapping[str, Rule]) -> lis
     found = []
     for path, unread in repository.unread.items():
         file = repository.survey.by_path.get(path)
-        if file is None or file.context not in PRODUCTION:
+        if repository.context(path) not in PRODUCTION:
             continue
-        if (file.language or "manifests") in materials:
+        if file is None:  # a directory, or a link: it may hold whatever a rule reads
+            language = language_of(path)
+            if language in materials or (language is None and not unread.why.startswith(LINK)):
+                found.append(unread)
+        elif (file.language or "manifests") in materials:
             found.append(unread)
     return found

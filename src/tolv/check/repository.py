@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
+from tolv.check.beside import set_aside
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE, LARGEST_TEXT
 from tolv.check.look import Look, Seen
@@ -45,7 +46,15 @@ class _Problematic(Protocol):
 
 Parsed = TypeVar("Parsed", bound=_Problematic)
 
-_DOCKERFILES = ("Dockerfile", "Dockerfile.*", "Dockerfile-*", "*.Dockerfile", "*.dockerfile", "Containerfile")
+_DOCKERFILES = (
+    "Dockerfile",
+    "dockerfile",
+    "Dockerfile.*",
+    "Dockerfile-*",
+    "*.Dockerfile",
+    "*.dockerfile",
+    "Containerfile",
+)
 
 #: Contexts whose code runs in production.
 PRODUCTION = ("prod", "migrations", "admin")
@@ -65,6 +74,7 @@ class CheckedRepository:
                 self.unread[path] = Unread(path, f"cannot be parsed: {taken.broken}")
         self._texts: dict[str, str | None] = {}
         self._sources: dict[str, Source | None] = {}
+        self.survey = set_aside(survey, sightings, self.text)
         self.units = tuple(CheckedUnit(self, root, roots) for root in roots)
 
     @property
@@ -254,7 +264,9 @@ class CheckedUnit:
 
     @cached_property
     def _used(self) -> frozenset[str]:
-        declared = {one.name.lower() for one in self.packages.declared if one.group in ("main", "optional")}
+        declared = {
+            one.name.lower() for one in self.packages.declared if one.group in ("main", "optional") and not one.indirect
+        }
         imported = set()
         for seen in self.seen(mentions, *PRODUCTION):
             imported |= {seen.what.module, seen.what.top}

@@ -44,6 +44,8 @@ _NAMES = (
     "appsettings*.json", "ormconfig.json", "knexfile.json", "config.js",
 )  # fmt: skip
 _LARGEST = 200_000
+#: Nodes of one document, aliases counted as often as they are named.
+_MOST_NODES = 20_000
 _PROFILE = re.compile(r"^(?:application|bootstrap|appsettings|config|settings)[-.](\w[\w-]*)\.\w+$")
 _ENVIRONMENTS = ("development", "test", "production", "staging", "dev", "prod", "local", "default")
 
@@ -76,7 +78,7 @@ def _all(unit: Unit) -> Iterator[Setting]:
         elif file.name.endswith((".yml", ".yaml", ".json")) or text.lstrip().startswith("{"):
             for document in parse_yaml(text, file.path, templates=True).documents:
                 own = _own_profile(document) or profile
-                yield from _below(document, "", file.path, own, file.name == "database.yml", 0)
+                yield from _below(document, "", file.path, own, file.name == "database.yml", 0, [_MOST_NODES])
 
 
 def _properties(text: str, path: str, profile: str) -> Iterator[Setting]:
@@ -96,13 +98,16 @@ def _own_profile(document: Node) -> str:
     return ""
 
 
-def _below(node: Node, key: str, path: str, profile: str, by_environment: bool, depth: int) -> Iterator[Setting]:
-    if depth > 12:
+def _below(
+    node: Node, key: str, path: str, profile: str, by_environment: bool, depth: int, left: list[int]
+) -> Iterator[Setting]:
+    left[0] -= 1
+    if depth > 12 or left[0] < 0:
         return
     if node.kind == "scalar":
         yield Setting(key, node.value, path, node.line, profile)
     for name, value in node.items():
         own = name.lower() if not key and name.lower() in _ENVIRONMENTS else profile
-        yield from _below(value, f"{key}.{name}" if key else name, path, own, by_environment, depth + 1)
+        yield from _below(value, f"{key}.{name}" if key else name, path, own, by_environment, depth + 1, left)
     for position, value in enumerate(node.elements()[:100]):
-        yield from _below(value, f"{key}.{position}", path, profile, by_environment, depth + 1)
+        yield from _below(value, f"{key}.{position}", path, profile, by_environment, depth + 1, left)

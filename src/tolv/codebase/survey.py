@@ -19,6 +19,9 @@ from tolv.codebase.model import Source
 #: Contexts whose files are never read: they are not the app's own words.
 NEVER_READ: frozenset[Context] = frozenset({"vendored", "generated", "locale", "binary"})
 
+#: How the reason for an unread link begins.
+LINK = "a link"
+
 #: Directories that are never entered outside git.
 _NEVER_ENTERED = frozenset(".git .hg .svn node_modules .venv venv __pycache__ .tox .mypy_cache".split())
 
@@ -161,7 +164,19 @@ def _status(root: str, path: str, directories: _Directories, unread: list[tuple[
     except (OSError, ValueError) as error:
         unread.append((path, getattr(error, "strerror", None) or str(error)))
         return None
+    if stat.S_ISLNK(status.st_mode) and _leads_out(root, path):
+        unread.append((path, f"{LINK} that leads out of the codebase"))
     return status if stat.S_ISREG(status.st_mode) and directories.has(path.rpartition("/")[0]) else None
+
+
+def _leads_out(root: str, path: str) -> bool:
+    """Whether a link leads to something that is there, and outside of the root."""
+    try:
+        target = os.path.realpath(f"{root}/{path}", strict=True)
+    except (OSError, ValueError):
+        return False
+    inside = os.path.realpath(root)
+    return target != inside and not target.startswith(f"{inside.rstrip('/')}/")
 
 
 def read_bytes(root: Path, path: str) -> bytes:

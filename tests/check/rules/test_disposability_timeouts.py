@@ -105,6 +105,50 @@ CASES = [
         {"a_test.go": 'package a\n\nimport "net/http"\n\nfunc TestX(t *testing.T) {\n\thttp.Get("http://x")\n}\n'},
         "a test",
     ),
+    ok(
+        "IX-06",
+        "javascript",
+        {"a.js": "const axios = require('axios');\nexports.f = (options) => axios.request(options);\n"},
+        "options that somebody else fills",
+    ),
+    ok(
+        "IX-06",
+        "javascript",
+        {"a.js": "module.exports = (request, response) => response.send(request.get('host'));\n"},
+        "a handler's parameter has the name of a library",
+    ),
+    ok(
+        "IX-06",
+        "javascript",
+        {
+            "a.js": "const axios = require('axios');\nclass A extends Base {\n  send(url, data) {\n"
+            "    const config = this.options();\n    return axios.post(url, data, config);\n  }\n}\n",
+            "base.js": "class Base {\n  options() {\n    return { timeout: 5000 };\n  }\n}\n",
+        },
+        "a method gives the options, with a limit",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {
+            "a.js": "const axios = require('axios');\nclass A extends Base {\n  send(url, data) {\n"
+            "    const config = this.options();\n    return axios.post(url, data, config);\n  }\n}\n",
+            "base.js": "class Base {\n  options() {\n    return { proxy: false };\n  }\n}\n",
+        },
+        "a.js:5",
+        why="a method gives the options, without a limit",
+        severity="warning",
+    ),
+    ok(
+        "IX-06",
+        "go",
+        {
+            "a.go": 'package a\n\nimport "net/http"\n\nfunc f(s settings) *http.Client {\n'
+            "\tt := &http.Transport{DialContext: TimeoutDialer(s.Connect, s.ReadWrite)}\n"
+            "\treturn &http.Client{Transport: t}\n}\n"
+        },
+        "the transport limits each connection",
+    ),
     bad(
         "IX-06",
         "go",

@@ -237,8 +237,8 @@ CASES = [
         "VI-03",
         "java",
         {
-            "C.java": 'class C {\n"
-         "  void f(HttpServletRequest r) {\n    r.setAttribute("a", b);\n    r.getSession();\n  }\n}\n'
+            "C.java": "class C {\n"
+            '  void f(HttpServletRequest r) {\n    r.setAttribute("a", b);\n    r.getSession();\n  }\n}\n'
         },
         "an attribute of the request",
     ),
@@ -246,8 +246,8 @@ CASES = [
         "VI-03",
         "java",
         {
-            "src/test/java/C.java": 'class C {\n"
-         "  void f(HttpSession session) {\n    session.setAttribute("c", c);\n  }\n}\n'
+            "src/test/java/C.java": "class C {\n"
+            '  void f(HttpSession session) {\n    session.setAttribute("c", c);\n  }\n}\n'
         },
         "a test",
     ),

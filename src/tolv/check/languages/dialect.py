@@ -13,6 +13,9 @@ from tolv.check.languages.forms import Bound, Change, Form, Invoke
 from tolv.check.languages.syntax import Frame, Framing, Syntax, Visit
 from tolv.check.source import Import, Language
 
+SPINE = 250
+"""Operands of `a + b + c + …` that are read as one sum."""
+
 
 def listed(words: str) -> frozenset[str]:
     """The words of a text: a set that is easy to read where it is long."""
@@ -62,7 +65,7 @@ class Conversions:
 
     functions: frozenset[str] = frozenset()
     function_marks = re.compile(rb"\bfunction\b")
-    """Stands in each function, outside of its body."""
+    """Ends in each function, outside of what stands in its body."""
     """Of their first argument, by resolved name."""
     methods: frozenset[str] = frozenset()
     """Of what they are called on."""
@@ -76,7 +79,7 @@ class Dialect:
     """Types of the nodes that are calls."""
     functions: frozenset[str] = frozenset()
     function_marks = re.compile(rb"\bfunction\b")
-    """Stands in each function, outside of its body."""
+    """Ends in each function, outside of what stands in its body."""
     binders: frozenset[str] = frozenset()
     """Types of the nodes that `bound` knows."""
     imports: frozenset[str] = frozenset()
@@ -85,8 +88,8 @@ class Dialect:
     changers: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     """Types of the nodes in functions whose bindings outlive a call: `static $n` of PHP."""
-    kept_words: frozenset[str] = frozenset()
-    """One of these stands in each of them."""
+    kept_marks: re.Pattern[bytes] | None = None
+    """Ends in each of them."""
     mutators: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     """Types of the nodes that are literal texts or templates."""
@@ -129,7 +132,7 @@ class Dialect:
         """The operands of `a + b + c`, which the grammar nests to the left."""
         operands: list[Node] = []
         current = node
-        for _ in range(2000):
+        for _ in range(SPINE):
             left, right = current.child_by_field_name("left"), current.child_by_field_name("right")
             if left is None or right is None:
                 break
@@ -144,6 +147,10 @@ class Dialect:
     def form(self, node: Node) -> Form:
         """What a node is."""
         raise NotImplementedError
+
+    def called(self, visit: Visit) -> Form:
+        """What a node of the types `calls` calls."""
+        return self.form(visit.node)
 
     def module(self, call: Invoke) -> str | None:
         """The module that a call loads: `require("x")`."""
@@ -172,6 +179,14 @@ class Dialect:
     def is_variable(self, mapping: str, name: str | None) -> bool:
         """Whether an entry of one of the environment's mappings is a variable of it."""
         return True
+
+    def is_whole(self, visit: Visit, operator: str) -> bool:
+        """Whether a node is a sum of this operator, and no part of a longer one."""
+        own, up = visit.node.child_by_field_name("operator"), visit.up
+        if own is None or own.type != operator or up is None:
+            return False
+        above = up.node.child_by_field_name("operator") if up.node.type == visit.node.type else None
+        return above is None or above.type != operator
 
     def is_text(self, visit: Visit) -> bool:
         """Whether a node of the types `texts` is an expression: no docstring, no module's name, no key."""

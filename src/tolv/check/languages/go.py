@@ -378,8 +378,7 @@ class Go(Dialect):
         if up is None or up.node.type in ("import_spec", "field_declaration"):
             return False
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         key = up.up.node.child_by_field_name("key") if up.up and up.up.node.type == "keyed_element" else None
         return key is None or key.id != up.node.id
 

@@ -333,8 +333,7 @@ class Java(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """Of sums, those with `+`."""
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         return True
 
 

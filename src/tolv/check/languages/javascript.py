@@ -44,8 +44,8 @@ _ENVIRONMENT = Environment(
         (".ConfigService.getOrThrow", 0, None),
     ),
     defaulting=frozenset({"default"}),
-    words=frozenset({"env", "ConfigService", "env-var", "convict"}),
-    schemas=frozenset({"cleanEnv"}),
+    words=frozenset({"env"}),
+    schemas=frozenset({"cleanEnv", "ConfigService", "env-var", "convict"}),
 )
 _CONVERSIONS = Conversions(
     functions=listed(
@@ -382,8 +382,7 @@ class JavaScript(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """No name of a module, no key, no directive."""
         if visit.node.type == "binary_expression":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         up = visit.up
         if up is None or up.node.type in ("import_statement", "export_statement", "expression_statement"):
             return False

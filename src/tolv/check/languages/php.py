@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -63,7 +64,7 @@ class Php(Dialect):
     import_words = listed("use require require_once include include_once")
     changers = listed("assignment_expression augmented_assignment_expression update_expression unset_statement")
     kept = frozenset({"static_variable_declaration"})
-    kept_words = frozenset({"static"})
+    kept_marks = re.compile(rb"\bstatic\s+\$")
     texts = frozenset({"string", "encapsed_string", "heredoc", "nowdoc", "binary_expression"})
     selves = frozenset({"this", "self", "static"})
     environment = Environment(
@@ -389,8 +390,7 @@ class Php(Dialect):
         """No key of an array, no file that is included."""
         node, up = visit.node, visit.up
         if node.type == "binary_expression":
-            operator = node.child_by_field_name("operator")
-            return operator is not None and operator.type == "."
+            return self.is_whole(visit, ".")
         if up is None or up.node.type in _INCLUDES:
             return False
         keyed = up.node.type == "array_element_initializer" and up.node.named_child_count == 2

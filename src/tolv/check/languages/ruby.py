@@ -38,6 +38,7 @@ _DEFERRED = listed(
     "at_exit trap rescue_from before_action after_action around_action scope validate on_worker_boot on_worker_shutdown"
 )
 _VARIABLES = ("class_variable", "global_variable", "instance_variable")
+_BODIES = frozenset({"program", "body_statement", "block_body", "then", "else", "ensure", "begin", "do"})
 
 
 @cache
@@ -49,7 +50,7 @@ class Ruby(Dialect):
     """The syntax of Ruby. `::` reads as a dot: `ActiveSupport::Logger.new` is `ActiveSupport.Logger.new`."""
 
     language = "ruby"
-    calls = frozenset({"call"})
+    calls = frozenset({"call", "identifier"})
     functions = frozenset({"method", "singleton_method"})
     function_marks = re.compile(rb"\bdef\b")
     binders = listed(
@@ -195,6 +196,17 @@ class Ruby(Dialect):
             if one.type not in ("comment", "block_argument"):
                 arguments.append(Argument(value or one, self.key(key) if key is not None else None))
         return Invoke(tuple(arguments), of=of, name=name, block=_given(block), made=name == "new")
+
+    def called(self, visit: Visit) -> Form:
+        """A call, also one that is but a name that stands by itself: `exit`, `abort`."""
+        node, up = visit.node, visit.up
+        if node.type != "identifier":
+            return self.form(node)
+        alone = up is not None and up.node.type in _BODIES
+        if up is not None and up.node.type.endswith("_modifier"):
+            body = up.node.child_by_field_name("body")
+            alone = body is not None and body.id == node.id
+        return Invoke((), name=self.syntax.text(node)) if alone else OPAQUE
 
     def key(self, node: Node) -> str | None:
         """The key of a pair, of a text or a symbol."""
@@ -376,8 +388,7 @@ class Ruby(Dialect):
     def is_text(self, visit: Visit) -> bool:
         """No name of a library, no key."""
         if visit.node.type == "binary":
-            operator = visit.node.child_by_field_name("operator")
-            return operator is not None and operator.type == "+"
+            return self.is_whole(visit, "+")
         up = visit.up
         if up is not None and up.node.type == "pair":
             key = up.node.child_by_field_name("key")

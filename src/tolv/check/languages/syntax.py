@@ -145,7 +145,7 @@ class Syntax:
     def _places(
         self, word: bytes, kept: dict[bytes, list[int]], *, whole: bool = False, lower: bool = False
     ) -> list[int]:
-        if word in kept or not word:
+        if word in kept or not word or self.root is None:
             return kept.get(word, [])
         bare = word.strip(_SIGILS)
         if whole and len(kept) >= _MANY and bare and _WORDS.fullmatch(bare):
@@ -172,8 +172,8 @@ class Syntax:
         return index
 
     def spots_like(self, pattern: re.Pattern[bytes]) -> list[int]:
-        """Where a pattern is found."""
-        return [found.start() for found in pattern.finditer(self.data)]
+        """Where what a pattern finds ends."""
+        return [found.end() - 1 for found in pattern.finditer(self.data)]
 
     def walk(self, spots: Sequence[int] | None = None, *, outside: bool = False) -> Iterator[Visit]:
         """The named nodes that hold one of the spots (sorted), parents first, in the order of the source; without

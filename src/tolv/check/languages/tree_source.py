@@ -43,6 +43,10 @@ class TreeSource:
         return tuple(line.removesuffix("\r") for line in text)
 
     @property
+    def parsed(self) -> bool:
+        return "_syntax" in self.__dict__
+
+    @property
     def broken(self) -> str | None:
         """Why it could not be parsed, or which line was the first that was not; what is around it is read all the
         same."""
@@ -79,7 +83,7 @@ class TreeSource:
         """A node's call, if it is one, of one of the names."""
         if visit.node.type not in self._dialect.calls:
             return
-        form = self._dialect.form(visit.node)
+        form = self._dialect.called(visit)
         if not isinstance(form, Invoke):
             return
         last = self._last_word(form)
@@ -259,7 +263,8 @@ class TreeSource:
 
     def _state_names(self) -> set[str]:
         """The names that are bound outside of all functions."""
-        inside = self._syntax.walk(self._syntax.spots(self._dialect.kept_words))
+        marks = self._dialect.kept_marks
+        inside = self._syntax.walk(self._syntax.spots_like(marks) if marks is not None else [])
         return {
             bound.name
             for visit in chain(self._syntax.walk(outside=True), inside)

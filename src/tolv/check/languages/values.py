@@ -200,7 +200,7 @@ class Values:
 
     def _env_call(self, form: Invoke, path: str, frame: Frame, depth: int) -> Value | None:
         for name, variable, default in self._dialect.environment.calls:
-            if path == name or (name[0] == "." and path.endswith(name)):
+            if path == name.removeprefix(".") or (name[0] == "." and path.endswith(name)):
                 return self._read(form, variable, default, frame, depth)
         last = path.rpartition(".")[2]
         if self._dialect.environment.wrappers and form.arguments and _WRAPPER.fullmatch(last):
@@ -250,12 +250,7 @@ class Values:
         values = [self.value(one, frame, hops=hops, depth=depth + 1) for one in form.nodes]
         if form.condition is not None:
             return self._either(values, form.condition)
-        for at, value in enumerate(values[:-1]):
-            if value.kind == "env":
-                rest = _chosen(values[at + 1 :])
-                read = value if value.parts else replace(value, parts=_fallback(rest))
-                return _chosen([*values[:at], read])
-        return _chosen(values)
+        return _first_of(values)
 
     def _either(self, values: list[Value], condition: Node) -> Value:
         """Of `c ? a : b`: a read with a default, where the condition asks for the very variable."""
@@ -310,5 +305,13 @@ def _fallback(value: Value) -> tuple[Value, ...]:
     return () if value.kind == "literal" and value.name == "null" else (value,)
 
 
-def _chosen(values: list[Value]) -> Value:
-    return values[0] if len(values) == 1 else Value("choice", parts=tuple(values))
+def _first_of(values: list[Value]) -> Value:
+    """Of `a || b || c`: a read of the environment takes what follows as its default."""
+    chosen: list[Value] = []
+    for value in reversed(values):
+        if value.kind == "env" and chosen:
+            rest = chosen[0] if len(chosen) == 1 else Value("choice", parts=tuple(chosen), line=chosen[0].line)
+            chosen = [value if value.parts else replace(value, parts=_fallback(rest))]
+        else:
+            chosen.insert(0, value)
+    return chosen[0] if len(chosen) == 1 else Value("choice", parts=tuple(chosen))

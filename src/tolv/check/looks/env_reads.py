@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,17 @@ env_reads: Look[EnvRead] = Look("env reads")
 def _read(source: Source) -> Iterator[EnvRead]:
     seen: set[tuple[str, int]] = set()
     for value in source.env_reads():
-        if value.name and (value.name, value.line) not in seen:
+        line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""
+        if value.name and (value.name, value.line) not in seen and not _is_set(value.name, line):
             seen.add((value.name, value.line))
             yield EnvRead(value.name, value.default, value.line, value.column)
+
+
+def _is_set(name: str, line: str) -> bool:
+    """The line gives the variable a value instead of reading it."""
+    return (
+        re.search(
+            rf"""(?:[\[.]['"]?{re.escape(name)}['"]?\]?\s*=(?![=~>]))|setdefault\(\s*['"]{re.escape(name)}""", line
+        )
+        is not None
+    )

@@ -172,12 +172,17 @@ def _yaml(text: str) -> Iterator[_Found]:
         return
     parsed = parse_yaml(text, "")
     for document in parsed.documents:
-        yield from _walk(document, "", 0)
+        yield from _walk(document, "", 0, [_MOST_MAPS])
 
 
-def _walk(node: Node, above: str, depth: int) -> Iterator[_Found]:
+#: Maps of one document that are looked into, aliases counted as often as they are named.
+_MOST_MAPS = 5_000
+
+
+def _walk(node: Node, above: str, depth: int, left: list[int]) -> Iterator[_Found]:
     """The keys of a document that are about logs. Of several for one file (directory, name) the last counts."""
-    if depth > 6 or node.kind != "map":
+    left[0] -= 1
+    if depth > 6 or node.kind != "map" or left[0] < 0:
         return
     files: list[_Found] = []
     for key, value in node.items():
@@ -189,7 +194,7 @@ def _walk(node: Node, above: str, depth: int) -> Iterator[_Found]:
             elif found is not None:
                 yield found
         elif value.kind == "map":
-            yield from _walk(value, where, depth + 1)
+            yield from _walk(value, where, depth + 1, left)
     if files:
         yield files[-1]
 

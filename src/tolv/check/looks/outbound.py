@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tolv.check.look import Look
 from tolv.check.source import Call, Source, Value
@@ -26,6 +26,8 @@ class Outbound:
     owner: str | None
     default: float | None = None
     """Seconds that the library waits by itself."""
+    options: str | None = None
+    """The function that gives the options of the call."""
 
 
 outbound: Look[Outbound] = Look("outbound calls")
@@ -81,7 +83,7 @@ def _is_none(value: Value | None) -> bool:
 
 
 _SCRIPT = ("axios", "got", "request", "needle", "superagent", "http", "https", "fetch", "ky", "undici")
-_NAMED = re.compile(r"^(axios|request|request-promise(-native)?|needle|got|superagent)(\.default)?(\.[a-z]+)?$")
+_NAMED = re.compile(r"^(axios|request|request-promise(?:-native)?|needle|got|superagent)(?:\.default)?(\.[a-z]+)?$")
 
 
 @outbound.reads("javascript", words=_SCRIPT)
@@ -93,10 +95,16 @@ def _javascript(source: Source) -> Iterator[Outbound]:
     default = (
         bool(re.search(rb"(axios|needle|superagent|request)\.default[s(]", source.data)) and b"timeout" in source.data
     )
+    asked = {one.module for one in source.imports()}
     for call in source.calls(*libraries, *verbs):
-        if _NAMED.match(call.name) and call.arguments:
-            limited = default or _is_limited(source, call)
-            yield _seen(call, call.name.removesuffix(".default"), limited=limited)
+        match = _NAMED.match(call.name)
+        # A handler's parameter may be called `request` too.
+        if match and call.arguments and match[1] in asked:
+            maker = _maker(call)
+            limited = default or (maker is None and _is_limited(source, call))
+            certain = maker is None or maker.startswith("this.")
+            seen = _seen(call, call.name.removesuffix(".default"), limited=limited, certain=certain)
+            yield replace(seen, options=None if maker is None else maker.rpartition(".")[2])
     for call in source.calls("http.get", "http.request", "https.get", "https.request"):
         if re.match(r"(node:)?https?\.(get|request)$", call.name):
             around = "\n".join(source.lines[call.line - 1 : call.end_line + 12])
@@ -114,10 +122,30 @@ def _is_limited(source: Source, call: Call) -> bool:
     tail = "\n".join(source.lines[call.line - 1 : call.end_line + 3])
     if re.search(r"\.timeout\(|timeout\s*:|AbortSignal", tail):
         return True
-    options = call.arguments[1:]
+    # `axios(options)` and `axios.request(options)` have the address among their options.
+    options = call.arguments if "." not in call.name or call.last in ("request", "default") else call.arguments[1:]
     return any(
         one.kind == "name" and re.search(r"opt|conf|param|setting", one.name or "", re.IGNORECASE) for one in options
     )
+
+
+def _maker(call: Call) -> str | None:
+    """The function that gives axios its options."""
+    at = 2 if call.last in ("post", "put", "patch") else 0 if call.last in ("axios", "request", "default") else 1
+    if not call.name.startswith("axios") or len(call.arguments) <= at or call.arguments[at].kind != "call":
+        return None
+    return call.arguments[at].name
+
+
+limiting: Look[str] = Look("functions that set a limit of time")
+"""By name."""
+
+
+@limiting.reads("javascript", words=("timeout", "AbortSignal", "signal"))
+def _limiting(source: Source) -> Iterator[str]:
+    for function in source.functions():
+        if re.search(r"timeout|AbortSignal", "\n".join(source.lines[function.line - 1 : function.end_line])):
+            yield function.name
 
 
 @outbound.reads("go", words=("http", "oauth2", "oidc"))
@@ -129,7 +157,10 @@ def _go(source: Source) -> Iterator[Outbound]:
     for call in source.calls("net/http.Client"):
         if call.name == "net/http.Client":
             later = bool(re.search(r"\.Timeout\s*=", _after(source, call)))
-            yield _seen(call, "http.Client", limited="Timeout" in call.keywords or later)
+            # A transport of its own may limit each connection.
+            transport = "Transport" in call.keywords
+            limited = "Timeout" in call.keywords or later or (transport and b"Timeout" in b" ".join(source.words))
+            yield _seen(call, "http.Client", limited=limited, certain=not transport)
 
     # The context carries the client: without oauth2.HTTPClient, or a deadline, it is the default one.
     given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)

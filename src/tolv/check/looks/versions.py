@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from tolv.check.look import Look
 from tolv.check.source import Source
@@ -20,23 +21,31 @@ class Version:
 
 versions: Look[Version] = Look("api versions")
 
-_VERSION = re.compile(
-    rb"""["'`/][^"'`\n]{0,120}?/?\bv(?:\d{1,3}(?:\.\d+)?|\d{4}-\d\d)(?=[/"'`\\])|(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.-]+[+.]v?|"""
-    rb"""DEFAULT_VERSIONING_CLASS|enableVersioning|\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
+#: A version as a part of a text: `/v1/`, `"v2"`. What stands before it on its line must open a text or a path.
+_PART = re.compile(rb"""\bv(?:\d{1,3}(?:\.\d+)?|\d{4}-\d\d)(?=[/"'`\\])""", re.IGNORECASE)
+_OPENED = re.compile(rb"""["'`/][^"'`\n]{0,120}$""")
+_SIGN = re.compile(
+    rb"""(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.-]+[+.]v?|DEFAULT_VERSIONING_CLASS|enableVersioning|"""
+    rb"""\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
     re.IGNORECASE,
 )
-_URL = re.compile(rb"https?://[^\s\"'`]*$|@[\w/-]*$")
+_VERSIONS = tuple(f"v{number}" for number in range(100))
 
 
-@versions.reads("python", "javascript", "go", "java", "ruby", "php")
+@versions.reads("python", "javascript", "go", "java", "ruby", "php", words=_VERSIONS, within=("version", "vnd"))
 def _read(source: Source) -> Iterator[Version]:
-    for match in _VERSION.finditer(source.data):
-        start = source.data.rfind(b"\n", 0, match.start()) + 1
-        before = source.data[start : match.end()]
+    parts = (one for one in _PART.finditer(source.data) if _OPENED.search(_before(source.data, one.start())))
+    for match in (*islice(parts, 50), *islice(_SIGN.finditer(source.data), 50)):
+        before = _before(source.data, match.end())
         if b"://" in before or b"import" in before or b"require" in before or b" from " in before:
             continue  # another's API, or a module's name
         yield Version(match[0].decode("utf-8", "replace")[:80], source.data.count(b"\n", 0, match.start()) + 1)
         return
+
+
+def _before(data: bytes, at: int) -> bytes:
+    """What stands before a place on its line, two hundred bytes of it at most."""
+    return data[max(data.rfind(b"\n", 0, at) + 1, at - 200) : at]
 
 
 @dataclass(frozen=True, slots=True)

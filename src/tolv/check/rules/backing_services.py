@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.attached import engine_of_image
-from tolv.check.boot import boots
 from tolv.check.connection import Connection, connection_of, is_local, is_open
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.prisma import Datasource, datasources
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Value
+from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/backing-services"
@@ -65,8 +65,10 @@ def _for_tests(client: Client) -> bool:
     return re.search(r"\btest|test(ing|s|case|config|settings)?\b|'test'|\"test\"", around) is not None
 
 
-def for_development(client: Client) -> bool:
-    """It stands in a class or under a condition that is only true away from production."""
+def for_development(client: Client, path: str) -> bool:
+    """It stands in a file, a class or under a condition that is only for development."""
+    if is_for_development(path):
+        return True
     owner = " ".join((*client.scope.names,)).lower()
     if re.search(r"dev|local", owner):
         return True
@@ -125,7 +127,14 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
         if (path, line) in said or connection.embedded:
             continue
         said.add((path, line))
-        yield _literal(client, connection, path, line, for_development(client))
+        yield _literal(client, connection, path, line, for_development(client, seen.path))
+    for source in datasources(unit):
+        any_client = True
+        address = connection_of(Value("literal", source.url or "", "str"))
+        if source.variable is not None:
+            yield Witness(f"Prisma takes its address from {source.variable}", Place(source.path, source.line))
+        elif address is not None and address.fixed and not address.embedded:
+            yield _in_schema(address, source)
     for setting in settings(unit):
         found = _in_settings(setting)
         if found is not None:
@@ -151,6 +160,8 @@ def _witness(client: Client, value: Value, unit: Unit, path: str) -> Witness | N
     reads = list(value.envs())
     if reads:
         name = reads[0].name or "a variable"
+        if client.how == "setting":
+            return Witness(f"{client.shown} is read from the environment", Place(path, client.line))
         return Witness(f"{client.name} takes its address from {name}", Place(path, client.line))
     if value.kind == "name" and value.name and value.name.rpartition(".")[2].lower() in _read_names(unit):
         return Witness(f"{client.name} takes its address from a setting that is read from the environment",
@@ -168,11 +179,22 @@ def _literal(client: Client, connection: Connection, path: str, line: int, dev: 
     where = "this machine" if connection.local else f"the host {connection.host}"
     code = read_in(_language(path), _variable(engine))
     return Finding(
-        f"{client.name} connects to {shown(engine)} on {where}, whatever the deploy",
+        f"{client.shown} connects to {shown(engine)} on {where}, whatever the deploy",
         Place(path, line),
         _lowered(severity) if dev else severity,
-        f"{client.name} takes {code}; name {_variable(engine)} in .env.example",
+        f"{client.shown} takes {code}; name {_variable(engine)} in .env.example",
         subject=client.name,
+    )
+
+
+def _in_schema(connection: Connection, source: Datasource) -> Finding:
+    where = "this machine" if connection.local else f"the host {connection.host}"
+    return Finding(
+        f"Prisma connects to {shown(connection.engine)} on {where}, whatever the deploy",
+        Place(source.path, source.line),
+        "warning" if connection.local else "error",
+        'url = env("DATABASE_URL"), and name DATABASE_URL in .env.example',
+        subject="datasource",
     )
 
 
@@ -233,8 +255,6 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         if client.kind == "file" or _for_tests(client):
             continue
         any_client = True
-        if client.how == "setting" and client.name.lower() in overridden:
-            continue
         host = _literal_part(unit, seen.path, client, "host") or _bare_host(unit, seen.path, client)
         password = _literal_part(unit, seen.path, client, "password")
         if client.how == "setting" and client.name in ("ENGINE", "BACKEND") and host is None and password is None:
@@ -251,6 +271,8 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         told = host or password
         assert told is not None
         path, line = origin(unit, seen.path, told[0])
+        if client.how == "setting" and client.name.lower() in overridden:
+            continue
         if (path, line) in said:
             continue
         said.add((path, line))
@@ -297,7 +319,7 @@ def _host_of(text: str) -> str:
 def _defaults(client: Client, path: str) -> Iterator[Finding]:
     """A client that is given nothing, of a library that then takes this machine."""
     if client.bare and client.defaults_local and client.how == "call":
-        dev = for_development(client)
+        dev = for_development(client, path)
         yield Finding(
             f"{client.name}() is given no address, so that it connects to this machine in every deploy",
             Place(path, client.line),
@@ -310,108 +332,15 @@ def _defaults(client: Client, path: str) -> Iterator[Finding]:
 def _host_finding(client: Client, host: Told | None, password: Told | None, path: str, line: int) -> Finding:
     local = host is not None and is_local(host[1])
     severity: Severity = "warning" if local and password is None else "error"
-    if for_development(client):
+    if for_development(client, path):
         severity = _lowered(severity)
     engine = shown(client.engine)
     if host is not None:
         where = "this machine" if local else f"the host {host[1]}"
-        message = f"{client.name} connects to {engine} on {where}, whatever the deploy"
+        message = f"{client.shown} connects to {engine} on {where}, whatever the deploy"
         message += ", with a password that stands in the code" if password is not None else ""
     else:
-        message = f"{client.name} has the password of {engine} in the code"
+        message = f"{client.shown} has the password of {engine} in the code"
     code = read_in(_language(path), _variable(client.engine))
     return Finding(message, Place(path, line), severity, f"take the address and credentials from {code}",
                    subject=client.name)  # fmt: skip
-
-
-_SERVERS = {
-    **dict.fromkeys(("redis-server", "valkey-server", "keydb-server"), "Redis"),
-    **dict.fromkeys(("postgres", "postmaster", "pg_ctl", "pg_ctlcluster"), "PostgreSQL"),
-    **dict.fromkeys(("mysqld", "mysqld_safe", "mariadbd", "mariadbd-safe"), "MySQL"),
-    **dict.fromkeys(("mongod", "mongos"), "MongoDB"),
-    "memcached": "memcached",
-    "rabbitmq-server": "RabbitMQ",
-    "elasticsearch": "Elasticsearch",
-    "minio": "MinIO",
-    "nats-server": "NATS",
-    "kafka-server-start.sh": "Kafka",
-}
-_UNITS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "redis": "Redis",
-          "redis-server": "Redis", "mongodb": "MongoDB", "memcached": "memcached", "mongod": "MongoDB",
-          "rabbitmq-server": "RabbitMQ"}  # fmt: skip
-
-
-@rule(
-    "IV-07",
-    severity="warning",
-    materials=("manifests",),
-    title="The app starts its own backing service",
-    why="The service lives and dies with the app's process, each instance has its own, and none can be attached "
-    "instead.",
-    fix="Run the service as a resource of its own, and attach it by URL.",
-    bad="worker: redis-server & rq worker",
-    good="worker: rq worker --url $REDIS_URL",
-    source=_SOURCE,
-)
-def starts_its_service(unit: Unit) -> Iterator[Outcome]:
-    """A server of a database, cache or queue among the commands of the app's own starts."""
-    own = False
-    first: Place | None = None
-    for boot in boots(unit):
-        if boot.origin == "compose" or re.search(r"[Pp]rocfile\.(?:dev|local|test)", boot.path):
-            continue
-        first = first or Place(boot.path, boot.line)
-        service = _started(boot.command.argv)
-        if service is None or _is_image_of(unit, boot.path):
-            continue
-        own = True
-        whole = re.search(r"all-?in-?one|aio|standalone|single|demo|quickstart", boot.path, re.I) is not None
-        yield Finding(
-            f"the {boot.type} process starts {service} beside the app",
-            Place(boot.path, boot.line),
-            "note" if whole else "warning",
-            f"take {service} out of this command, run it as a service of its own, and give its URL to the app",
-            subject=service,
-        )
-    if first is None:
-        yield NotApplicable("no start command is declared")
-    elif not own:
-        yield Witness("no start command starts a backing service", first)
-
-
-def _started(argv: tuple[str, ...]) -> str | None:
-    words = [word.rpartition("/")[2] for word in argv]
-    while words and words[0] in (
-        "exec",
-        "sudo",
-        "su-exec",
-        "gosu",
-        "nohup",
-        "env",
-        "tini",
-        "--",
-        "docker-entrypoint.sh",
-    ):
-        skip = 2 if words[0] in ("su-exec", "gosu") else 1
-        words = words[skip:]
-    if not words:
-        return None
-    if words[0] in ("service", "rc-service") and len(words) > 2 and words[2] in ("start", "restart"):
-        return _UNITS.get(words[1])
-    if words[0] == "systemctl" and len(words) > 2 and words[1] == "start":
-        return _UNITS.get(words[2].removesuffix(".service"))
-    if any(word in ("--version", "-V", "--help") for word in words[1:]):
-        return None
-    if words[0] == "minio" and words[1:2] != ["server"]:
-        return None
-    return _SERVERS.get(words[0])
-
-
-def _is_image_of(unit: Unit, path: str) -> bool:
-    """The Dockerfile makes an image of the service itself: it is the attached resource."""
-    for dockerfile in unit.dockerfiles:
-        if dockerfile.path == path or path.rpartition("/")[0] == dockerfile.path.rpartition("/")[0]:
-            base = dockerfile.base
-            if base is not None and engine_of_image(base.name) is not None:
-                return True
-    return False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tolv.check.looks.constants import constants
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.needs import DEPLOYED, Need, needs, reached
+from tolv.check.rules.needs import ASIDE, DEPLOYED, Need, needs, reached
 from tolv.check.source import Language
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock
@@ -33,8 +32,6 @@ _UNREAD = (
     *("Gopkg.toml", "glide.yaml", "ivy.xml", "build.xml", "build.sbt", "project.clj", "deps.edn", "bower.json"),
     "pixi.toml",
 )
-#: Directories of scripts beside the app.
-_ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|tasks|util(?:itie)?s|examples?|misc|extras?|ci)/")
 
 
 @rule(
@@ -84,7 +81,7 @@ def _no_manifest(unit: Unit, language: Language, wanted: Sequence[Need]) -> Find
 
 
 def _only_aside(need: Need) -> bool:
-    return all(_ASIDE.search(path) for path, _ in need.places)
+    return all(ASIDE.search(path) for path, _ in need.places)
 
 
 @rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tolv.check.looks.outbound import outbound
+from tolv.check.looks.outbound import limiting, outbound
 from tolv.check.looks.reach import requests_of
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
@@ -23,7 +23,7 @@ _FIXES = {
     "IX-06",
     severity="warning",
     materials=("python", "javascript", "go", "java", "ruby", "php"),
-    looks=(outbound,),
+    looks=(outbound, limiting),
     title="An outbound call has no timeout",
     why="When the other side hangs, the worker hangs with it: it neither answers nor stops when it is told to.",
     fix="Give every outbound call a timeout that is shorter than the one of your own answer.",
@@ -38,13 +38,14 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("no outbound call of a known client was found")
         return
     requests = requests_of(unit)
+    limits = {seen.what for seen in unit.seen(limiting)}
     good = None
     told: set[tuple[str, int]] = set()
     found = False
     for seen in calls:
         one = seen.what
         place = unit.place(seen.path, one.line, one.column)
-        if one.limited:
+        if one.limited or one.options in limits:
             good = good or (Witness(f"{one.what} has a timeout", place) if one.default is None else None)
             continue
         if (seen.path, one.line) in told:

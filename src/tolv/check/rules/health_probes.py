@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
+from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.health_checks import asked_for, asks_service
+from tolv.check.rules.health_checks import asked_for, asking_line, asks_service
 from tolv.check.rules.health_tables import LIBRARIES
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService
-from tolv.codebase.dockerfile import Dockerfile
+from tolv.codebase.dockerfile import Dockerfile, Instruction
 from tolv.codebase.kubernetes import Container, Workload
 
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"
@@ -106,18 +107,27 @@ def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfi
     """The Dockerfile that a service's image is built of; of one that is built elsewhere, the only one that there is."""
     if service.build is None:
         images = list(images_of(unit))
-        return images[0] if len(images) == 1 else None
+        # Which of several it was built of is not said: one that has a check will do.
+        checked = [one for one in images if _checks_of(one)]
+        return checked[0] if checked else images[0] if len(images) == 1 else None
     context = posixpath.join(posixpath.dirname(compose.path), service.build.context)
     path = posixpath.normpath(posixpath.join(context, service.build.dockerfile or "Dockerfile"))
     return next((one for one in unit.dockerfiles if one.path == path), None)
+
+
+def _checks_of(image: Dockerfile, *, published: bool = True) -> list[Instruction]:
+    """Its HEALTHCHECKs; of an image that is published, those of all stages: any may be the one that is."""
+    if not published:
+        return [image.healthcheck] if image.healthcheck is not None else []
+    return [one for stage in image.stages for one in stage.instructions if one.keyword == "HEALTHCHECK"]
 
 
 def _of_service(unit: Unit, compose: Compose, service: ComposeService, clusters: bool) -> Iterator[Outcome]:
     image = _image_of(unit, compose, service)
     if service.healthcheck is not None:
         yield Witness(f"compose asks {service.name} for its health", unit.place(compose.path, service.healthcheck.line))
-    elif image is not None and image.healthcheck is not None:
-        yield Witness(f"the image of {service.name} brings a check", unit.place(image.path, image.healthcheck.line))
+    elif image is not None and (checks := _checks_of(image, published=service.build is None)):
+        yield Witness(f"the image of {service.name} brings a check", unit.place(image.path, checks[-1].line))
     elif not clusters:
         lower: Severity | None = "note" if _for_development(service) else None
         yield Finding(
@@ -201,7 +211,7 @@ def _judged(unit: Unit, one: Asked, answers: tuple[Answer, ...], asked: tuple[As
         yield from _port(one)
     if one.path is None:
         return
-    answer = asked_for(one, answers)
+    answer = asked_for(one, answers) or _file_asked(unit, one)
     if answer is not None and asks_service(answer):
         yield from _depends(unit, one, answer, asked)
     elif answer is None and _is_missing(unit, one, answers):
@@ -213,12 +223,23 @@ def _judged(unit: Unit, one: Asked, answers: tuple[Answer, ...], asked: tuple[As
         )
 
 
+def _file_asked(unit: Unit, one: Asked) -> Answer | None:
+    """The PHP file that a path names: the server runs it, without any route."""
+    path = (one.path or "").partition("?")[0].lstrip("/")
+    if not path.endswith(".php"):
+        return None
+    for file in unit.named(path, f"public/{path}", f"*/{path}"):
+        text = unit.text(file.path) or ""
+        return Answer(file.path, Route("GET", f"/{path}", None, 1, 1), text[:8000], file.path, 1, False, False)
+    return None
+
+
 def _depends(unit: Unit, one: Asked, answer: Answer, asked: tuple[Asked, ...]) -> Iterator[Finding]:
     """Liveness asks a backing service: a warning where something restarts the app for it."""
     if one.by in ("readiness", "startup"):
         return
     path = one.path or "/"
-    place = unit.place(answer.where, answer.first or answer.route.line)
+    place = unit.place(answer.where, asking_line(answer))
     if one.by == "liveness":
         yield Finding(
             f"Liveness asks {path}, whose handler asks a backing service: an outage of that restarts every instance",
@@ -286,7 +307,7 @@ def _names(unit: Unit, path: str, word: str) -> bool:
 
 
 def _settled(unit: Unit, one: Asked, answers: tuple[Answer, ...]) -> Outcome:
-    answer = asked_for(one, answers) if one.path else None
+    answer = (asked_for(one, answers) or _file_asked(unit, one)) if one.path else None
     if answer is not None:
         return Witness(f"{one.path} is there and asks no backing service", one.place)
     if one.path is None:

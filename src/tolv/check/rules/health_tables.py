@@ -29,8 +29,9 @@ WEB = (
     *("next", "nuxt", "sails", "@adonisjs/core", "meteor", "loopback", "pixl-server-web", "elysia"),
     *("rails", "sinatra", "roda", "hanami", "grape", "puma", "laravel/framework", "symfony/framework-bundle"),
     *("slim/slim", "github.com/gin-gonic/gin", "github.com/labstack/echo/v4", "github.com/go-chi/chi/v5"),
-    *("github.com/gorilla/mux", "github.com/gofiber/fiber/v2", "net/http", "github.com/go-chi/chi"),
+    *("github.com/gorilla/mux", "github.com/gofiber/fiber/v2", "github.com/go-chi/chi"),
     *("org.springframework.boot:spring-boot-starter-web", "org.springframework.boot:spring-boot-starter-webflux"),
+    "org.springframework.boot:spring-boot-starter-webmvc",
     *("io.quarkus:quarkus-rest", "io.micronaut:micronaut-http-server-netty", "io.javalin:javalin"),
 )
 

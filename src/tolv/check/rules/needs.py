@@ -24,6 +24,10 @@ _TOOLING = re.compile(
 )
 
 
+#: Directories of scripts beside the app.
+ASIDE = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|contrib|hack|tasks|util(?:itie)?s|examples?|misc|extras?|ci)/")
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """One thing from outside that code needs."""
@@ -33,7 +37,7 @@ class Need:
     names: tuple[str, ...]
     """Distributions that it may come from, likeliest first; for PHP and Java empty if none is known."""
     places: tuple[tuple[str, int], ...]
-    """Where it is imported, in order of path."""
+    """Where it is imported, in order of path, up to the first that the app itself cannot do without."""
     in_functions: bool
     """Nowhere at the top of a module."""
     guarded: bool
@@ -73,6 +77,8 @@ def _confirmed(unit: Unit, language: Language, by_path: Mapping[str, Sequence[st
                 places.append((path, one.line))
                 found.append(one)
                 break
+        if found and not (found[-1].in_function or found[-1].guarded or ASIDE.search(path)):
+            break  # what other files say of it changes nothing; each would have to be parsed
     if not found:
         return None
     module = next(iter(by_path.values()))[0]

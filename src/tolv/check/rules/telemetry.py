@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tolv.check.look import Seen
 from tolv.check.looks.answers import answers_of, in_browser
 from tolv.check.looks.asked import images_of, own_workloads
+from tolv.check.looks.listens import listens
 from tolv.check.looks.routes import routes
 from tolv.check.looks.telemetry import Sign, Target, signs, targets
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
@@ -37,7 +38,7 @@ _QUEUES = ("celery", "rq", "dramatiq", "huey", "arq", "bull", "bullmq", "agenda"
     "TEL-01",
     severity="warning",
     materials=("python", "javascript", "manifests"),
-    looks=(routes, signs),
+    looks=(routes, signs, listens),
     title="The app has neither metrics nor traces",
     why="Whether it is slow, failing or idle is only found out from its users, and where it is slow from nobody.",
     fix="Instrument it, for example with OpenTelemetry's instrumentation of its framework, sent to where "
@@ -49,12 +50,12 @@ _QUEUES = ("celery", "rq", "dramatiq", "huey", "arq", "bull", "bullmq", "agenda"
 )
 def is_instrumented(unit: Unit) -> Iterator[Outcome]:
     """A package, an agent in the image or the start, or a route of metrics. A note outside clusters."""
-    if not serves(unit):
-        yield NotApplicable("it serves no requests and works off no queue")
-        return
     shown = instruments(unit)
     if shown is not None:
         yield shown
+        return
+    if not serves(unit):
+        yield NotApplicable("it serves no requests and works off no queue")
         return
     tracker = next((name for name in ERRORS if unit.uses(name)), None)
     if tracker is not None:
@@ -75,7 +76,10 @@ def is_instrumented(unit: Unit) -> Iterator[Outcome]:
 
 def serves(unit: Unit) -> bool:
     """Whether it answers requests or works off a queue."""
-    return bool(answers_of(unit)) or unit.uses(*WEB, *_QUEUES)
+    if answers_of(unit) or unit.uses(*WEB, *_QUEUES) or any(True for _ in unit.seen(listens, "prod")):
+        return True
+    pages = unit.named("index.php") if "php" in unit.languages else ()
+    return any(file.context == "prod" for file in pages)
 
 
 def instruments(unit: Unit) -> Witness | None:
@@ -145,6 +149,8 @@ def _literal(unit: Unit, seen: Seen[Target], value: Value) -> Finding | None:
         default = value.default
         if default is None or not default.is_text or not _is_real(default.text or "", target):
             return None
+        if target.what == "endpoint" and _is_local(default.text or ""):
+            return None  # an agent beside the app, or nobody
         return _finding(
             unit, seen, f"{value.name or 'The variable'} has a default that sends telemetry to one place", "warning"
         )

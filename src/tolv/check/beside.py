@@ -1,0 +1,64 @@
+"""Scripts that lie beside an app in its repository and are no part of what is deployed: they make releases, fetch files
+for a build, play the other side in a manual test.
+
+A path alone cannot tell them from the app's own tools. What can: nothing starts them in production, and no code of the
+app asks for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from tolv.check.looks.mentions import mentions
+from tolv.check.sightings import Sightings
+from tolv.codebase.start import starts
+from tolv.codebase.survey import File, Survey
+
+#: Top directories for what is beside the app.
+_BESIDE = re.compile(r"(?:extras?|tools?|hack|contrib|misc)/")
+#: Scripts that make a release, by their names, in directories of scripts.
+_RELEASING = re.compile(
+    r"(?:[^/]+/)*(?:bin|scripts?|extras?|tools?)/(?:releas(?:es?|ing)/|(?:[\w.]+[-_])?(?:release|changelog|publish)[-_.])"
+)
+#: Languages whose files are asked for by a path, so that it shows who asks.
+_SHOWN = ("python", "javascript", "go")
+
+
+def set_aside(survey: Survey, sightings: Sightings, read: Callable[[str], str | None]) -> Survey:
+    """The survey, with the scripts beside the app as files for development."""
+    maybe = [one for one in survey.files if one.context in ("prod", "admin") and _may_be(one, survey)]
+    if not maybe:
+        return survey
+    paths = {one.path for one in maybe}
+    asked = _asked(sightings, paths)
+    started = {start.entry for start in starts(survey.files, read) if (start.prod or start.release) and start.entry}
+    aside = {one.path for one in maybe if one.path not in started and not _stems(one) & asked}
+    if not aside:
+        return survey
+    files = tuple(replace(one, context="dev") if one.path in aside else one for one in survey.files)
+    return replace(survey, files=files, by_path={one.path: one for one in files})
+
+
+def _may_be(file: File, survey: Survey) -> bool:
+    if file.language not in _SHOWN or not (_BESIDE.match(file.path) or _RELEASING.match(file.path)):
+        return False
+    return f"{file.directory}/__init__.py" not in survey.by_path
+
+
+def _asked(sightings: Sightings, beside: Iterable[str]) -> set[str]:
+    """The parts of the modules that other code asks for."""
+    left_out = set(beside)
+    found: set[str] = set()
+    for path, taken in sightings.by_path.items():
+        if path not in left_out:
+            for one in taken.sightings.get(mentions.name, ()):
+                found.update(re.split(r"[/.]", one.module))
+    return found
+
+
+def _stems(file: File) -> set[str]:
+    stem = file.name.partition(".")[0]
+    last = file.directory.rpartition("/")[2]
+    return {last} if file.language == "go" or stem in ("index", "__main__", "main") else {stem}
