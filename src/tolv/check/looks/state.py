@@ -46,12 +46,21 @@ _STATE = re.compile(
     rb"(?:<[^\n]{0,80}>)?\()",
     re.MULTILINE,
 )
+_HINTS = {
+    "go": re.compile(rb"^(?:var\s+(?:\w|\()|\t\w+\s+(?:=\s*)?(?:map\[|\[\]|int|string))", re.MULTILINE),
+    "java": re.compile(rb"\bstatic\b"),
+    "ruby": re.compile(rb"@@\w|(?<![\w\"'])\$[a-z]\w+"),
+}
 _MOST = 400
 
 
-@changes.reads("python", "javascript")
+@changes.reads("python", "javascript", "go", "java", "ruby")
 def _read(source: Source) -> Iterator[Change]:
-    if not _STATE.search(source.data) and b"global " not in source.data:
+    hint = _HINTS.get(source.language)
+    if hint is not None:
+        if not hint.search(source.data):
+            return
+    elif not _STATE.search(source.data) and b"global " not in source.data:
         return
     writes = []
     for write in source.writes():

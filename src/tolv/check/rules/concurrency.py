@@ -194,7 +194,25 @@ def _daemon_code(unit: Unit) -> Iterator[Finding]:
             yield Finding("gunicorn goes into the background", unit.place(setting.path, binding.line), subject="daemon")
 
 
+_PID_SETTING = re.compile(r"^\s*[\"']?pid_?file[\"']?\s*[:=]\s*[\"'][^\"'$]+\.pid\b", re.IGNORECASE)
+_PID_SCRIPT = re.compile(r"^\s*(export\s+)?PID_?FILE=\S*\.pid\b")
+
+
 def _daemon_files(unit: Unit) -> Iterator[Finding]:
+    for file in unit.named("*.json", "*.yml", "*.yaml", "*.sh", "*.ctl"):
+        if file.context != "prod" or file.size > 1 << 18:
+            continue
+        text = unit.text(file.path) or ""
+        script = file.name.endswith((".sh", ".ctl"))
+        if "pid" not in text.lower() or (script and not re.search(r"\bkill\b", text)):
+            continue
+        pattern = _PID_SCRIPT if script else _PID_SETTING
+        number = next((n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line)), None)
+        if number is not None:
+            what = "the script finds its server by a pid file" if script else "the server leaves a pid file"
+            yield Finding(
+                f"{what}, as one does that runs in the background", unit.place(file.path, number), subject="pid"
+            )
     for file in unit.named("*uwsgi*.ini", "uwsgi.ini"):
         if file.context == "prod":
             for one in parse_ini(unit.text(file.path) or "", file.path):
