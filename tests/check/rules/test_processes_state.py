@@ -14,6 +14,7 @@ _GO = (
     "func add(w http.ResponseWriter, r *http.Request) {{\n\t{}\n}}\n"
 )
 _JAVA = '@RestController\nclass C {{\n  {}\n  @GetMapping("/x")\n  String x(String id) {{\n    {}\n  }}\n}}\n'
+_XC = "app/controllers/x_controller.rb"
 _RUBY = "class XController < ApplicationController\n  {}\n  def create\n    {}\n  end\nend\n"
 
 CASES = [
@@ -328,45 +329,65 @@ CASES = [
     bad(
         "VI-01",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("@@carts = {}", "@@carts[1] = 2\n    render json: @@carts")},
-        "app/controllers/x_controller.rb:4",
+        {_XC: _RUBY.format("@@carts = {}", "@@carts[1] = 2\n    render json: @@carts")},
+        _XC + ":4",
     ),
     bad(
         "VI-01",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("@@names = []", "@@names << 1\n    render json: @@names")},
-        "app/controllers/x_controller.rb:4",
+        {_XC: _RUBY.format("@@names = []", "@@names << 1\n    render json: @@names")},
+        _XC + ":4",
         why="a list",
     ),
     ok(
         "VI-01",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("@@names = [1]", "render json: @@names")},
+        {_XC: _RUBY.format("@@names = [1]", "render json: @@names")},
         "read only",
     ),
     ok(
         "VI-01",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("", "@names = []\n    @names << 1\n    render json: @names")},
+        {_XC: _RUBY.format("", "@names = []\n    @names << 1\n    render json: @names")},
         "of one request",
     ),
     ok("VI-01", "ruby", {"spec/x_controller.rb": _RUBY.format("@@a = []", "@@a << 1\n    render json: @@a")}, "a test"),
     bad(
         "VI-02",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("@@n = 0", "@@n += 1\n    render json: @@n")},
-        "app/controllers/x_controller.rb:4",
+        {_XC: _RUBY.format("@@n = 0", "@@n += 1\n    render json: @@n")},
+        _XC + ":4",
     ),
     bad(
         "VI-02",
         "ruby",
-        {"app/controllers/x_controller.rb": _RUBY.format("@@hits = 0", "@@hits += 2")},
-        "app/controllers/x_controller.rb:4",
+        {_XC: _RUBY.format("@@hits = 0", "@@hits += 2")},
+        _XC + ":4",
         why="by two",
     ),
-    ok("VI-02", "ruby", {"app/controllers/x_controller.rb": _RUBY.format("", "@n = 0\n    @n += 1")}, "of one request"),
-    ok("VI-02", "ruby", {"app/controllers/x_controller.rb": _RUBY.format("N = 0", "render json: N")}, "a constant"),
+    ok("VI-02", "ruby", {_XC: _RUBY.format("", "@n = 0\n    @n += 1")}, "of one request"),
+    ok("VI-02", "ruby", {_XC: _RUBY.format("N = 0", "render json: N")}, "a constant"),
     ok("VI-02", "ruby", {"spec/x_controller.rb": _RUBY.format("@@n = 0", "@@n += 1")}, "a test"),
+    ok(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format("", "Cart cart = new Cart();\n    cart.add(id);\n    return cart.all();"),
+            "Cart.java": "class Cart {\n  private List<String> items = new ArrayList<>();\n  void add(String id) {\n"
+            "    items.add(id);\n  }\n  List<String> all() {\n    return items;\n  }\n}\n",
+        },
+        "an object of one request",
+    ),
+    ok(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format(
+                "static List<String> junk = new ArrayList<>();", 'junk.add(id);\n    return "no junk";'
+            )
+        },
+        "nobody reads it",
+    ),
 ]
 
 

@@ -55,9 +55,21 @@ def changed_by_requests(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[C
     """The changes of state that a handler makes, or what it calls."""
     for seen in unit.seen(changes, *_PRODUCTION):
         change = seen.what
+        if seen.path.endswith(".java") and not _outlives_requests(change):
+            continue
         way = requests.way_to(seen.path, change.line, change.function, change.owner)
         if way is not None:
             yield seen, way
+
+
+_SINGLETON = re.compile(
+    r"(Controller|Service|Component|Resource|Repository|Servlet|Endpoint|Registry|Manager|Bean)\w*$"
+)
+
+
+def _outlives_requests(change: Change) -> bool:
+    """A static field, or one of a bean that the container makes once; other objects may live as long as a request."""
+    return bool(re.search(r"\bstatic\b", change.declaration) or _SINGLETON.search(change.owner or ""))
 
 
 def without_handlers(unit: Unit) -> Outcome:
