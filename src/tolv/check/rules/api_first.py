@@ -12,7 +12,7 @@ from tolv.check.looks.health import is_health_path
 from tolv.check.looks.routes import routes
 from tolv.check.looks.versions import generators, versions
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.unit import Unit
 
 _SOURCE = "https://www.oreilly.com/library/view/beyond-the-twelve-factor/9781492042631/"
@@ -43,7 +43,7 @@ _LINKED = re.compile(r"(?:openapi|swagger|redoc|apiary|postman|stoplight|readme\
 @rule(
     "API-01",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=ALL,
     looks=(routes, generators),
     title="An API of several routes has no contract that a machine can read",
     why="Whoever calls it has to read the handlers, and nobody notices when a change breaks them.",
@@ -164,7 +164,7 @@ def same(one: str, other: str) -> bool:
 @rule(
     "API-03",
     severity="note",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java"),
     looks=(routes, versions),
     title="The API has no version in its paths, headers or media types",
     why="A change that breaks callers can only be made for all of them at once.",

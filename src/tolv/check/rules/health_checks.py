@@ -11,7 +11,7 @@ from tolv.check.looks.asked import Asked, asked_of
 from tolv.check.looks.health import Hint, hints, is_health_path, is_liveness_path, is_readiness_path
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.rules.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.unit import Unit
 
@@ -37,7 +37,7 @@ _ASKS_SERVICE = re.compile(
 @rule(
     "HLT-01",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=ALL,
     looks=(hints, routes),
     title="The service has no route that tells its health",
     why="A platform can only tell a process that answers from one that hangs by asking it. Without a route for that, "

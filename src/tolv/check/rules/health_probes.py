@@ -172,7 +172,7 @@ _SERVERS = (
 @rule(
     "HLT-03",
     severity="error",
-    materials=("python", "javascript", "manifests"),
+    materials=("python", "javascript", "php", "manifests"),
     looks=(hints, routes),
     title="A probe asks for what is not there, or restarts the app when its database is away",
     why="A liveness probe that fails has the process killed. Where it asks the database, an outage of the database "
