@@ -46,7 +46,15 @@ class _Problematic(Protocol):
 
 Parsed = TypeVar("Parsed", bound=_Problematic)
 
-_DOCKERFILES = ("Dockerfile", "Dockerfile.*", "Dockerfile-*", "*.Dockerfile", "*.dockerfile", "Containerfile")
+_DOCKERFILES = (
+    "Dockerfile",
+    "dockerfile",
+    "Dockerfile.*",
+    "Dockerfile-*",
+    "*.Dockerfile",
+    "*.dockerfile",
+    "Containerfile",
+)
 
 #: Contexts whose code runs in production.
 PRODUCTION = ("prod", "migrations", "admin")
@@ -256,7 +264,9 @@ class CheckedUnit:
 
     @cached_property
     def _used(self) -> frozenset[str]:
-        declared = {one.name.lower() for one in self.packages.declared if one.group in ("main", "optional")}
+        declared = {
+            one.name.lower() for one in self.packages.declared if one.group in ("main", "optional") and not one.indirect
+        }
         imported = set()
         for seen in self.seen(mentions, *PRODUCTION):
             imported |= {seen.what.module, seen.what.top}

@@ -97,12 +97,10 @@ def take_from(source: Source) -> Taken:
     taken = Taken(lines=source.data.count(b"\n"))
     words = source.words
     lower = joined(words).lower()
-    parsed = False
     for name, look in LOOKS.items():
         reader = look.readers.get(source.language)
         if reader is None or not reader.wants(words, lower):
             continue
-        parsed = True
         try:
             sightings = list(reader.read(source))
         except RecursionError:
@@ -110,7 +108,7 @@ def take_from(source: Source) -> Taken:
             break
         if sightings:
             taken.sightings[name] = sightings
-    if parsed and taken.broken is None:
+    if source.parsed and taken.broken is None:
         taken.broken = source.broken
     return taken
 

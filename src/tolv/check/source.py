@@ -203,6 +203,10 @@ class Source(Protocol):
         """All identifiers of the text, comments and literals included."""
 
     @property
+    def parsed(self) -> bool:
+        """Something has been asked for which the file had to be parsed."""
+
+    @property
     def broken(self) -> str | None:
         """Why it could not be parsed; None: it was."""
 

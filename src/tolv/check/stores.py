@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from tolv.check.attached import attached
@@ -12,6 +12,7 @@ from tolv.check.boot import boots
 from tolv.check.connection import connection_of, default_of, engine_named
 from tolv.check.looks.clients import Client, clients
 from tolv.check.model import Place
+from tolv.check.prisma import datasources
 from tolv.check.settings_files import settings
 from tolv.check.source import Value
 from tolv.check.unit import Unit
@@ -23,7 +24,7 @@ _FRAMEWORKS = (
     "@hapi/hapi next nuxt @nestjs/core restify hono rails sinatra hanami laravel/framework symfony/framework-bundle "
     "slim/slim net/http github.com/gin-gonic/gin github.com/labstack/echo/v4 github.com/gofiber/fiber/v2 "
     "github.com/gorilla/mux github.com/go-chi/chi/v5 org.springframework.boot:spring-boot-starter-web "
-    "org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
+    "org.springframework.boot:spring-boot-starter-webmvc org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
 ).split()
 
 _DRIVERS = {
@@ -100,13 +101,23 @@ def is_service(unit: Unit) -> bool:
 
 
 def _embedded(unit: Unit) -> Iterator[Embedded]:
+    read = {
+        seen.what.name
+        for seen in unit.seen(clients, "prod")
+        if seen.what.how == "setting" and any(one.value.kind == "env" for one in seen.what.given)
+    }
     for seen in unit.seen(clients, "prod", "admin", "dev"):
         found = _of_client(unit, seen.path, seen.what)
-        if found is not None:
-            yield found
+        if found is not None and (found.selectable or found.only_path or seen.what.name not in read - {"ENGINE"}):
+            aside = for_development(seen.path) or _is_replaced(unit, seen.path, seen.what)
+            yield replace(found, selectable=True) if aside else found
     for setting in settings(unit):
         connection = connection_of(Value("literal", setting.text, "str"))
         place = Place(setting.path, setting.line)
+        if match := _RAILS.match(setting.key) if setting.path.endswith("database.yml") else None:
+            if engine_named(setting.text) == "sqlite" and match[1] in ("production", "development"):
+                yield Embedded("sqlite", place, setting.key, match[1] == "development")
+            continue
         if setting.for_tests or setting.for_development or "${" in setting.text:
             continue
         if connection is not None and connection.embedded and setting.last.lower() in ("url", "jdbc-url", "database"):
@@ -114,6 +125,11 @@ def _embedded(unit: Unit) -> Iterator[Embedded]:
         elif re.search(r"(?:^|\.)(?:storage|(?:data|document)?_?store|database|db)\.(?:type|engine|driver|adapter)$",
                        setting.key, re.I) and setting.text.lower() in _FILES:  # fmt: skip
             yield Embedded("files" if "sqlite" not in setting.text else "sqlite", place, setting.key, False)
+    for source in datasources(unit):
+        if source.engine == "sqlite":
+            yield Embedded(
+                "sqlite", Place(source.path, source.line), "the datasource", False, source.variable is not None
+            )
     declared = {one.name: one for one in unit.packages.declared if one.group == "main"}
     for name, engine in _EMBEDDED_DRIVERS.items():
         if name in declared:
@@ -121,7 +137,23 @@ def _embedded(unit: Unit) -> Iterator[Embedded]:
             yield Embedded(engine, Place(one.path, one.line), name, True, memory=True)
 
 
+#: The adapter of the one database of an environment; Rails keeps caches and queues in others beside it.
+_RAILS = re.compile(r"^(\w+)\.(?:primary\.)?adapter$")
 _FILES = frozenset("file files filesystem disk sqlite sqlite3 nedb leveldb lowdb json".split())
+
+
+def for_development(path: str) -> bool:
+    """The file is the configuration of a developer's machine: `settings/local_dev.py`."""
+    return re.search(r"(?:^|[/_.-])(?:dev|development|local)(?:[_.-]|$)", path.rpartition(".")[0]) is not None
+
+
+def _is_replaced(unit: Unit, path: str, client: Client) -> bool:
+    """Django: a later `DATABASES` of the same file, under a condition, takes the place of the first."""
+    return client.name == "ENGINE" and any(
+        seen.path == path and seen.what.name == "ENGINE" and seen.what.line > client.line
+        and seen.what.scope.guards and seen.what.engine in SERVERS
+        for seen in unit.seen(clients)
+    )  # fmt: skip
 
 
 def _of_client(unit: Unit, path: str, client: Client) -> Embedded | None:
@@ -216,10 +248,16 @@ def _servers(unit: Unit) -> Iterator[Server]:
             yield Server(seen.what.engine, Place(seen.path, seen.what.line), "code")
         elif _is_open_url(seen.what):
             yield Server("", Place(seen.path, seen.what.line), "code")
+    for source in datasources(unit):
+        if source.engine in SERVERS:
+            yield Server(source.engine, Place(source.path, source.line), "code")
     for declared in unit.packages.declared:
         if declared.group in ("main", "optional") and declared.name.lower() in _DRIVERS and not declared.indirect:
             yield Server(_DRIVERS[declared.name.lower()], Place(declared.path, declared.line), "driver")
     for setting in settings(unit):
         connection = connection_of(Value("literal", setting.text, "str"))
+        match = _RAILS.match(setting.key) if setting.path.endswith("database.yml") else None
+        if match and match[1] == "production" and engine_named(setting.text) in SERVERS:
+            yield Server(engine_named(setting.text), Place(setting.path, setting.line), "code")
         if connection is not None and connection.engine in SERVERS and not setting.for_tests:
             yield Server(connection.engine, Place(setting.path, setting.line), "code")

@@ -142,6 +142,7 @@ _PLACEHOLDER = re.compile(
       | (?:.*[^a-z])?your[-_ ]?(?!s).* | .*[-_ ](?:goes[-_ ])?here$
       | .*placeholder.* | .*example.* | .*dummy.* | .*sample.*
       | (?:foo|bar|baz|qux|foobar|todo|tbd|fixme|none|null|nil|undefined|n/?a|na|empty|unset|unknown|invalid)
+      | (?:fixme|todo|tbd|change)[-_ ].*
       | (?:redacted|hidden|masked|secret_here)
       | (?:my|some|any|a|the|insert|dev|test|fake)[-_ ]?(?:super[-_ ]?)?
         (?:secret|password|token|key|api[-_ ]?key)s?(?:[-_ ]?key)?

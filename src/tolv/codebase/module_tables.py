@@ -63,7 +63,7 @@ flask_redis=flask-redis flask_restful=flask-restful flask_restx=flask-restx flas
 flask_security=flask-security,flask-security-too flask_seasurf=flask-seasurf flask_session=flask-session
 flask_smorest=flask-smorest flask_socketio=flask-socketio flask_sqlalchemy=flask-sqlalchemy
 flask_talisman=flask-talisman,talisman flask_uploads=flask-uploads,flask-reuploaded flask_whooshee=flask-whooshee
-flask_wtf=flask-wtf fsspec=fsspec fuzzywuzzy=fuzzywuzzy geoip2=geoip2 geoalchemy2=geoalchemy2 geopandas=geopandas
+flask_wtf=flask-wtf fsspec=fsspec fuzzywuzzy=fuzzywuzzy geoip2=geoip2 geolite2=maxminddb-geolite2 geoalchemy2=geoalchemy2 geopandas=geopandas
 gevent=gevent geventwebsocket=gevent-websocket git=gitpython github=pygithub gitlab=python-gitlab gi=pygobject
 google.ads=google-ads google.api_core=google-api-core google.appengine=appengine-python-standard
 google.auth=google-auth google.cloud.logging=google-cloud-logging google.cloud.ndb=google-cloud-ndb

@@ -27,7 +27,7 @@ def read_pyproject(text: str, path: str) -> Manifest:
     sections = (
         *_requirements(items(project.get("dependencies")), "main", path, lines, _after(text, "[project]")),
         *_groups(table(project, "optional-dependencies"), "optional", path, lines, text),
-        *_groups(table(data, "dependency-groups"), "dev", path, lines, text),
+        *_groups(table(data, "dependency-groups"), "optional", path, lines, text),
         *_groups(table(data, "tool", "pdm", "dev-dependencies"), "dev", path, lines, text),
         *_requirements(items(table(data, "tool", "uv").get("dev-dependencies")), "dev", path, lines, 0),
         *_requirements(items(table(data, "build-system").get("requires")), "build", path, lines, 0),

@@ -74,6 +74,18 @@ CASES = [
         # the database
         spring.datasource.url=jdbc:mysql://localhost/shop
         """}, "src/main/resources/application.properties:2", severity="warning", why="properties"),
+    bad("IV-01", "manifests", {"prisma/schema.prisma": """
+        datasource db {
+          provider = "postgresql"
+          url      = "postgresql://shop@db1.acme.net/shop"
+        }
+        """}, "prisma/schema.prisma:3", severity="error", why="Prisma"),
+    ok("IV-01", "manifests", {"prisma/schema.prisma": """
+        datasource db {
+          provider = "postgresql"
+          url      = env("DATABASE_URL")
+        }
+        """}, "Prisma from the environment"),
     ok("IV-01", "manifests", {"src/main/resources/application.properties": """
         spring.datasource.url=${POSTGRES_URL:jdbc:postgresql://localhost/petclinic}
         """}, "variable with a default"),

@@ -149,6 +149,65 @@ CASES = [
         },
         "the transport limits each connection",
     ),
+    bad(
+        "IX-06",
+        "go",
+        {
+            "o.go": 'package o\n\nimport "golang.org/x/oauth2"\n\nfunc f(ctx context.Context, code string) {\n'
+            "\tconf := &oauth2.Config{}\n\tconf.Exchange(ctx, code)\n}\n"
+        },
+        "o.go:7",
+        why="the default client of a library",
+    ),
+    bad("IX-06", "ruby", {"a.rb": "class A\n  def f(url)\n    HTTParty.get(url)\n  end\nend\n"}, "a.rb:3"),
+    bad("IX-06", "ruby", {"a.rb": "def f(url)\n  Net::HTTP.get_response(URI(url))\nend\n"}, "a.rb:2", why="Net::HTTP"),
+    ok("IX-06", "ruby", {"a.rb": "def f(url)\n  HTTParty.get(url, timeout: 10)\nend\n"}, "set"),
+    ok("IX-06", "ruby", {"spec/a_spec.rb": "HTTParty.get('http://x')\n"}, "a test"),
+    ok("IX-06", "ruby", {"a.rb": "Rails.cache.get('x')\n"}, "no network"),
+    bad(
+        "IX-06",
+        "php",
+        {"a.php": "<?php\nfunction f($u) {\n  $ch = curl_init($u);\n  return curl_exec($ch);\n}\n"},
+        "a.php:4",
+    ),
+    bad("IX-06", "php", {"a.php": "<?php\nuse GuzzleHttp\\Client;\n$c = new Client();\n"}, "a.php:3", why="Guzzle"),
+    ok(
+        "IX-06",
+        "php",
+        {"a.php": "<?php\n$ch = curl_init($u);\ncurl_setopt($ch, CURLOPT_TIMEOUT, 5);\ncurl_exec($ch);\n"},
+        "set",
+    ),
+    ok(
+        "IX-06",
+        "php",
+        {"a.php": "<?php\nuse GuzzleHttp\\Client;\n$c = new Client(['timeout' => 5]);\n"},
+        "set for Guzzle",
+    ),
+    ok("IX-06", "php", {"tests/a.php": "<?php\n$ch = curl_init($u);\ncurl_exec($ch);\n"}, "a test"),
+    bad("IX-06", "java", {"A.java": "class A {\n  RestTemplate t = new RestTemplate();\n}\n"}, "A.java:2"),
+    bad(
+        "IX-06",
+        "java",
+        {"A.java": "class A {\n  HttpClient c() {\n    return HttpClient.newHttpClient();\n  }\n}\n"},
+        "A.java:3",
+        why="the JDK's",
+    ),
+    ok(
+        "IX-06",
+        "java",
+        {
+            "A.java": "class A {\n  RestTemplate t(Factory f) {\n    f.setReadTimeout(5);\n"
+            "    return new RestTemplate(f);\n  }\n}\n"
+        },
+        "set on its factory",
+    ),
+    ok(
+        "IX-06",
+        "java",
+        {"src/test/java/ATest.java": "class ATest {\n  RestTemplate t = new RestTemplate();\n}\n"},
+        "a test",
+    ),
+    ok("IX-06", "java", {"A.java": "class A {\n  A(RestTemplate t) {\n    this.t = t;\n  }\n}\n"}, "it is given"),
 ]
 
 

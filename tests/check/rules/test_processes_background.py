@@ -10,6 +10,7 @@ from check.harness import Case, bad, ok
 _FLASK = "import os, secrets\nfrom flask import Flask, request\nfrom threading import Thread\napp = Flask(__name__)\n"
 _ROUTE = "\n@app.get('/')\ndef index():\n    return ''\n"
 _EXPRESS = "const app = require('express')();\napp.get('/', (req, res) => res.send('x'));\n"
+_GO = 'package main\n\nimport "net/http"\n\nfunc routes() {\n\thttp.HandleFunc("/x", save)\n}\n'
 
 CASES = [
     bad(
@@ -201,6 +202,111 @@ CASES = [
     ok("VI-09", "manifests", {"nginx.conf": "upstream app {\n    # ip_hash;\n    server a:1;\n}\n"}, "a comment"),
     ok("VI-09", "manifests", {"k8s/s.yaml": "kind: Service\nspec:\n  sessionAffinity: None\n"}, "switched off"),
     ok("VI-09", "manifests", {"k8s/d.yaml": "affinity:\n  nodeAffinity:\n    weight: 1\n"}, "the affinity of nodes"),
+    bad(
+        "VI-07",
+        "go",
+        {"main.go": _GO + "func save(w http.ResponseWriter, r *http.Request) {\n\tgo mailer.Send(r)\n}\n"},
+        "main.go:9",
+    ),
+    bad(
+        "VI-07",
+        "go",
+        {"main.go": _GO + "func start() {\n\tgo cleanupScheduler(db)\n}\n"},
+        "main.go:9",
+        why="a schedule in every process",
+    ),
+    ok(
+        "VI-07",
+        "go",
+        {
+            "main.go": _GO + "func both(w http.ResponseWriter, r *http.Request) {\n\tvar wg sync.WaitGroup\n"
+            "\tgo fetch(&wg)\n\twg.Wait()\n}\n"
+        },
+        "it waits",
+    ),
+    ok("VI-07", "go", {"main.go": _GO + "func start() {\n\tgo server.Serve(l)\n}\n"}, "a server"),
+    ok("VI-07", "go", {"a_test.go": _GO + "func TestX() {\n\tgo sendMail()\n}\n"}, "a test"),
+    bad(
+        "VI-07",
+        "ruby",
+        {
+            "app/controllers/x_controller.rb": "class XController\n  def create\n    Thread.new { Mailer.send(1) }\n"
+            "  end\nend\n"
+        },
+        "app/controllers/x_controller.rb:3",
+    ),
+    bad(
+        "VI-07",
+        "ruby",
+        {
+            "config/routes.rb": 'Rails.application.routes.draw do\n  root "x#y"\nend\n',
+            "config/environments/production.rb": "Rails.application.configure do\n"
+            "  config.active_job.queue_adapter = :async\nend\n",
+        },
+        "config/environments/production.rb:2",
+        why="jobs on threads",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "config/routes.rb": 'Rails.application.routes.draw do\n  root "x#y"\nend\n',
+            "config/environments/production.rb": "Rails.application.configure do\n"
+            "  config.active_job.queue_adapter = :sidekiq\nend\n",
+        },
+        "a queue with workers",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "config/routes.rb": 'Rails.application.routes.draw do\n  root "x#y"\nend\n',
+            "config/environments/development.rb": "Rails.application.configure do\n"
+            "  config.active_job.queue_adapter = :async\nend\n",
+        },
+        "development only",
+    ),
+    ok("VI-07", "ruby", {"spec/x_spec.rb": "def f\n  Thread.new { 1 }\nend\n"}, "a test"),
+    bad(
+        "VI-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM debian:12\nCOPY . .\nENTRYPOINT ["./entry.sh"]\n',
+            "entry.sh": "#!/bin/sh\n[ -f /data/key ] || openssl rand -hex 32 > /data/key\nexec ./server\n",
+        },
+        "entry.sh:2",
+        severity="warning",
+    ),
+    bad(
+        "VI-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM debian:12\nCOPY . .\nENTRYPOINT ["./entry.sh"]\n',
+            "entry.sh": "#!/bin/sh\nif [ ! -f /ssl/a.key ]; then\n"
+            "  openssl req -x509 -nodes -keyout /ssl/a.key -out /ssl/a.crt\nfi\nexec ./server\n",
+        },
+        "entry.sh:3",
+        why="a certificate",
+    ),
+    ok("VI-08", "manifests", {"scripts/dev-cert.sh": "#!/bin/sh\nopenssl genrsa -out dev.key\n"}, "no start calls it"),
+    ok(
+        "VI-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM debian:12\nCOPY . .\nENTRYPOINT ["./entry.sh"]\n',
+            "entry.sh": "#!/bin/sh\nopenssl dgst -sha256 /app/a\nexec ./server\n",
+        },
+        "a checksum",
+    ),
+    ok(
+        "VI-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM debian:12\nCOPY . .\nENTRYPOINT ["./entry.sh"]\n',
+            "entry.sh": "#!/bin/sh\nopenssl rand -hex 8 > /tmp/nonce\nexec ./server\n",
+        },
+        "a temporary file",
+    ),
 ]
 
 

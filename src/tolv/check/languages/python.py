@@ -58,6 +58,10 @@ class PythonSource:
         return joined(self.words)
 
     @property
+    def parsed(self) -> bool:
+        return "_pieces" in self.__dict__
+
+    @property
     def broken(self) -> str | None:
         _ = self._pieces
         return self._broken

@@ -43,6 +43,10 @@ class TreeSource:
         return tuple(line.removesuffix("\r") for line in text)
 
     @property
+    def parsed(self) -> bool:
+        return "_syntax" in self.__dict__
+
+    @property
     def broken(self) -> str | None:
         """Why it could not be parsed, or which line was the first that was not; what is around it is read all the
         same."""

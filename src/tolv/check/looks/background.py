@@ -141,3 +141,62 @@ def _milliseconds(value: Value, text: str) -> int | None:
     for part in product[1].split("*"):
         result *= int(part.strip()[:9])
     return min(result, 1 << 40)
+
+
+_GO = re.compile(r"^\s*go\s+(func\b|[\w.]+(?=\())")
+_GO_WAITS = re.compile(
+    r"\.Wait\(\)|errgroup|<-\s*\w*(done|err|res|result|ch|out|stop|quit|sig)\w*\b|select \{", re.IGNORECASE
+)
+_GO_HANDLER = re.compile(r"http\.ResponseWriter|gin\.Context|echo\.Context|fiber\.Ctx")
+#: What is worth doing, and so worth doing for certain.
+_GO_WORK = re.compile(
+    r"send|push|notif|e?mail|process|import|export|sync|deliver|publish|save|delete|remove|flush|schedul|worker|job|"
+    r"poll|refresh|fetch|index|upload|charge|crawl|scrape|backup|cleanup",
+    re.IGNORECASE,
+)
+
+
+@background.reads("go", words=("go",))
+def _goroutines(source: Source) -> Iterator[Background]:
+    """Goroutines in handlers, and those that do jobs, which nobody waits for."""
+    rows = [(number, match) for number, line in enumerate(source.lines, start=1) if (match := _GO.match(line))]
+    if not rows:
+        return
+    functions = source.functions()
+    for number, match in rows:
+        holding = [(one.end_line - one.line, one) for one in functions if one.line <= number <= one.end_line]
+        if not holding:
+            continue
+        function = min(holding, key=lambda pair: pair[0])[1]
+        text = "\n".join(source.lines[function.line - 1 : function.end_line])
+        handles = bool(_GO_HANDLER.search("\n".join(source.lines[function.line - 1 : function.line + 3])))
+        target = match[1] if match[1] != "func" else ""
+        if handles or _GO_WORK.search(target):
+            yield Background(
+                "thread",
+                "go",
+                target or "work",
+                number,
+                source.lines[number - 1].index("go") + 1,
+                function.name,
+                function.scope.owner,
+                (),
+                False,
+                bool(_GO_WAITS.search(text)),
+                bool(_LOCK.search(text)),
+                b"cobra" in source.words and not handles,
+            )
+
+
+@background.reads("ruby", words=("Thread", "good_job", "execution_mode", "queue_adapter", "Rufus", "Scheduler"))
+def _ruby(source: Source) -> Iterator[Background]:
+    functions = source.functions()
+    for call in source.calls("Thread.new", "Rufus.Scheduler.new"):
+        kind: Kind = "scheduler" if "Rufus" in call.name else "thread"
+        if kind == "scheduler" or not call.scope.at_import:
+            yield _seen(source, functions, call, kind, None)
+    for binding in source.bindings("execution_mode", "queue_adapter"):
+        value = binding.value
+        if binding.name in ("execution_mode", "queue_adapter") and (value.text or "").lstrip(":") == "async":
+            where = (binding.line, binding.column, None, None, binding.scope.guards, True)
+            yield Background("thread", binding.target, "every job", *where, False, False, False)

@@ -75,6 +75,7 @@ def _read(source: Source) -> Iterator[Hint]:
         if (
             len(text) < 120
             and not _SPARED.search(line)
+            and text not in ("healthy", "heartbeat")
             and (_PATH.fullmatch(text) or (text.startswith("/") and _LIKELY_PATH.fullmatch(text)))
         ):
             yield Hint(text, value.line)

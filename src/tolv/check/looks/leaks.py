@@ -67,6 +67,8 @@ _CLIENTS = frozenset(
 _TABLES = frozenset(b"csv pandas DictReader openpyxl xlsx xlrd sheet spreadsheet columns".split())
 _LEXERS = frozenset(b"tokenize tokenizer Tokenizer lexer Lexer spacy nltk sympy sqlparse ast tokens".split())
 _BODY = re.compile(r"(?:req|request|r)\.(?:body|data|json|get_json|form|POST|rawBody|params|get_data)$")
+#: What a library of clients gives is the answer of another service.
+_ANSWER = re.compile(r"(?:axios|requests|httpx|superagent|got|needle|http|https|net/http|fetch|aiohttp)\b")
 _ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|ENV|_ENV|_SERVER|os\.Environ|System\.getenv)$")
 _SETTINGS = re.compile(
     r"(?:^|\.)(?:app|current_app|application|server)\.(?:config|settings)$|(?:conf|config|settings|core)\.settings$"
@@ -217,7 +219,7 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
         return "sent", full, value.line
     if re.search(r"(?:^|\.)(?:request|req)\.(?:cookies|COOKIES|signedCookies)$", full):
         return "cookies", full, value.line
-    if _BODY.search(full):
+    if _BODY.search(full) and not _ANSWER.match(full):
         return "body", full, value.line
     if _SETTINGS.search(full) and value.via is None:
         return "settings", full, value.line

@@ -148,7 +148,7 @@ def _limiting(source: Source) -> Iterator[str]:
             yield function.name
 
 
-@outbound.reads("go", words=("http",))
+@outbound.reads("go", words=("http", "oauth2", "oidc"))
 def _go(source: Source) -> Iterator[Outbound]:
     simple = ("Get", "Post", "Head", "PostForm")
     for call in source.calls(*(f"net/http.{name}" for name in simple), *(f"http.{name}" for name in simple)):
@@ -162,6 +162,62 @@ def _go(source: Source) -> Iterator[Outbound]:
             limited = "Timeout" in call.keywords or later or (transport and b"Timeout" in b" ".join(source.words))
             yield _seen(call, "http.Client", limited=limited, certain=not transport)
 
+    # The context carries the client: without oauth2.HTTPClient, or a deadline, it is the default one.
+    given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)
+    if not given and not source.words.isdisjoint((b"oauth2", b"oidc")):
+        names = (".Exchange", "oidc.NewProvider", ".Client", ".UserInfo")
+        for call in source.calls(*names):
+            if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
+                yield _seen(call, f"{call.written}", limited=False)
+
+
+def _makes_oauth(source: Source, call: Call) -> bool:
+    """A configuration of a helper in the same file: `conf := p.Config()`, `conf.Exchange(ctx, code)`."""
+    return call.last in ("Exchange", "Client") and len(call.arguments) > 1 and b"oauth2.Config" in source.data
+
 
 def _after(source: Source, call: Call) -> str:
     return "\n".join(source.lines[call.line - 1 : call.end_line + 10])
+
+
+_RUBY_LIMITS = re.compile(r"time_?out|:open_timeout|max_time", re.IGNORECASE)
+
+
+@outbound.reads("ruby", words=("HTTParty", "Net", "RestClient", "Faraday", "URI", "Excon", "HTTP", "Typhoeus"))
+def _ruby(source: Source) -> Iterator[Outbound]:
+    names = [f"{library}.{verb}" for library in ("HTTParty", "RestClient", "Excon", "Typhoeus") for verb in _VERBS]
+    own = ("Net.HTTP.get", "Net.HTTP.get_response", "Net.HTTP.post", "Net.HTTP.post_form", "Net.HTTP.start")
+    default = bool(re.search(rb"default_timeout|default_options|Excon\.defaults", source.data))
+    for call in source.calls(*names, *own, "Faraday.new", "Faraday.get", "Faraday.post"):
+        if not re.match(r"(HTTParty|RestClient|Excon|Typhoeus|Net\.HTTP|Faraday)\.", call.name):
+            continue
+        around = "\n".join(source.lines[call.line - 1 : call.end_line + 4])
+        limited = default or bool(_RUBY_LIMITS.search(around)) or "**" in _text(source, call)
+        yield _seen(call, call.written, limited=limited)
+
+
+@outbound.reads("php", words=("curl_init", "curl_exec", "Guzzle", "GuzzleHttp", "SoapClient"))
+def _php(source: Source) -> Iterator[Outbound]:
+    functions = source.functions()
+    for call in source.calls("curl_exec"):
+        spans = [(one.end_line - one.line, one.line, one.end_line) for one in functions]
+        holding = [one for one in spans if one[1] <= call.line <= one[2]]
+        first, last = min(holding)[1:] if holding else (1, len(source.lines))
+        text = "\n".join(source.lines[first - 1 : last])
+        limited = bool(re.search(r"CURLOPT_TIMEOUT|CURLOPT_LOW_SPEED_TIME|curl_setopt_array\([^,]+,\s*\$", text))
+        yield _seen(call, "curl_exec", limited=limited or b"CURLOPT_TIMEOUT" in source.data)
+    for call in source.calls("GuzzleHttp.Client"):
+        if call.name == "GuzzleHttp.Client":
+            named = any(one.kind in ("name", "call", "unknown") for one in call.arguments)
+            yield _seen(call, "GuzzleHttp\\Client", limited="timeout" in call.keywords or named)
+
+
+@outbound.reads("java", words=("RestTemplate", "HttpClient", "OkHttpClient", "HttpClients"))
+def _java(source: Source) -> Iterator[Outbound]:
+    limits = re.search(
+        rb"setConnectTimeout|setReadTimeout|connectTimeout|readTimeout|callTimeout|\.timeout\(", source.data
+    )
+    for call in source.calls("RestTemplate", "HttpClient.newHttpClient"):
+        if call.written.startswith("new RestTemplate") or call.last in ("RestTemplate", "newHttpClient"):
+            bare = not call.arguments
+            yield _seen(call, call.last, limited=bool(limits) or not bare)

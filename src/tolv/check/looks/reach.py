@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from tolv.check.look import Seen
+from tolv.check.look import Look, Seen
 from tolv.check.looks.mentions import mentions
 from tolv.check.looks.routes import Route, routes
 from tolv.check.unit import Unit
+from tolv.codebase.context import LANGUAGE_BY_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,16 @@ def stem_of(path: str) -> str:
     if stem in ("__init__", "index", "mod"):
         stem = directory.rpartition("/")[2]
     return stem.lower()
+
+
+def unfollowed(unit: Unit, look: Look[Any]) -> str | None:
+    """The language of a handler that a look does not read; None: it reads all that answer requests."""
+    for seen in unit.seen(routes, "prod", "admin"):
+        suffix = seen.path[seen.path.rfind(".") :]
+        language = LANGUAGE_BY_SUFFIX.get(suffix)
+        if language is not None and language not in look.readers:
+            return language
+    return None
 
 
 _KNOWN: WeakKeyDictionary[Unit, Requests] = WeakKeyDictionary()

@@ -37,6 +37,10 @@ WORDS = (
 
 def python_routes(source: Source) -> Iterator[Route]:
     """The routes of Flask, FastAPI, Starlette, Django, aiohttp, Tornado and their like."""
+    yield from sorted(_all(source), key=lambda one: (one.line, one.column))
+
+
+def _all(source: Source) -> Iterator[Route]:
     functions = list(source.functions())
     framework = _framework(source)
     for function in functions:

@@ -11,6 +11,7 @@ from tolv.check.looks.clients import clients
 from tolv.check.looks.mentions import mentions
 from tolv.check.looks.schema_changes import SchemaChange, decorators_around, schema_changes
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.prisma import datasources
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Scope
@@ -41,7 +42,7 @@ _TABLES = re.compile(
 _WRITES = re.compile(r"\b(?:INSERT\s+INTO\s+[\"`\w]|UPDATE\s+[\"`\w.]+\s+SET\s)", re.IGNORECASE)
 _TOOLS = (
     "alembic flask-migrate aerich yoyo-migrations peewee-migrate django-migrate umzug sequelize-cli node-pg-migrate "
-    "db-migrate postgres-migrations migrate drizzle-kit prisma @mikro-orm/migrations graphile-migrate "
+    "db-migrate postgres-migrations migrate drizzle-kit @mikro-orm/migrations graphile-migrate "
     "org.flywaydb:flyway-core org.liquibase:liquibase-core org.flywaydb:flyway-mysql "
     "org.flywaydb:flyway-database-postgresql peewee-moves piccolo knex-migrate-sql-file atlas-provider-sqlalchemy"
 ).split()
@@ -86,6 +87,9 @@ def no_migrations(unit: Unit) -> Iterator[Outcome]:
 
 def _used(unit: Unit) -> tuple[str, Place] | None:
     """What maps or writes tables, where it is first seen."""
+    for source in datasources(unit):
+        if source.engine and source.engine != "mongodb":
+            return "Prisma", Place(source.path, source.line)
     for seen in unit.seen(mentions, "prod"):
         what = seen.what
         name = _ORMS.get(what.top) or _ORMS.get(what.module)
@@ -155,8 +159,9 @@ def schema_at_boot(unit: Unit) -> Iterator[Outcome]:
     """Migrations and seeds in start commands, and calls that make tables while the app starts."""
     found = False
     said: set[tuple[str, int]] = set()
+    commands = _own_commands(unit)
     for boot in boots(unit):
-        what = _migrates(boot)
+        what = _migrates(boot, commands)
         if what is None or (boot.path, boot.line) in said:
             continue
         said.add((boot.path, boot.line))
@@ -197,12 +202,24 @@ def schema_at_boot(unit: Unit) -> Iterator[Outcome]:
         yield Witness("no start command changes the schema", Place(boots(unit)[0].path, boots(unit)[0].line))
 
 
-def _migrates(boot: Boot) -> str | None:
+def _own_commands(unit: Unit) -> frozenset[str]:
+    """Names of the app's own commands that change the schema: `flask deploy`, where `deploy` upgrades it."""
+    return frozenset(
+        (seen.what.scope.function or "").replace("_", "-")
+        for seen in unit.seen(schema_changes, "prod", "admin")
+        if any(_COMMAND.search(one) for one in seen.what.decorators) and seen.what.scope.function
+    )
+
+
+def _migrates(boot: Boot, commands: frozenset[str]) -> str | None:
     """What of the schema a start's command changes; None: nothing, or it is no start of the web process."""
     if boot.type in ONCE or boot.type != "web" or not boot.with_others:
         return None
     text = boot.text
-    if _MIGRATES.search(text) or _SCRIPTS.search(text):
+    own = boot.command.program in ("flask", "python", "python3", "manage.py", "typer") and any(
+        word.replace("_", "-") in commands for word in boot.command.argv[1:4]
+    )
+    if own or _MIGRATES.search(text) or _SCRIPTS.search(text):
         return " ".join(boot.command.argv[:5])
     return None
 
@@ -230,8 +247,8 @@ _FLAG = re.compile(r"\bflag|\bargs\b|argv|\bcmd\b|command|test|--\w", re.IGNOREC
 def _at_boot(unit: Unit, path: str, change: SchemaChange) -> Severity | None:
     """How bad it is that this runs at the start; None: it does not, as far as can be told."""
     full: Severity = "error" if change.destroys else "warning"
-    aside = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
-    if re.search(rf"(?:^|/)(?:{aside})(?:/|\.)", path, re.IGNORECASE):
+    out = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
+    if re.search(rf"(?:^|/)(?:{out})(?:/|\.)", path, re.IGNORECASE):
         return None
     if change.setting:
         return full
@@ -256,10 +273,10 @@ def _starts(scope: Scope, decorators: tuple[str, ...], path: str) -> bool:
     return _STARTUP.match(outer) is not None
 
 
-def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str) -> bool:
+def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str, depth: int = 0) -> bool:
     """The function around is itself called while the process starts, in this file or another one."""
     name = scope.function
-    if not name or len(name) < 4:
+    if not name or len(name) < 4 or depth > 2:
         return False
     word = name.encode()
     for file in unit.files:
@@ -275,6 +292,8 @@ def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str) -> bool:
             if any(_FLAG.search(one) or "__main__" in one for one in call.scope.guards):
                 continue
             if _starts(call.scope, decorators, file.path):
+                return True
+            if _called_at_boot(unit, file.path, call.scope, suffix, depth + 1):
                 return True
     return False
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from tolv.check.connection import Connection, connection_of, is_local, is_open
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.prisma import Datasource, datasources
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Value
+from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/backing-services"
@@ -63,8 +65,10 @@ def _for_tests(client: Client) -> bool:
     return re.search(r"\btest|test(ing|s|case|config|settings)?\b|'test'|\"test\"", around) is not None
 
 
-def for_development(client: Client) -> bool:
-    """It stands in a class or under a condition that is only true away from production."""
+def for_development(client: Client, path: str) -> bool:
+    """It stands in a file, a class or under a condition that is only for development."""
+    if is_for_development(path):
+        return True
     owner = " ".join((*client.scope.names,)).lower()
     if re.search(r"dev|local", owner):
         return True
@@ -123,7 +127,14 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
         if (path, line) in said or connection.embedded:
             continue
         said.add((path, line))
-        yield _literal(client, connection, path, line, for_development(client))
+        yield _literal(client, connection, path, line, for_development(client, seen.path))
+    for source in datasources(unit):
+        any_client = True
+        address = connection_of(Value("literal", source.url or "", "str"))
+        if source.variable is not None:
+            yield Witness(f"Prisma takes its address from {source.variable}", Place(source.path, source.line))
+        elif address is not None and address.fixed and not address.embedded:
+            yield _in_schema(address, source)
     for setting in settings(unit):
         found = _in_settings(setting)
         if found is not None:
@@ -149,6 +160,8 @@ def _witness(client: Client, value: Value, unit: Unit, path: str) -> Witness | N
     reads = list(value.envs())
     if reads:
         name = reads[0].name or "a variable"
+        if client.how == "setting":
+            return Witness(f"{client.shown} is read from the environment", Place(path, client.line))
         return Witness(f"{client.name} takes its address from {name}", Place(path, client.line))
     if value.kind == "name" and value.name and value.name.rpartition(".")[2].lower() in _read_names(unit):
         return Witness(f"{client.name} takes its address from a setting that is read from the environment",
@@ -166,11 +179,22 @@ def _literal(client: Client, connection: Connection, path: str, line: int, dev: 
     where = "this machine" if connection.local else f"the host {connection.host}"
     code = read_in(_language(path), _variable(engine))
     return Finding(
-        f"{client.name} connects to {shown(engine)} on {where}, whatever the deploy",
+        f"{client.shown} connects to {shown(engine)} on {where}, whatever the deploy",
         Place(path, line),
         _lowered(severity) if dev else severity,
-        f"{client.name} takes {code}; name {_variable(engine)} in .env.example",
+        f"{client.shown} takes {code}; name {_variable(engine)} in .env.example",
         subject=client.name,
+    )
+
+
+def _in_schema(connection: Connection, source: Datasource) -> Finding:
+    where = "this machine" if connection.local else f"the host {connection.host}"
+    return Finding(
+        f"Prisma connects to {shown(connection.engine)} on {where}, whatever the deploy",
+        Place(source.path, source.line),
+        "warning" if connection.local else "error",
+        'url = env("DATABASE_URL"), and name DATABASE_URL in .env.example',
+        subject="datasource",
     )
 
 
@@ -231,8 +255,6 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         if client.kind == "file" or _for_tests(client):
             continue
         any_client = True
-        if client.how == "setting" and client.name.lower() in overridden:
-            continue
         host = _literal_part(unit, seen.path, client, "host") or _bare_host(unit, seen.path, client)
         password = _literal_part(unit, seen.path, client, "password")
         if client.how == "setting" and client.name in ("ENGINE", "BACKEND") and host is None and password is None:
@@ -249,6 +271,8 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         told = host or password
         assert told is not None
         path, line = origin(unit, seen.path, told[0])
+        if client.how == "setting" and client.name.lower() in overridden:
+            continue
         if (path, line) in said:
             continue
         said.add((path, line))
@@ -295,7 +319,7 @@ def _host_of(text: str) -> str:
 def _defaults(client: Client, path: str) -> Iterator[Finding]:
     """A client that is given nothing, of a library that then takes this machine."""
     if client.bare and client.defaults_local and client.how == "call":
-        dev = for_development(client)
+        dev = for_development(client, path)
         yield Finding(
             f"{client.name}() is given no address, so that it connects to this machine in every deploy",
             Place(path, client.line),
@@ -308,15 +332,15 @@ def _defaults(client: Client, path: str) -> Iterator[Finding]:
 def _host_finding(client: Client, host: Told | None, password: Told | None, path: str, line: int) -> Finding:
     local = host is not None and is_local(host[1])
     severity: Severity = "warning" if local and password is None else "error"
-    if for_development(client):
+    if for_development(client, path):
         severity = _lowered(severity)
     engine = shown(client.engine)
     if host is not None:
         where = "this machine" if local else f"the host {host[1]}"
-        message = f"{client.name} connects to {engine} on {where}, whatever the deploy"
+        message = f"{client.shown} connects to {engine} on {where}, whatever the deploy"
         message += ", with a password that stands in the code" if password is not None else ""
     else:
-        message = f"{client.name} has the password of {engine} in the code"
+        message = f"{client.shown} has the password of {engine} in the code"
     code = read_in(_language(path), _variable(client.engine))
     return Finding(message, Place(path, line), severity, f"take the address and credentials from {code}",
                    subject=client.name)  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tolv.check.attached import engine_of_image
 from tolv.check.boot import boots
-from tolv.check.model import Finding, NotApplicable, Outcome, Place, Witness
+from tolv.check.model import Finding, NotApplicable, Outcome, Place
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
 
@@ -42,16 +42,14 @@ _UNITS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "r
 )
 def starts_its_service(unit: Unit) -> Iterator[Outcome]:
     """A server of a database, cache or queue among the commands of the app's own starts."""
-    own = False
-    first: Place | None = None
+    any_start = False
     for boot in boots(unit):
         if boot.origin == "compose" or re.search(r"[Pp]rocfile\.(?:dev|local|test)", boot.path):
             continue
-        first = first or Place(boot.path, boot.line)
+        any_start = True
         service = _started(boot.command.argv)
         if service is None or _is_image_of(unit, boot.path):
             continue
-        own = True
         whole = re.search(r"all-?in-?one|aio|standalone|single|demo|quickstart", boot.path, re.I) is not None
         yield Finding(
             f"the {boot.type} process starts {service} beside the app",
@@ -60,10 +58,8 @@ def starts_its_service(unit: Unit) -> Iterator[Outcome]:
             f"take {service} out of this command, run it as a service of its own, and give its URL to the app",
             subject=service,
         )
-    if first is None:
+    if not any_start:
         yield NotApplicable("no start command is declared")
-    elif not own:
-        yield Witness("no start command starts a backing service", first)
 
 
 def _started(argv: tuple[str, ...]) -> str | None:

@@ -47,11 +47,8 @@ def kind_by_environment(unit: Unit) -> Iterator[Outcome]:
         if any(by_environment(guard) and "__main__" not in guard for guard in what.scope.guards):
             said.add((client.path, kind))
             yield _by_name(f"the {kind}", Place(client.path, what.line), what.name)
-    if not said:
-        if any_client:
-            yield Witness("no service depends on the name of the environment")
-        else:
-            yield NotApplicable("it connects to no backing service")
+    if not any_client:
+        yield NotApplicable("it connects to no backing service")
 
 
 def _is_kind(kinds: tuple[str, ...]) -> bool:
@@ -100,6 +97,8 @@ def embedded_store(unit: Unit) -> Iterator[Outcome]:
     if not is_service(unit):
         yield NotApplicable("it is no service: a file beside a command-line tool is its own")
         return
+    if found.servers and any(one.selectable for one in found.embedded):
+        yield Witness("the configuration can name a database server", found.servers[0].place)
     said: set[str] = set()
     for one in sorted(found.embedded, key=lambda one: (one.low_level, one.place.path, one.place.line or 0)):
         severity = _severity(one, bool(found.servers))

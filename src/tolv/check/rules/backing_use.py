@@ -49,9 +49,6 @@ def spread_sdk(unit: Unit) -> Iterator[Outcome]:
         vendor = _vendor(seen.what.module)
         if vendor:
             places.setdefault(vendor, {}).setdefault(seen.path, seen.what.line)
-    if not places:
-        yield NotApplicable("it uses no vendor's SDK")
-        return
     for vendor, files in places.items():
         # The adapter is the directory with most of them, if they are a package of their own.
         home, inside = Counter(path.rpartition("/")[0] for path in files).most_common(1)[0]
@@ -111,7 +108,8 @@ def undeclared_service(unit: Unit) -> Iterator[Outcome]:
         (seen.path, seen.what)
         for seen in unit.seen(clients, "prod")
         if seen.what.how == "call" and seen.what.engine in _WORDS and not _is_literal(seen.what)
-    ]
+        and _is_configured(unit, seen.path, seen.what)
+    ]  # fmt: skip
     if not wanted:
         yield NotApplicable("it makes no client of a backing service")
         return
@@ -139,6 +137,16 @@ def undeclared_service(unit: Unit) -> Iterator[Outcome]:
 def _is_literal(client: Client) -> bool:
     """Its address is written here: IV-01 and IV-02 say so."""
     return any(one.part in ("url", "host") and one.value.is_text for one in client.given) or client.bare
+
+
+def _is_configured(unit: Unit, path: str, client: Client) -> bool:
+    """Its address comes from the configuration: not from a caller, as where the app watches others' services."""
+    given = client.part("url", "host")
+    if given is None:
+        return False
+    value = unit.resolve(given.value, path)
+    names = [one.name or "" for one in (value, *value.parts) if one.kind == "name"]
+    return any(True for _ in value.envs()) or any(re.search(r"config|settings|\benv\b", one, re.I) for one in names)
 
 
 def _variable(unit: Unit, path: str, client: Client) -> str | None:

@@ -302,6 +302,9 @@ def _supervised(unit: Unit) -> Iterator[Finding]:
             groups.setdefault((start.path, start.line), []).append(start)
     for (path, line), group in groups.items():
         supervisor = _SUPERVISORS & {parent for one in group for parent in one.parents}
+        if supervisor:
+            # The others are what the script runs instead of the supervisor.
+            group = [one for one in group if supervisor & set(one.parents)]
         if len({one.place for one in group}) > 1 and supervisor:
             # A web server and the PHP that it hands requests to are one process type.
             level: Severity | None = "note" if {_family(one.server) for one in group} <= _PAIR else None

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from tolv.check.looks.of_names import calls_look
 from tolv.check.looks.queues import queues
-from tolv.check.looks.reach import requests_of
+from tolv.check.looks.reach import requests_of, unfollowed
 from tolv.check.looks.routes import routes
-from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Call
 from tolv.check.unit import Unit
@@ -94,7 +94,9 @@ def slow_requests(unit: Unit) -> Iterator[Outcome]:
         found = True
         place = unit.place(seen.path, call.line, call.column)
         yield Finding(f"{way} waits for {what}", place, subject=call.name)
-    if not found:
+    if not found and (language := unfollowed(unit, slow_work)):
+        yield CannotTell(f"slow work of handlers in {language.capitalize()} is not followed")
+    elif not found:
         first = next(iter(unit.seen(routes, "prod", "admin")), None)
         where = unit.place(first.path, first.what.line) if first else None
         yield Witness("no handler does work that is known to be slow", where)

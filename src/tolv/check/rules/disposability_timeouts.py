@@ -22,7 +22,7 @@ _FIXES = {
 @rule(
     "IX-06",
     severity="warning",
-    materials=("python", "javascript", "go"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(outbound, limiting),
     title="An outbound call has no timeout",
     why="When the other side hangs, the worker hangs with it: it neither answers nor stops when it is told to.",

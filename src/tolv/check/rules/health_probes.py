@@ -17,7 +17,7 @@ from tolv.check.rules.health_checks import asked_for, asking_line, asks_service
 from tolv.check.rules.health_tables import LIBRARIES
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService
-from tolv.codebase.dockerfile import Dockerfile
+from tolv.codebase.dockerfile import Dockerfile, Instruction
 from tolv.codebase.kubernetes import Container, Workload
 
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"
@@ -107,18 +107,27 @@ def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfi
     """The Dockerfile that a service's image is built of; of one that is built elsewhere, the only one that there is."""
     if service.build is None:
         images = list(images_of(unit))
-        return images[0] if len(images) == 1 else None
+        # Which of several it was built of is not said: one that has a check will do.
+        checked = [one for one in images if _checks_of(one)]
+        return checked[0] if checked else images[0] if len(images) == 1 else None
     context = posixpath.join(posixpath.dirname(compose.path), service.build.context)
     path = posixpath.normpath(posixpath.join(context, service.build.dockerfile or "Dockerfile"))
     return next((one for one in unit.dockerfiles if one.path == path), None)
+
+
+def _checks_of(image: Dockerfile, *, published: bool = True) -> list[Instruction]:
+    """Its HEALTHCHECKs; of an image that is published, those of all stages: any may be the one that is."""
+    if not published:
+        return [image.healthcheck] if image.healthcheck is not None else []
+    return [one for stage in image.stages for one in stage.instructions if one.keyword == "HEALTHCHECK"]
 
 
 def _of_service(unit: Unit, compose: Compose, service: ComposeService, clusters: bool) -> Iterator[Outcome]:
     image = _image_of(unit, compose, service)
     if service.healthcheck is not None:
         yield Witness(f"compose asks {service.name} for its health", unit.place(compose.path, service.healthcheck.line))
-    elif image is not None and image.healthcheck is not None:
-        yield Witness(f"the image of {service.name} brings a check", unit.place(image.path, image.healthcheck.line))
+    elif image is not None and (checks := _checks_of(image, published=service.build is None)):
+        yield Witness(f"the image of {service.name} brings a check", unit.place(image.path, checks[-1].line))
     elif not clusters:
         lower: Severity | None = "note" if _for_development(service) else None
         yield Finding(

@@ -31,6 +31,7 @@ WEB = (
     *("slim/slim", "github.com/gin-gonic/gin", "github.com/labstack/echo/v4", "github.com/go-chi/chi/v5"),
     *("github.com/gorilla/mux", "github.com/gofiber/fiber/v2", "github.com/go-chi/chi"),
     *("org.springframework.boot:spring-boot-starter-web", "org.springframework.boot:spring-boot-starter-webflux"),
+    "org.springframework.boot:spring-boot-starter-webmvc",
     *("io.quarkus:quarkus-rest", "io.micronaut:micronaut-http-server-netty", "io.javalin:javalin"),
 )
 

@@ -25,7 +25,7 @@ def _traits(unit: Unit, trait: Trait) -> list[Seen[LogTrait]]:
 @rule(
     "XI-05",
     severity="note",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(log_traits, log_sinks),
     title="Events are plain text lines",
     why="Who searches the events of many instances needs their fields; a line that only people can read is parsed by "
@@ -99,7 +99,7 @@ _SAID = {
 @rule(
     "XI-06",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript", "go", "php"),
     looks=(leaks, log_traits),
     title="A secret or personal data is logged",
     why="Logs are read by more people and kept longer than any secret may be: whoever reads them can use it.",
@@ -141,6 +141,12 @@ def _generators(unit: Unit) -> set[str]:
 _GENERATED = re.compile(r"([\w.-]+\.(?:js|mjs|ts|py|rb|php))\s*>{1,2}\s*[\w./\"'$]")
 
 
+#: A condition that only holds while the app is worked on.
+_DEVELOPING = re.compile(
+    r"^(?!not\b|!)\W*[\w.]*\b(?:is_?dev\w*|dev_?mode|DEBUG|debug)\b|={2,3}\s*['\"](?:dev\w*|local)['\"]", re.I
+)
+
+
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
     leak = seen.what
     context = unit.context(seen.path)
@@ -150,7 +156,7 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
     if shown:
         # What a command prints is its answer to who called it.
         return None
-    if redacted:
+    if redacted or any(_DEVELOPING.search(one) for one in leak.guards):
         return "note"
     if leak.what in ("body", "sent") or (leak.what == "settings" and "." not in leak.name):
         return "warning"
@@ -167,7 +173,7 @@ def _is_command(path: str) -> bool:
 @rule(
     "XI-07",
     severity="note",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(log_traits,),
     title="No event says which request it belongs to",
     why="With many requests at once, in many instances, the lines of one cannot be told from those of the others.",

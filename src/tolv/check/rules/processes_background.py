@@ -9,13 +9,14 @@ from tolv.check.look import Seen
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
 from tolv.check.looks.of_names import bindings_look
-from tolv.check.looks.reach import Requests, requests_of
+from tolv.check.looks.reach import Requests, requests_of, unfollowed
 from tolv.check.looks.routes import routes
 from tolv.check.looks.stage import for_development
-from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Binding, Value
 from tolv.check.unit import Unit
+from tolv.codebase.shell import parse_shell
 
 #: Work that each process may do for itself.
 _OWN = re.compile(
@@ -35,7 +36,7 @@ _SHORTEST_JOB = 30_000
 @rule(
     "VI-07",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "ruby"),
     looks=(background, routes),
     title="The web process does background work itself",
     why="The work dies with the process at each deploy, and every web process does it again: jobs run twice or never.",
@@ -61,7 +62,9 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
         told.add((seen.path, one.what))
         found = True
         yield _background_finding(unit, seen, requests)
-    if not found:
+    if not found and (language := unfollowed(unit, background)):
+        yield CannotTell(f"background work in {language.capitalize()} is not followed")
+    elif not found:
         yield Witness("no thread, timer or scheduler of the web process does background work", _first_route(unit))
 
 
@@ -69,6 +72,11 @@ def _background_finding(unit: Unit, seen: Seen[Background], requests: Requests) 
     one = seen.what
     place = unit.place(seen.path, one.line, one.column)
     target = f"{one.target} runs" if re.fullmatch(r"[\w.]+", one.target) else "work runs"
+    if one.what == "go":
+        message = f"{one.target} runs on a goroutine of the web process that nobody waits for"
+        return Finding(message, place, subject="goroutine")
+    if one.target == "every job":
+        return Finding("jobs run on threads of the web process and die with it", place, subject="jobs")
     if one.kind == "thread":
         return Finding(f"{target} on a thread of the web process and dies with it", place, subject="thread")
     if one.kind == "task":
@@ -101,6 +109,9 @@ def _in_web(seen: Seen[Background], requests: Requests) -> bool:
         return True
     if seen.what.kind == "task":
         return True
+    if seen.what.what == "go":
+        # One binary: only what lies below cmd/ is a program of its own.
+        return not seen.what.script and not re.search(r"(^|/)cmd/(?!(web|server|app|api)/)", seen.path)
     return not seen.what.script and not re.search(
         r"(^|/)(workers?|jobs?|tasks?|cron|clock|scheduler|commands?|management|scripts?|bin|cli|consumers?|daemon)(/|\.|_)",
         seen.path,
@@ -139,7 +150,7 @@ _NO_KEY = re.compile(r"client_?secret|shared_?secret|totp|otp|user|hash|reset|ve
 @rule(
     "VI-08",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "manifests"),
     looks=(secret_bindings, writes_of_files),
     title="A process makes up its own secret",
     why="Each process and each restart has another key: sessions and tokens that one signs, the others reject.",
@@ -172,8 +183,32 @@ def secret_made_up(unit: Unit) -> Iterator[Outcome]:
             found = True
             place = unit.place(seen_write.path, write.line, write.column)
             yield Finding("a secret is made up and kept in a local file", place, "warning", subject="file")
+    for path, line in _made_by_scripts(unit):
+        found = True
+        message = "a key is made up at the first start and kept in a local file"
+        yield Finding(message, unit.place(path, line), "warning", subject="file")
     if not found and not given:
         yield NotApplicable("no signing key was found")
+
+
+_MAKES = re.compile(r"^(rand|genrsa|genpkey|ecparam|req|dhparam)$")
+
+
+def _made_by_scripts(unit: Unit) -> Iterator[tuple[str, int]]:
+    """Scripts of production starts that make keys with openssl or ssh-keygen."""
+    paths = [path for start in unit.starts if start.prod for path, _ in start.through]
+    for path in dict.fromkeys(paths):
+        text = unit.text(path) or ""
+        if not re.search(r"openssl|ssh-keygen", text) or not (text.startswith("#!") or path.endswith(".sh")):
+            continue
+        for command in parse_shell(text, path).commands:
+            made = command.program == "openssl" and len(command.argv) > 1 and _MAKES.match(command.argv[1])
+            if made and command.argv[1] == "req" and "-x509" not in command.argv:
+                continue
+            kept = not re.search(r"/tmp/|/dev/(null|shm)", f"{command.text} {' '.join(command.redirects)}")
+            if (made or command.program == "ssh-keygen") and kept:
+                yield path, command.line
+                break
 
 
 def _is_signing_key(one: Binding) -> bool:

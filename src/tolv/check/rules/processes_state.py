@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.look import Seen
-from tolv.check.looks.reach import Requests, Way, requests_of
+from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
 from tolv.check.looks.routes import routes
 from tolv.check.looks.state import Change, changes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
@@ -171,7 +171,9 @@ def _is_scalar_state(change: Change) -> bool:
     return bool(change.reads) and bool(_PER_REQUEST.search(value))
 
 
-def _handlers_change_nothing(unit: Unit, what: str) -> Witness:
+def _handlers_change_nothing(unit: Unit, what: str) -> Outcome:
+    if language := unfollowed(unit, changes):
+        return CannotTell(f"what handlers in {language.capitalize()} keep is not followed", "VI-P2")
     seen = list(unit.seen(routes, *_PRODUCTION))
     place = unit.place(seen[0].path, seen[0].what.line) if seen else None
     return Witness(f"none of {len(seen)} handlers {what}" if len(seen) != 1 else f"the one handler never {what}", place)

@@ -149,6 +149,8 @@ def _literal(unit: Unit, seen: Seen[Target], value: Value) -> Finding | None:
         default = value.default
         if default is None or not default.is_text or not _is_real(default.text or "", target):
             return None
+        if target.what == "endpoint" and _is_local(default.text or ""):
+            return None  # an agent beside the app, or nobody
         return _finding(
             unit, seen, f"{value.name or 'The variable'} has a default that sends telemetry to one place", "warning"
         )
