@@ -32,7 +32,7 @@ _LIKELY_PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _FUNCTION = re.compile(
-    rf"(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
+    rf"(?:\w*_)?(?:{_SURE})|(?:api_)?ping|api_status|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
     r"(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
 )
 #: Settings that name a path in order to leave it out of something: they do not answer it.

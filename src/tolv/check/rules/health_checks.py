@@ -18,6 +18,8 @@ from tolv.check.unit import Unit
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"
 _PRODUCTION = ("prod", "admin")
 
+#: Files that answer requests, by their names: a function `ping` of another need not be a route.
+_ANSWERING = re.compile(r"controller|route|handler|api|view|server|(?:^|/)app\b|main|index", re.IGNORECASE)
 #: Lines by which a framework is told to answer for health by itself.
 _BUILT_IN = {
     "ruby": re.compile(r"rails/health#show|rails_health_check|HealthCheck|OkComputer"),
@@ -104,7 +106,8 @@ def evidence(unit: Unit) -> Witness | None:
 
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
     for hint in unit.seen(hints, *_PRODUCTION):
-        if not in_browser(hint.path):
+        sure = "/" in hint.what.text or "health" in hint.what.text.lower()
+        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path)):
             yield hint
 
 
