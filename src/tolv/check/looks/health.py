@@ -32,8 +32,9 @@ _LIKELY_PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _FUNCTION = re.compile(
-    rf"(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
-    r"(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
+    rf"(?!(?:do|run|start|perform|schedule|set|_do)_?[A-Z_])(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)"
+    r"|(?!(?:do|run|start|perform|schedule|set|active)[A-Z])(?:\w*[a-z])?"
+    r"(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
 )
 #: Settings that name a path in order to leave it out of something: they do not answer it.
 _SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)

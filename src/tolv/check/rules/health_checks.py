@@ -116,7 +116,13 @@ def _built_in(unit: Unit) -> Witness | None:
 
 
 def _has_siblings(one: Answer, unit: Unit) -> bool:
-    """A `/status` that writes is a resource of the app's own, as is one below a parameter."""
+    """A `/status` that writes is a resource of the app's own, as is one that has members (`/status/:slug`)."""
+    path = (one.route.path or "").rstrip("/$?")
+    if "health" not in path and any(
+        other.path == one.path and re.match(rf"{re.escape(path)}/[:<{{(\[*]", other.route.path or "")
+        for other in answers_of(unit)
+    ):
+        return True
     return one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET") and "health" not in (
         one.route.path or ""
     )
@@ -201,7 +207,8 @@ def health_answers(unit: Unit) -> tuple[Answer, ...]:
         path = one.route.path
         if path is None or one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET"):
             continue
-        if is_health_path(path) or (path.rstrip("/") and path.rstrip("/") in asked):
+        named = is_health_path(path) and not _has_siblings(one, unit)
+        if named or (path.rstrip("/") and path.rstrip("/") in asked):
             found.append(one)
     return tuple(found)
 
