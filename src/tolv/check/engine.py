@@ -18,9 +18,9 @@ from tolv.check.rule import Rule
 from tolv.check.sightings import Progress, take
 from tolv.check.units import unit_roots
 from tolv.check.verdict import judge_factor
+from tolv.codebase.context import language_of
 from tolv.codebase.git import locate
 from tolv.codebase.history import History
-from tolv.codebase.context import language_of
 from tolv.codebase.survey import LINK, survey
 from tolv.factors import FACTORS
 

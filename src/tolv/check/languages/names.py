@@ -15,6 +15,11 @@ HOPS = 4
 LINKS = 60
 """How long a chain of members and calls may be."""
 CUT = "…"
+_PLAIN_TYPES = frozenset(
+    "string int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 byte rune float float32 float64 bool any error "
+    "number boolean unknown object symbol bigint String Integer Long Double Float Boolean Object char long double "
+    "short array mixed iterable callable null self static".split()
+)
 _FEW = 100
 
 
@@ -167,7 +172,9 @@ class Names:
                 return f"{self.path(bound.value, binder.frame, hops - 1)}.{bound.member}"
             if isinstance(form, Invoke | Member) or (isinstance(form, Name) and form.text != bound.name):
                 return self.path(bound.value, binder.frame, hops - 1)
-        return self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
+        typed = self.path(bound.type, binder.frame, hops - 1) if bound.type is not None else None
+        # A plain type says less than the name that has it.
+        return None if typed is None or typed in _PLAIN_TYPES or typed.startswith(CUT) else typed
 
     def peeled(self, node: Node) -> object:
         """A node's form without parentheses and casts."""

@@ -52,6 +52,11 @@ class Client:
     column: int
     scope: Scope
 
+    @property
+    def shown(self) -> str:
+        """As people call it: Django's keys by the name of their setting."""
+        return {"ENGINE": "DATABASES", "BACKEND": "CACHES"}.get(self.name, self.name)
+
     def part(self, *parts: Part) -> Given | None:
         """The first of these that it is told."""
         return next((one for part in parts for one in self.given if one.part == part), None)

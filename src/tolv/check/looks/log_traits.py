@@ -74,7 +74,7 @@ _REDACTING = re.compile(rb"(?i).*(?:redact|scrub|mask|sensitive|censor)\w*(?:fil
     "java",
     "ruby",
     "php",
-    within=("log", "print", "console", "request", "correlation", "trace", "pino", "puts", "stdout"),
+    within=("log", "print", "console", "winston", "request", "correlation", "trace", "pino", "puts", "stdout"),
 )
 def _read(source: Source) -> Iterator[LogTrait]:
     words = source.words

@@ -99,7 +99,7 @@ def _own_severity(path: str, host: str) -> Severity:
 _NEEDED = ("manage.py", "alembic.ini", "migrations", "alembic", "artisan", "Rakefile", "bin/console", "db/migrate")
 _TOOLING = re.compile(
     r"lint|test|format|fmt|build|release|deploy|\bci\b|check|docker|docs?|dev|setup|install|bench|coverage|hooks?|"
-    r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit",
+    r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit|seed|fixture|update|download",
     re.IGNORECASE,
 )
 _CODE = (".py", ".js", ".ts", ".rb", ".php")
@@ -165,7 +165,7 @@ def _ignored(unit: Unit, path: str) -> Iterator[Finding]:
         posixpath.relpath(file.path, root or ".")
         for file in unit.files
         if file.context in ("admin", "prod") and re.search(r"(?:^|/)(?:scripts|bin|tasks)/", file.path)
-        and file.name.endswith(_CODE) and not _TOOLING.search(file.name)
+        and file.name.endswith(_CODE) and not _TOOLING.search(file.path)
     ]  # fmt: skip
     kept = [line.strip()[1:].strip("/") for line in lines if line.strip().startswith("!")]
     if "*" in (line.strip() for line in lines):

@@ -247,8 +247,8 @@ _FLAG = re.compile(r"\bflag|\bargs\b|argv|\bcmd\b|command|test|--\w", re.IGNOREC
 def _at_boot(unit: Unit, path: str, change: SchemaChange) -> Severity | None:
     """How bad it is that this runs at the start; None: it does not, as far as can be told."""
     full: Severity = "error" if change.destroys else "warning"
-    aside = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
-    if re.search(rf"(?:^|/)(?:{aside})(?:/|\.)", path, re.IGNORECASE):
+    out = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
+    if re.search(rf"(?:^|/)(?:{out})(?:/|\.)", path, re.IGNORECASE):
         return None
     if change.setting:
         return full

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.looks.answers import Answer, answers_of, json_routes
+from tolv.check.looks.answers import Answer, answers_of, is_of_api, json_routes
 from tolv.check.looks.bodies import CHECKED, HANDED_ON, RAW, SIGNED
 from tolv.check.looks.contracts import Contract, contracts_of
 from tolv.check.looks.health import is_health_path
@@ -20,6 +20,8 @@ _PRODUCTION = ("prod", "admin")
 
 #: JSON routes from which on an API needs a contract, and a version.
 _MANY, _SOME = 5, 4
+#: Share of its routes that answer JSON, below which an app is one of pages.
+_SHARE = 0.3
 
 #: Packages that make a contract of the code as soon as they are there.
 _SELF_MADE = (
@@ -78,7 +80,7 @@ def _without_contract(unit: Unit, found: tuple[Answer, ...]) -> Finding:
     linked: Severity | None = "note" if _is_linked(unit) else None
     return Finding(
         f"{len(found)} JSON routes, and no OpenAPI document, GraphQL or protobuf schema says what they take and give",
-        unit.place(place.path, place.route.line),
+        unit.place(place.path),
         severity=linked,
         fix=_fix(found),
         also=tuple(unit.place(path) for path in sorted({one.path for one in found} - {place.path})[:5]),
@@ -117,7 +119,10 @@ def api_routes(unit: Unit) -> tuple[Answer, ...]:
         path = one.route.path or ""
         if not is_health_path(path) and "metrics" not in path:
             known.setdefault((one.route.method, one.route.path, one.where, one.first or one.route.line), one)
-    return tuple(known.values())
+    found = tuple(known.values())
+    if len(found) < _SHARE * len(answers_of(unit)):  # a few answers to the scripts of its own pages
+        return tuple(one for one in found if is_of_api(one.route, one.path, one.where))
+    return found
 
 
 def contract_witness(unit: Unit) -> Witness | None:
@@ -190,7 +195,7 @@ def has_a_version(unit: Unit) -> Iterator[Outcome]:
     place = _most(found)
     yield Finding(
         f"{len(found)} JSON routes, and no version in a path, a header or a media type",
-        unit.place(place.path, place.route.line),
+        unit.place(place.path),
     )
 
 

@@ -29,7 +29,7 @@ _ASKS_SERVICE = re.compile(
     r"ensure_connection|active\?|\$queryRaw\w*|findOne|find_one|findFirst|countDocuments|isInitialized|info)\s*\(|"
     r"readyState|objects\.|verify!?\b|(?:check|test|ping|is|verify)_?(?:the_?)?(?:db|database|redis|postgres|mongo|"
     r"storage|store|dependenc\w+|services?)\b|(?:db|database|redis|postgres|mongo|cache|storage|broker)_?"
-    r"(?:is_?)?(?:ok|ready|alive|connected|health\w*|check|status|up)|connection_pool|getConnection",
+    r"(?:is_?)?(?:ok|ready|alive|connected|health\w*|check|status|up)|connection_pool|getConnection|->(?:exec|query|getDriver|isConnected)\(|Db::|DB::connection",
     re.IGNORECASE,
 )
 
@@ -63,16 +63,24 @@ def has_a_health_route(unit: Unit) -> Iterator[Outcome]:
     if blind and main in blind:
         yield CannotTell(f"routes in {main.capitalize()} are not followed")
         return
+    several = "No route tells"
+    if len(answers) > 1 and all(one.route.path is not None for one in answers):
+        several = f"None of {len(answers)} routes tells"
+    yield Finding(
+        f"{several} whether the app is alive: who runs it cannot tell a process that hangs from one that works",
+        unit.place(_where_routes_are(unit, answers)),
+        fix=_fix(answers),
+    )
+
+
+def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
+    """The file in which a route would be added: that of all routes if there is one, else the one with the most."""
+    for file in unit.named("config/routes.rb", "*/config/routes.rb", "routes/api.php", "routes/web.php"):
+        return str(file.path)
     counts: dict[str, int] = {}
     for one in answers:
         counts[one.path] = counts.get(one.path, 0) + 1
-    place = max(counts, key=lambda path: (counts[path], path))
-    several = f"None of {len(answers)} routes tells" if len(answers) > 1 else "No route tells"
-    yield Finding(
-        f"{several} whether the app is alive: who runs it cannot tell a process that hangs from one that works",
-        unit.place(place),
-        fix=_fix(answers),
-    )
+    return max(counts, key=lambda path: (counts[path], path))
 
 
 def evidence(unit: Unit) -> Witness | None:
@@ -216,6 +224,12 @@ def health_answers(unit: Unit) -> tuple[Answer, ...]:
 def asks_service(one: Answer) -> bool:
     """Whether a handler asks a backing service, as far as its text tells."""
     return bool(_ASKS_SERVICE.search(one.text))
+
+
+def asking_line(one: Answer) -> int:
+    """The line on which a handler asks a backing service."""
+    match = _ASKS_SERVICE.search(one.text)
+    return (one.first or one.route.line) + (one.text.count("\n", 0, match.start()) if match is not None else 0)
 
 
 def needs_database(unit: Unit) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
+from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.health_checks import asked_for, asks_service
+from tolv.check.rules.health_checks import asked_for, asking_line, asks_service
 from tolv.check.rules.health_tables import LIBRARIES
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService
@@ -210,7 +211,7 @@ def _judged(unit: Unit, one: Asked, answers: tuple[Answer, ...], asked: tuple[As
         yield from _port(one)
     if one.path is None:
         return
-    answer = asked_for(one, answers)
+    answer = asked_for(one, answers) or _file_asked(unit, one)
     if answer is not None and asks_service(answer):
         yield from _depends(unit, one, answer, asked)
     elif answer is None and _is_missing(unit, one, answers):
@@ -222,12 +223,23 @@ def _judged(unit: Unit, one: Asked, answers: tuple[Answer, ...], asked: tuple[As
         )
 
 
+def _file_asked(unit: Unit, one: Asked) -> Answer | None:
+    """The PHP file that a path names: the server runs it, without any route."""
+    path = (one.path or "").partition("?")[0].lstrip("/")
+    if not path.endswith(".php"):
+        return None
+    for file in unit.named(path, f"public/{path}", f"*/{path}"):
+        text = unit.text(file.path) or ""
+        return Answer(file.path, Route("GET", f"/{path}", None, 1, 1), text[:8000], file.path, 1, False, False)
+    return None
+
+
 def _depends(unit: Unit, one: Asked, answer: Answer, asked: tuple[Asked, ...]) -> Iterator[Finding]:
     """Liveness asks a backing service: a warning where something restarts the app for it."""
     if one.by in ("readiness", "startup"):
         return
     path = one.path or "/"
-    place = unit.place(answer.where, answer.first or answer.route.line)
+    place = unit.place(answer.where, asking_line(answer))
     if one.by == "liveness":
         yield Finding(
             f"Liveness asks {path}, whose handler asks a backing service: an outage of that restarts every instance",
@@ -295,7 +307,7 @@ def _names(unit: Unit, path: str, word: str) -> bool:
 
 
 def _settled(unit: Unit, one: Asked, answers: tuple[Answer, ...]) -> Outcome:
-    answer = asked_for(one, answers) if one.path else None
+    answer = (asked_for(one, answers) or _file_asked(unit, one)) if one.path else None
     if answer is not None:
         return Witness(f"{one.path} is there and asks no backing service", one.place)
     if one.path is None:

@@ -27,7 +27,7 @@ _STDOUT = re.compile(r"(?i)std_?(?:out|err)|console|log_?to|stream|heroku|docker
 @rule(
     "XI-01",
     severity="error",
-    materials=("python", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(log_sinks,),
     title="The app writes its log to a file",
     why="The file dies with its instance, fills its disk, and no platform collects it; on a read-only or "
@@ -161,7 +161,7 @@ def _quoted(path: str | None) -> str:
 @rule(
     "XI-02",
     severity="warning",
-    materials=("python", "manifests"),
+    materials=("python", "javascript", "manifests"),
     looks=(log_upkeep,),
     title="The app rotates or keeps its own logs",
     why="How long events are kept is the platform's decision; an app that renames and deletes its logs needs a disk of "
@@ -209,7 +209,7 @@ def _first_entry(text: str) -> int:
 @rule(
     "XI-08",
     severity="warning",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(log_sinks,),
     title="The app routes its own log events",
     why="A handler that talks to a mail server, a syslog daemon or a search engine ties the app to where its events "

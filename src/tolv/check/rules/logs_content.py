@@ -25,7 +25,7 @@ def _traits(unit: Unit, trait: Trait) -> list[Seen[LogTrait]]:
 @rule(
     "XI-05",
     severity="note",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(log_traits, log_sinks),
     title="Events are plain text lines",
     why="Who searches the events of many instances needs their fields; a line that only people can read is parsed by "
@@ -99,7 +99,7 @@ _SAID = {
 @rule(
     "XI-06",
     severity="error",
-    materials=("python",),
+    materials=("python", "javascript", "go", "php"),
     looks=(leaks, log_traits),
     title="A secret or personal data is logged",
     why="Logs are read by more people and kept longer than any secret may be: whoever reads them can use it.",
@@ -173,7 +173,7 @@ def _is_command(path: str) -> bool:
 @rule(
     "XI-07",
     severity="note",
-    materials=("python",),
+    materials=("python", "javascript"),
     looks=(log_traits,),
     title="No event says which request it belongs to",
     why="With many requests at once, in many instances, the lines of one cannot be told from those of the others.",
