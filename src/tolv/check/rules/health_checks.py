@@ -85,6 +85,9 @@ def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
 
 def evidence(unit: Unit) -> Witness | None:
     """What shows that the app answers for its health; None: nothing was seen."""
+    for asked in asked_of(unit):
+        if asked.path is not None:
+            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
     for one in answers_of(unit):
         if one.route.path is not None and is_health_path(one.route.path) and not _has_siblings(one, unit):
             method = "" if one.route.method == "*" else f"{one.route.method} "
@@ -94,9 +97,6 @@ def evidence(unit: Unit) -> Witness | None:
     for name in LIBRARIES:
         if unit.uses(name):
             return Witness(f"{name} answers for its health")
-    for asked in asked_of(unit):
-        if asked.path is not None:
-            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
     for hint in _hints(unit):
         return Witness(f"{hint.what.text} answers for its health", unit.place(hint.path, hint.what.line))
     return _built_in(unit)
