@@ -10,6 +10,7 @@ from functools import cached_property
 
 from tolv.check.languages.python_names import Names
 from tolv.check.languages.python_pieces import Enclosure, FunctionNode, Piece, Pieces
+from tolv.check.languages.python_state import MUTATING, rows_of_changes
 from tolv.check.languages.python_values import Values
 from tolv.check.languages.rows import rows_of, rows_with
 from tolv.check.languages.words import joined, words_of, words_with
@@ -31,12 +32,6 @@ _BOUND = re.compile(
 )
 _IMPORTED_AS = re.compile(rb"\b(\w+)[ \t]+as[ \t]+(\w+)")
 _ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.){0,20}(\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
-
-#: Methods that change what they are called on.
-_MUTATING = frozenset(
-    "append add update extend insert pop popitem remove discard clear setdefault appendleft push put put_nowait "
-    "difference_update intersection_update symmetric_difference_update sort reverse __setitem__".split()
-)
 
 
 class PythonSource:
@@ -318,11 +313,11 @@ class PythonSource:
         return Call(name, written, (), {}, node.lineno, node.col_offset + 1, end, here.scope())
 
     def writes(self) -> Iterator[Write]:
-        names = set(self._names.module_names())
+        rows = rows_of_changes(self.data)
+        if not rows:
+            return
         classes = {node.name: body for node, body in self._pieces.classes}
-        attributes = {name for body in classes.values() for name in self._names.class_attributes(body)}
-        words = [name.encode() for name in names | attributes]
-        for piece in self._on(words):
+        for piece in self._pieces.on(sorted(rows)):
             if piece.enclosure.function() is None:
                 continue
             for name, how, node in _changed(piece):
@@ -425,5 +420,5 @@ def _changed(piece: Piece) -> Iterator[tuple[ast.expr, str, ast.AST]]:
                 else:
                     yield one, plain, one
     for part in _walked(piece):
-        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _MUTATING:
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATING:
             yield part.func.value, "method", part
