@@ -235,7 +235,7 @@ def _is_spring(setting: Setting) -> bool:
 @rule(
     "IV-02",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(clients,),
     title="A service's host or credentials are literal arguments",
     why="The service cannot be swapped, nor its password changed, without a change of code.",
