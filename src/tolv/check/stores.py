@@ -24,7 +24,8 @@ _FRAMEWORKS = (
     "@hapi/hapi next nuxt @nestjs/core restify hono rails sinatra hanami laravel/framework symfony/framework-bundle "
     "slim/slim net/http github.com/gin-gonic/gin github.com/labstack/echo/v4 github.com/gofiber/fiber/v2 "
     "github.com/gorilla/mux github.com/go-chi/chi/v5 org.springframework.boot:spring-boot-starter-web "
-    "org.springframework.boot:spring-boot-starter-webmvc org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
+    "org.springframework.boot:spring-boot-starter-webmvc "
+    "org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
 ).split()
 
 _DRIVERS = {
