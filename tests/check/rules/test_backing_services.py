@@ -80,6 +80,14 @@ CASES = [
           url      = "postgresql://shop@db1.acme.net/shop"
         }
         """}, "prisma/schema.prisma:3", severity="error", why="Prisma"),
+    bad("IV-01", "manifests", {"alembic.ini": "[alembic]\nsqlalchemy.url = postgresql://shop@db1.acme.net/shop\n"},
+        "alembic.ini:2", severity="error", why="Alembic"),
+    ok("IV-01", "manifests", {"alembic.ini": "[alembic]\nsqlalchemy.url = postgresql://shop@localhost/shop\n",
+                              "migrations/env.py": "config.set_main_option('sqlalchemy.url', url)\n"},
+       "Alembic by the app's configuration"),
+    ok("IV-01", "manifests", {"config/default.json": '{"db": {"url": "postgres://localhost/dev"}}',
+                              "config/custom-environment-variables.json": '{"db": {"url": "DATABASE_URL"}}'},
+       "node-config from the environment"),
     ok("IV-01", "manifests", {"prisma/schema.prisma": """
         datasource db {
           provider = "postgresql"
