@@ -242,7 +242,7 @@ def _is_fixed_path(value: Value) -> bool:
 
 def _servers(unit: Unit) -> Iterator[Server]:
     for one in attached(unit):
-        if one.engine in SERVERS and one.where != "ci":
+        if one.engine in SERVERS and one.where != "ci" and one.context != "docs":
             yield Server(one.engine, Place(one.path, one.line), one.where)
     for seen in unit.seen(clients, "prod", "admin"):
         if seen.what.engine in SERVERS and "test" not in " ".join(seen.what.scope.names).lower():

@@ -41,6 +41,14 @@ _FUNCTION = re.compile(
 _PLAIN = frozenset({"ping", "status", "healthy", "heartbeat"})
 #: Settings that name a path in order to leave it out of something: they do not answer it.
 _SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)
+#: A file without this has no hint: parsing it would be for nothing.
+_WORTH = re.compile(
+    rb"health|livez|readyz|liveness|readiness|heart_?beat|okcomputer|statusz|pingz|are-you-alive|"
+    rb"/(?:ping|status|up|live|alive|ready|monitor(?:ing)?|check|hc|probe|isalive|isready)[\"'`/?]|"
+    rb"(?:def|function|func)\s+(?:\([^)]*\)\s*)?(?:api_|get_)?(?:ping|status)\b|\b(?:api_)?(?:ping|status)\s*:\s*(?:async\s+)?"
+    rb"(?:function|\()",
+    re.IGNORECASE,
+)
 _WITHIN = ("health", "livez", "readyz", "liveness", "readiness", "heartbeat", "okcomputer")
 _WORDS = ("ping", "status", "up", "live", "alive", "ready", "api_ping", "api_status")
 _PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/hc")
@@ -63,6 +71,8 @@ def is_liveness_path(path: str) -> bool:
 
 @hints.reads("python", "javascript", "go", "java", "ruby", "php", words=_WORDS, within=_WITHIN)
 def _read(source: Source) -> Iterator[Hint]:
+    if not _WORTH.search(source.data):
+        return
     for value in source.texts(*_PARTS):
         text = value.text or ""
         line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""

@@ -17,6 +17,8 @@ class Version:
 
     text: str
     line: int
+    declares: bool
+    """The line declares a path or a prefix, or reads a header: in others it may be of an API that the app calls."""
 
 
 versions: Look[Version] = Look("api versions")
@@ -29,6 +31,10 @@ _SIGN = re.compile(
     rb"""\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
     re.IGNORECASE,
 )
+_DECLARES = re.compile(
+    rb"prefix|\buse\(|mount|include|register|rout|\bpath\b|group|namespace|\bscope|base_?path|mapping|/api/|@|handle",
+    re.IGNORECASE,
+)
 _VERSIONS = tuple(f"v{number}" for number in range(100))
 
 
@@ -39,8 +45,11 @@ def _read(source: Source) -> Iterator[Version]:
         before = _before(source.data, match.end())
         if b"://" in before or b"import" in before or b"require" in before or b" from " in before:
             continue  # another's API, or a module's name
-        yield Version(match[0].decode("utf-8", "replace")[:80], source.data.count(b"\n", 0, match.start()) + 1)
-        return
+        number = source.data.count(b"\n", 0, match.start()) + 1
+        declares = bool(_DECLARES.search(before) or _SIGN.match(match[0]))
+        yield Version(match[0].decode("utf-8", "replace")[:80], number, declares)
+        if declares:
+            return
 
 
 def _before(data: bytes, at: int) -> bytes:

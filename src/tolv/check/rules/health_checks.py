@@ -11,13 +11,15 @@ from tolv.check.looks.asked import Asked, asked_of
 from tolv.check.looks.health import Hint, hints, is_health_path, is_liveness_path, is_readiness_path
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.rules.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.unit import Unit
 
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"
 _PRODUCTION = ("prod", "admin")
 
+#: Files that answer requests, by their names: a function `ping` of another need not be a route.
+_ANSWERING = re.compile(r"controller|route|handler|api|view|server|(?:^|/)app\b|main|index", re.IGNORECASE)
 #: Lines by which a framework is told to answer for health by itself.
 _BUILT_IN = {
     "ruby": re.compile(r"rails/health#show|rails_health_check|HealthCheck|OkComputer"),
@@ -37,7 +39,7 @@ _ASKS_SERVICE = re.compile(
 @rule(
     "HLT-01",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=ALL,
     looks=(hints, routes),
     title="The service has no route that tells its health",
     why="A platform can only tell a process that answers from one that hangs by asking it. Without a route for that, "
@@ -106,7 +108,8 @@ def evidence(unit: Unit) -> Witness | None:
 
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
     for hint in unit.seen(hints, *_PRODUCTION):
-        if not in_browser(hint.path):
+        sure = "/" in hint.what.text or "health" in hint.what.text.lower()
+        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path)):
             yield hint
 
 
