@@ -113,7 +113,7 @@ def _untold(
     elif needed and has_template and _is_needed(unit, needed[0]):
         first = needed[0]
         names = list(dict.fromkeys(one.what.name for one in needed))
-        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed and told to nobody"
+        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed, and no template or document says so"
         fix = f"Name {_listed(names, 12)} in .env.example"
     else:
         return None
@@ -126,7 +126,7 @@ def _optional(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
     names = list(dict.fromkeys(one.what.name for one in reads))
     first = reads[0]
     return Finding(
-        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read and told to nobody",
+        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read, and no template or document says so",
         unit.place(first.path, first.what.line, first.what.column),
         "note",
         f"Name {_listed(names, 12)} in .env.example",
@@ -271,14 +271,14 @@ def _beaten(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
             "warning",
             "Drop override: the environment must win",
         )
-    stem = name.rpartition(".")[2] if not name.endswith(".php") else name.removesuffix(".php")
+    file_name = name if name.endswith(".php") else f"{name.rpartition('.')[2]}.py"
     around = {unit.root, posixpath.dirname(one.path), posixpath.dirname(posixpath.dirname(one.path))}
-    if any(file.tracked and file.name.partition(".")[0] == stem and file.directory in around for file in unit.files):
+    if any(file.tracked and file.name == file_name and file.directory in around for file in unit.files):
         return None
     suffix = one.path.rpartition(".")[2]
     if not any(read.path.endswith(suffix) for read in unit.seen(env_reads, *_LIVE)):
         return None
-    message = f"{name}, a file that is not in the repository, beats what the environment sets"
+    message = f"{file_name}, a file that is not in the repository, beats what the environment sets"
     return Finding(message, place, "warning", "Read the environment last, or drop the file", subject=name)
 
 

@@ -19,7 +19,7 @@ _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-
 _PRODUCTION = ("prod", "admin")
 
 #: Files that answer requests, by their names: a function `ping` of another need not be a route.
-_ANSWERING = re.compile(r"controller|route|handler|api|view|server|(?:^|/)app\b|main|index", re.IGNORECASE)
+_ANSWERING = re.compile(r"controller|route|handler|api|view|server|urls|^app\b|^main\b|^index\b", re.IGNORECASE)
 #: Lines by which a framework is told to answer for health by itself.
 _BUILT_IN = {
     "ruby": re.compile(r"rails/health#show|rails_health_check|HealthCheck|OkComputer"),
@@ -82,7 +82,7 @@ def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
     counts: dict[str, int] = {}
     for one in answers:
         counts[one.path] = counts.get(one.path, 0) + 1
-    return max(counts, key=lambda path: (counts[path], path))
+    return max(counts, key=lambda path: (bool(_ANSWERING.search(path.rpartition("/")[2])), counts[path], path))
 
 
 def evidence(unit: Unit) -> Witness | None:
@@ -90,6 +90,8 @@ def evidence(unit: Unit) -> Witness | None:
     for asked in asked_of(unit):
         if asked.path is not None:
             return Witness(f"its deploy asks {asked.path} for its health", asked.place)
+        if asked.command:
+            return Witness("its deploy runs a check of its health", asked.place)
     for one in answers_of(unit):
         if one.route.path is not None and is_health_path(one.route.path) and not _has_siblings(one, unit):
             method = "" if one.route.method == "*" else f"{one.route.method} "
@@ -107,7 +109,7 @@ def evidence(unit: Unit) -> Witness | None:
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
     for hint in unit.seen(hints, *_PRODUCTION):
         sure = "/" in hint.what.text or "health" in hint.what.text.lower()
-        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path)):
+        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
             yield hint
 
 
