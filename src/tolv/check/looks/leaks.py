@@ -61,7 +61,9 @@ _HEADERS = re.compile(
 )
 #: Headers that are about to be sent; only in code that calls others by HTTP.
 _SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_headers)$")
-_ANSWERED = re.compile(r"(?i)(?:^|\.)(?:res|resp|response|reply|answer)\.")
+_ANSWERED = re.compile(
+    r"(?i)(?:^|\.)(?:res|resp|response|reply|answer|fetch|urlopen|(?:axios|got|requests|httpx|session|client)\.\w+)\."
+)
 #: What lies in these is about a secret: an address to get one from, the label of a field.
 _ABOUT = re.compile(
     r"(?i)(?:endpoint|url|route|field|error|label|type|name|message|schema|constant|enum|path|column)s?\.\w+$"
@@ -116,9 +118,12 @@ _WITHIN = (
 
 @leaks.reads("python", "javascript", "go", "php", within=_WITHIN)
 def _read(source: Source) -> Iterator[Leak]:
-    levels = _GO_LEVELS if source.language == "go" else _LEVELS
-    names = [f".{level}" for level in (*levels, *_CALLED[source.language])]
+    if not _is_worth_it(source):
+        return
     prints = _PRINTED[source.language]
+    names = _logging_names(source)
+    if not names and not any(one.rpartition(".")[2].encode() in source.words for one in prints):
+        return
     for call in source.calls(*names, *prints):
         printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
         if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
@@ -128,6 +133,43 @@ def _read(source: Source) -> Iterator[Leak]:
             what, name, line = found
             line = line if call.line <= line <= call.end_line else call.line
             yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+
+
+_METHOD = re.compile(rb"(\w+)(?:\(\))?(?:\?\.|\.|->|::)(\w+)\(")
+
+
+def _logging_names(source: Source) -> list[str]:
+    """The calls on loggers that the text has, so that only those are read."""
+    levels = frozenset(_GO_LEVELS if source.language == "go" else _LEVELS)
+    found: dict[str, None] = {}
+    for match in _METHOD.finditer(source.data):
+        level = match[2].decode("utf-8", "replace")
+        if level in _CALLED[source.language]:
+            found[f".{level}"] = None
+        elif level in levels and _LOGGERS.search(owner := match[1].decode("utf-8", "replace")):
+            found |= {f"{owner}.{level}": None, f".{owner}.{level}": None}
+    return list(found)
+
+
+_LOGS = re.compile(rb"(?i)log|console|print|puts|echo")
+_SENSITIVE = re.compile(
+    rb"(?i)passw|passphrase|secret|token|authoriz|cookie|api_?key|credential|header|environ|private_?key|jwt|settings|config"
+    rb"|\.body|\.json|\.data|process\.env|access_?key|\bssn\b|card|[?&]\w+=|_SERVER|_ENV"
+)
+#: Lines that a call may go on for.
+_MOST_LINES = 8
+
+
+def _is_worth_it(source: Source) -> bool:
+    """Whether a line that may log has a word that may be sensitive on it, or soon after: calls are costly to read."""
+    left = 0
+    for line in source.data.split(b"\n"):
+        if _LOGS.search(line):
+            left = _MOST_LINES
+        if left and _SENSITIVE.search(line):
+            return True
+        left -= left > 0
+    return False
 
 
 def _found(call: Call, source: Source) -> tuple[What, str, int] | None:
