@@ -87,3 +87,31 @@ def test_any_text_is_read_or_has_a_problem(text: str) -> None:
     script = parse_shell(text)
     script.ends()
     assert all(one.line >= 1 for one in script.commands)
+
+
+def test_a_case_of_the_first_argument_takes_one_branch() -> None:
+    text = """
+    server() { exec gunicorn a:b; }
+    worker() { exec celery worker; }
+    case "$1" in
+      dev_server) exec flask run ;;
+      server | web) shift; server ;;
+      worker) worker ;;
+      *) exec "$@" ;;
+    esac
+    """
+    script = parse_shell(text)
+
+    def ends(*arguments: str) -> list[str]:
+        return [one.program for one in script.given(arguments).ends()]
+
+    assert ends("web") == ["gunicorn"]
+    assert ends("worker") == ["celery"]
+    assert ends("dev_server") == ["flask"]
+    assert ends("ls") == ["$@"]
+    assert len(ends("$WHICH")) == len(script.ends())
+
+
+def test_a_function_that_comes_back_is_no_end() -> None:
+    script = parse_shell("ids() {\n  usermod app\n}\nserve() {\n  gunicorn a:b\n}\nids\nserve\n")
+    assert [one.program for one in script.ends()] == ["gunicorn"]

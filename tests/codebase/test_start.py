@@ -181,3 +181,11 @@ def test_scripts_that_call_each_other_come_to_an_end() -> None:
 )
 def test_any_tree_is_read(tree: dict[str, str]) -> None:
     starts(tree, tree.get)
+
+
+def test_the_words_of_cmd_choose_what_an_entrypoint_runs() -> None:
+    one = _one(
+        Dockerfile='FROM python:3.12\nCOPY . /app\nENTRYPOINT ["/app/boot.sh"]\nCMD ["server"]\n',
+        boot_dot_sh='#!/bin/sh\ncase "$1" in\n  dev) exec flask run ;;\n  server) exec gunicorn a:b ;;\nesac\n',
+    )
+    assert one.server == "gunicorn"

@@ -149,18 +149,30 @@ def package_script(unit: Unit, path: str, name: str) -> tuple[str | None, int]:
 
 
 def _shell(
-    unit: Unit, text: str, type: str, path: str, line: int, context: str, origin: str, depth: int
+    unit: Unit,
+    text: str,
+    type: str,
+    path: str,
+    line: int,
+    context: str,
+    origin: str,
+    depth: int,
+    outer: Boot | None = None,
 ) -> Iterator[Boot]:
+    """`outer` is the command that calls this text by a name (`npm run migrate`): its place is the one to look at."""
     script = parse_shell(text, path, line)
     commands = [one for one in script.commands if one.argv]
     for position, command in enumerate(commands):
         later = position < len(commands) - 1
         conditional = any(word in ("if", "case") for word in command.inside) or _tested(commands, position)
         beside = later or command.background or bool(depth and _ends_in_arguments(commands))
-        yield Boot(command, type, path, command.line, context, origin, beside, conditional)
-        if depth >= _DEEPEST:
-            continue
-        yield from _followed(unit, command, type, path, context, origin, depth)
+        at, row = (path, command.line) if outer is None else (outer.path, outer.line)
+        if outer is not None:
+            beside, conditional = beside or outer.with_others, conditional or outer.conditional
+        boot = Boot(command, type, at, row, context, origin, beside, conditional)
+        yield boot
+        if depth < _DEEPEST:
+            yield from _followed(unit, boot, path, depth)
 
 
 def _tested(commands: list[Command], position: int) -> bool:
@@ -173,12 +185,11 @@ def _ends_in_arguments(commands: list[Command]) -> bool:
     return any("$@" in one.argv or "$*" in one.argv for one in commands)
 
 
-def _followed(
-    unit: Unit, command: Command, type: str, path: str, context: str, origin: str, depth: int
-) -> Iterator[Boot]:
+def _followed(unit: Unit, boot: Boot, path: str, depth: int) -> Iterator[Boot]:
     """What a script of the tree that is called runs; `npm start` and its like are followed to package.json."""
+    command, type, context, origin = boot.command, boot.type, boot.context, boot.origin
     if command.program in ("sh", "bash", "ash", "dash") and len(command.argv) > 2 and command.argv[1].endswith("c"):
-        yield from _shell(unit, command.argv[2], type, path, command.line, context, origin, depth + 1)
+        yield from _shell(unit, command.argv[2], type, path, boot.line, context, origin, depth + 1, boot)
         return
     words = [word for word in command.argv if "=" not in word or "/" in word.partition("=")[0]]
     if len(words) > 1 and words[0] in ("npm", "yarn", "pnpm"):
@@ -186,7 +197,7 @@ def _followed(
         at = posixpath.join(unit.root, "package.json")
         text, line = package_script(unit, at, name)
         if text and at != path:
-            yield from _shell(unit, text, type, at, line, unit.context(at), origin, depth + 1)
+            yield from _shell(unit, text, type, at, line, unit.context(at), origin, depth + 1, boot)
         return
     for position, word in enumerate(words[:5]):
         if position and not all(one.rpartition("/")[2] in _CALLERS or one.startswith("-") for one in words[:position]):

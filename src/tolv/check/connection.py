@@ -22,7 +22,7 @@ _ENGINES = {
     **dict.fromkeys(("redis", "rediss", "rediscache", "redis-sentinel", "valkey", "valkeys"), "redis"),
     **dict.fromkeys(("amqp", "amqps", "pyamqp", "rabbitmq"), "rabbitmq"),
     **dict.fromkeys(("memcached", "memcache", "pymemcache"), "memcached"),
-    **dict.fromkeys(("sqlite", "sqlite3", "spatialite"), "sqlite"),
+    **dict.fromkeys(("sqlite", "sqlite3", "spatialite", "better-sqlite3", "aiosqlite", "libsql"), "sqlite"),
     **dict.fromkeys(("h2", "hsqldb", "derby"), "h2"),
     **dict.fromkeys(("smtp", "smtps", "smtp+tls"), "smtp"),
     **dict.fromkeys(("nats", "kafka", "cassandra", "neo4j", "bolt", "clickhouse", "ldap", "ldaps"), ""),

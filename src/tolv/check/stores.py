@@ -24,7 +24,8 @@ _FRAMEWORKS = (
     "@hapi/hapi next nuxt @nestjs/core restify hono rails sinatra hanami laravel/framework symfony/framework-bundle "
     "slim/slim net/http github.com/gin-gonic/gin github.com/labstack/echo/v4 github.com/gofiber/fiber/v2 "
     "github.com/gorilla/mux github.com/go-chi/chi/v5 org.springframework.boot:spring-boot-starter-web "
-    "org.springframework.boot:spring-boot-starter-webmvc org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
+    "org.springframework.boot:spring-boot-starter-webmvc "
+    "org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
 ).split()
 
 _DRIVERS = {
@@ -108,8 +109,9 @@ def _embedded(unit: Unit) -> Iterator[Embedded]:
     }
     for seen in unit.seen(clients, "prod", "admin", "dev"):
         found = _of_client(unit, seen.path, seen.what)
-        if found is not None and (found.selectable or found.only_path or seen.what.name not in read):
-            yield replace(found, selectable=True) if _is_replaced(unit, seen.path, seen.what) else found
+        if found is not None and (found.selectable or found.only_path or seen.what.name not in read - {"ENGINE"}):
+            aside = for_development(seen.path) or _is_replaced(unit, seen.path, seen.what)
+            yield replace(found, selectable=True) if aside else found
     for setting in settings(unit):
         connection = connection_of(Value("literal", setting.text, "str"))
         place = Place(setting.path, setting.line)
@@ -139,6 +141,11 @@ def _embedded(unit: Unit) -> Iterator[Embedded]:
 #: The adapter of the one database of an environment; Rails keeps caches and queues in others beside it.
 _RAILS = re.compile(r"^(\w+)\.(?:primary\.)?adapter$")
 _FILES = frozenset("file files filesystem disk sqlite sqlite3 nedb leveldb lowdb json".split())
+
+
+def for_development(path: str) -> bool:
+    """The file is the configuration of a developer's machine: `settings/local_dev.py`."""
+    return re.search(r"(?:^|[/_.-])(?:dev|development|local)(?:[_.-]|$)", path.rpartition(".")[0]) is not None
 
 
 def _is_replaced(unit: Unit, path: str, client: Client) -> bool:
@@ -235,7 +242,7 @@ def _is_fixed_path(value: Value) -> bool:
 
 def _servers(unit: Unit) -> Iterator[Server]:
     for one in attached(unit):
-        if one.engine in SERVERS and one.where != "ci":
+        if one.engine in SERVERS and one.where != "ci" and one.context != "docs":
             yield Server(one.engine, Place(one.path, one.line), one.where)
     for seen in unit.seen(clients, "prod", "admin"):
         if seen.what.engine in SERVERS and "test" not in " ".join(seen.what.scope.names).lower():

@@ -5,7 +5,9 @@ Nothing is expanded: `$PORT` stays `$PORT`. Quotes are taken off, as the program
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,33 @@ if TYPE_CHECKING:
 
 #: Bytes that a script may have.
 _LARGEST = 512 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One branch of a `case`."""
+
+    subject: str
+    """What is looked at: `$1`."""
+    patterns: tuple[str, ...]
+    before: tuple[str, ...]
+    """The patterns of the branches before it."""
+
+    def is_taken(self, arguments: tuple[str, ...]) -> bool:
+        """Whether it can be taken by a script that is given these words."""
+        match = _FIRST.fullmatch(self.subject)
+        if match is None:
+            return True
+        word = arguments[0] if arguments else match[1] or ""
+        if "$" in word or any("$" in one for one in (*self.patterns, *self.before)):
+            return True
+        return any(fnmatchcase(word, one) for one in self.patterns) and not any(
+            fnmatchcase(word, one) for one in self.before
+        )
+
+
+#: The first argument, with what stands for it where there is none.
+_FIRST = re.compile(r"\$1|\$\{1(?::?-([^{}$]*))?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +71,8 @@ class Command:
     redirects: tuple[str, ...] = ()
     """As written: `>>log`, `2>&1`."""
     end_line: int = 0
+    choices: tuple[Choice, ...] = ()
+    """The branches of `case` that it stands in, outermost first."""
 
     @property
     def program(self) -> str:
@@ -68,6 +99,21 @@ class Script:
         """The commands that keep running, or that it ends with: what is `exec`ed, what is started in the background,
         and what is last; a call of one of its own functions stands for the end of that."""
         return tuple(_ends(self, None, frozenset()))
+
+    def given(self, arguments: tuple[str, ...]) -> Script:
+        """What is left of it where it is called with these words: a `case` of the first of them takes one branch, and
+        a function that only other branches call is not run."""
+        taken = [one for one in self.commands if all(choice.is_taken(arguments) for choice in one.choices)]
+        if len(taken) == len(self.commands):
+            return self
+        called = {word for one in self.commands for word in one.argv[:1]}
+        while True:
+            left = {word for one in taken for word in one.argv[:1]}
+            idle = called - left
+            kept = [one for one in taken if not any(part.removeprefix("function ") in idle for part in one.inside)]
+            if len(kept) == len(taken):
+                return replace(self, commands=tuple(kept))
+            taken = kept
 
     def functions(self) -> frozenset[str]:
         """Names of the functions that it defines and that do something."""
@@ -129,7 +175,9 @@ def _ends(script: Script, function: str | None, known: frozenset[str]) -> list[C
         if owner != function or "$(" in command.inside or not command.argv:
             continue
         if command.program in called and command.program not in known and len(known) < 20:
-            found += _ends(script, command.program, known | {command.program})
+            inner = _ends(script, command.program, known | {command.program})
+            # What a function ends in comes back where something runs after the call.
+            found += [one for one in inner if command.last or one.exec or (one.background and one.tail)]
         elif command.exec or (command.background and command.tail) or command.last:
             found.append(command)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tolv.codebase.shell import Command
+from tolv.codebase.shell import Choice, Command
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -35,6 +35,7 @@ class _Around:
     last: bool = False
     redirects: tuple[str, ...] = ()
     tail: bool = True
+    choices: tuple[Choice, ...] = ()
 
     def within(self, what: str, *, last: bool | None = None) -> _Around:
         return replace(self, inside=(*self.inside, what), joined_by=None, last=self.last if last is None else last)
@@ -99,11 +100,17 @@ class _Reader:
         elif kind == "if_statement":
             self.branches(node, around.within("if"), depth)
         elif kind == "case_statement":
+            subject = node.child_by_field_name("value")
+            before: tuple[str, ...] = ()
             for item in node.children:
                 if item.type == "case_item":
-                    values = {child.id for child in item.children_by_field_name("value")}
-                    body = [child for child in item.children if child.id not in values]
-                    self.statements(body, around.within("case"), depth)
+                    values = item.children_by_field_name("value")
+                    ids = {child.id for child in values}
+                    body = [child for child in item.children if child.id not in ids]
+                    patterns = tuple(_word(child) for child in values)
+                    choice = Choice(_word(subject) if subject is not None else "", patterns, before)
+                    before += patterns if len(before) < 200 else ()
+                    self.statements(body, replace(around.within("case"), choices=(*around.choices, choice)), depth)
         elif kind == "subshell":
             self.statements(node.children, around.within("("), depth)
         elif kind in ("command_substitution", "process_substitution"):
@@ -226,6 +233,7 @@ class _Reader:
                 last=around.last,
                 tail=around.tail,
                 redirects=(*around.redirects, *redirects),
+                choices=around.choices,
             )
         )
 

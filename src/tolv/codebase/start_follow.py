@@ -87,6 +87,8 @@ class _Follower:
     def text(self, text: str, line: int, way: _Way, *, inline: bool) -> None:
         """What a shell's text ends in. `inline`: it is given with `-c`, so that bash gives way to its last command."""
         script = parse_shell(text, way.path, line)
+        if not inline and way.args:
+            script = script.given(way.args)
         env = dict(way.env)
         for one in script.commands:
             if not one.inside and (not one.argv or one.argv[0] in ("export", "declare")):

@@ -202,6 +202,16 @@ CASES = [
         <?php
         class Migrator { public function runMigrations() { $this->up(); } }
         """}, "the function itself"),
+    bad("XII-02", "manifests", {"Dockerfile": "FROM node:22\nCMD npm run migrate && npm start\n",
+                                "package.json": '{"scripts": {"start": "node .", "migrate": "knex migrate:latest"}}'},
+        "Dockerfile:2", why="npm script"),
+    bad("XII-02", "manifests", {"boot.sh": "#!/bin/sh\nflask deploy\nexec gunicorn shop:app\n",
+                                "Dockerfile": 'FROM python:3.12\nCMD ["./boot.sh"]\n', "shop.py": """
+        from flask_migrate import upgrade
+        @app.cli.command()
+        def deploy():
+            upgrade()
+        """}, "boot.sh:2", why="a command of its own"),
     bad("XII-02", "manifests", {"Procfile": "web: flask db upgrade && gunicorn app:app\n"}, "Procfile:1",
         severity="warning"),
     bad("XII-02", "manifests", {"Dockerfile": 'FROM python:3.12\nCOPY . .\nENTRYPOINT ["./entrypoint.sh"]\n',

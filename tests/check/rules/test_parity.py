@@ -98,6 +98,13 @@ CASES = [
     ok("X-01", "manifests", COMPOSE | {"src/test/resources/application.properties": """
         spring.datasource.url=jdbc:h2:mem:shop
         """}, "test resources"),
+    bad("X-01", "manifests", {"Gemfile": 'gem "rails"\ngem "pg"\n', "config/database.yml": """
+        development:
+          adapter: sqlite3
+          database: db/dev.sqlite3
+        production:
+          adapter: postgresql
+        """}, "config/database.yml:2", why="Rails"),
     ok("X-01", "manifests", COMPOSE | {"config/database.yml": """
         production:
           adapter: postgresql
@@ -177,6 +184,24 @@ CASES = [
         """}, "off by default"),
     ok("X-05", "python", {"conftest.py": "import fakeredis\n", "settings.py": "task_always_eager = False\n"},
        "fixture"),
+    bad("X-05", "python", {"shop/settings.py": "EMAIL_BACKEND = 'django.core.mail.backends.locmem.EmailBackend'\n"},
+        "shop/settings.py:1", why="mail"),
+    ok("X-05", "python", {"shop/settings/dev.py": "EMAIL_BACKEND = 'django.core.mail.backends.console.EmailBackend'\n"},
+       "mail of a developer"),
+    bad("X-05", "ruby", {"config/environments/production.rb": """
+        Rails.application.configure do
+          config.active_job.queue_adapter = :async
+        end
+        """}, "config/environments/production.rb:2"),
+    bad("X-05", "ruby", {"config/application.rb": """
+        class Application < Rails::Application
+          config.active_job.queue_adapter = :inline
+        end
+        """}, "config/application.rb:2", why="inline"),
+    ok("X-05", "ruby", {"config/environments/test.rb": "config.active_job.queue_adapter = :inline\n"}, "tests"),
+    ok("X-05", "ruby", {"config/environments/development.rb": "config.active_job.queue_adapter = :async\n"},
+       "development"),
+    ok("X-05", "ruby", {"config/application.rb": "config.active_job.queue_adapter = :sidekiq\n"}, "the real one"),
     bad("X-05", "javascript", {"cache.js": "const Redis = require('ioredis-mock');\nmodule.exports = new Redis();\n"},
         "cache.js:1"),
     bad("X-05", "javascript", {"db.js": "import { MongoMemoryServer } from 'mongodb-memory-server';\n"}, "db.js:1",

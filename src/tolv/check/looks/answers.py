@@ -12,6 +12,7 @@ from tolv.check.looks.reach import stem_of
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
 from tolv.check.unit import Unit
+from tolv.codebase.survey import File
 
 _PRODUCTION = ("prod", "admin", "migrations")
 #: Code that a browser runs: what looks like a route there is a request.
@@ -97,9 +98,12 @@ def _is_json(seen: Seen[Route], where: str, text: str) -> bool:
     route = seen.what
     if route.framework in _JSON_FRAMEWORKS or _JSON.search(text):
         return True
-    if route.path is not None and _API_PATH.search(route.path):
-        return True
-    return bool(_API_PATH.search(where) or _API_PATH.search(seen.path))
+    return is_of_api(route, where, seen.path)
+
+
+def is_of_api(route: Route, *files: str) -> bool:
+    """Whether the path of a route, or of one of the files that it stands in, says that it belongs to an API."""
+    return any(_API_PATH.search(text) for text in (route.path or "", *files))
 
 
 class _Places:
@@ -140,13 +144,18 @@ class _Places:
     def _candidates(self, here: str, parts: list[str]) -> Iterator[str]:
         if self._stems is None:
             self._stems = {}
-            for file in self._unit.files:
-                if file.language and file.context in _PRODUCTION:
-                    self._stems.setdefault(stem_of(file.path), []).append(file.path)
+            for file in self._sources():
+                self._stems.setdefault(stem_of(file.path), []).append(file.path)
         yield here
+        if here.endswith(".go"):  # a package is a directory
+            directory = here.rpartition("/")[0]
+            yield from (file.path for file in self._sources() if file.path.rpartition("/")[0] == directory)
         for part in reversed(parts):
             for stem in (part.lower(), f"{part.lower()}_controller", f"{part.lower()}controller"):
                 yield from self._stems.get(stem, ())[:5]
+
+    def _sources(self) -> list[File]:
+        return [file for file in self._unit.files if file.language and file.context in _PRODUCTION]
 
     def _is_rest(self, path: str) -> bool:
         return any("@RestController" in line for line in self._of(path))

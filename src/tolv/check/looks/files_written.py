@@ -40,11 +40,11 @@ class Written:
 writes_of_files: Look[Written] = Look("written files")
 
 _TEMPORARY = re.compile(
-    r"temp(file|dir|orary)?\b|tmp|mkstemp|mkdtemp|gettempdir|/dev/|stdout|stderr|devnull|BytesIO|StringIO|os\.tmpdir",
+    r"temp(file|dir|orary|nam)?\b|tmp|php://|mkstemp|mkdtemp|gettempdir|/dev/|stdout|stderr|devnull|BytesIO|StringIO|os\.tmpdir",
     re.IGNORECASE,
 )
 _UPLOADED = re.compile(
-    r"UploadFile|request\.files|request\.FILES|cleaned_data\[|\.multipart\(|req\.files?\b|request\.file\b|\.save_file\("
+    r"UploadFile|move_uploaded_file|FormFile\(|MultipartFile|request\.files|request\.FILES|cleaned_data\[|\.multipart\(|req\.files?\b|request\.file\b|\.save_file\("
 )
 _STORED = re.compile(
     r"upload_file|upload_fileobj|put_object|putObject|PutObject|upload_blob|upload_from|\.uploadFile|S3Client|boto3|"
@@ -110,6 +110,49 @@ def _javascript(source: Source) -> Iterator[Written]:
             yield _written(source, functions, call, call.argument(0))
     for call in source.calls(".mv"):
         if "files" in call.written or b"fileupload" in source.words:
+            yield _written(source, functions, call, call.argument(0), uploaded=True)
+
+
+@writes_of_files.reads("php", words=("file_put_contents", "fopen", "move_uploaded_file"))
+def _php(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    for call in source.calls("file_put_contents"):
+        yield _written(source, functions, call, call.argument(0))
+    for call in source.calls("fopen"):
+        mode = call.argument(1)
+        if mode is not None and mode.is_text and _WRITING.search(mode.text or ""):
+            yield _written(source, functions, call, call.argument(0))
+    for call in source.calls("move_uploaded_file"):
+        yield _written(source, functions, call, call.argument(1), uploaded=True)
+
+
+@writes_of_files.reads("go", words=("WriteFile", "Create", "OpenFile", "SaveUploadedFile", "SaveFile"))
+def _go(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    for call in source.calls("os.WriteFile", "os.Create", "ioutil.WriteFile", "io/ioutil.WriteFile"):
+        yield _written(source, functions, call, call.argument(0))
+    for call in source.calls(".SaveUploadedFile", ".SaveFile"):
+        if re.search(r"gin|fiber|echo", call.name):
+            yield _written(source, functions, call, call.argument(1), uploaded=True)
+
+
+@writes_of_files.reads("ruby", words=("write", "binwrite", "open"))
+def _ruby(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    for call in source.calls("File.write", "File.binwrite", "IO.write", "File.open", "FileUtils.cp", "FileUtils.mv"):
+        mode = call.argument(1)
+        if call.last != "open" or (mode is not None and mode.is_text and _WRITING.search(mode.text or "")):
+            yield _written(source, functions, call, call.argument(1 if call.last in ("cp", "mv") else 0))
+
+
+@writes_of_files.reads("java", words=("transferTo", "FileWriter", "FileOutputStream", "Files"))
+def _java(source: Source) -> Iterator[Written]:
+    functions = source.functions()
+    for call in source.calls("FileWriter", "FileOutputStream", "Files.write", "Files.writeString", "Files.copy"):
+        if call.last != "copy" or b"MultipartFile" in source.words:
+            yield _written(source, functions, call, call.argument(1 if call.last == "copy" else 0))
+    if b"MultipartFile" in source.words:
+        for call in source.calls(".transferTo"):
             yield _written(source, functions, call, call.argument(0), uploaded=True)
 
 

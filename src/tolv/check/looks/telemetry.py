@@ -140,6 +140,22 @@ _METERS = (
 )
 _REQUEST = re.compile(r"request|http|latency|response|route|endpoint", re.IGNORECASE)
 _LIBRARIES = re.compile(r"prom|statsd|hot-shots|lynx|meter|metric|opentelemetry|datadog|otel", re.IGNORECASE)
+_OPTIONS = ("GaugeOpts", "CounterOpts", "HistogramOpts", "SummaryOpts")
+
+
+@signs.reads("go", words=_OPTIONS)
+def _go_signs(source: Source) -> Iterator[Sign]:
+    """The metrics that a Go program makes for Prometheus, by the options that name them."""
+    for call in source.calls(*_OPTIONS):
+        name, subsystem = call.keywords.get("Name"), call.keywords.get("Subsystem")
+        text = " ".join(one.text or "" for one in (subsystem, name) if one is not None)
+        if text:
+            served = _HTTP.search(text) and not _OUTGOING.search(text)
+            yield Sign("request" if served else "meter", text, call.line)
+
+
+_OUTGOING = re.compile(r"scrap|fetch|crawl|upstream|client|outgoing|outbound|external", re.IGNORECASE)
+_HTTP = re.compile(r"http|requests?_|_requests?\b|latency|response", re.IGNORECASE)
 _CARRIERS = re.compile(r"(?:Requests|HTTPX?|Httpx?|HTTPXClient|AioHttpClient|URLLib3?|Urllib3?|Undici|Fetch|Grpc\w*)"
                        r"Instrument(?:or|ation)|getNodeAutoInstrumentations")  # fmt: skip
 _PROVIDERS = ("TracerProvider", "NodeTracerProvider", "NodeSDK", "BasicTracerProvider", "trace.TracerProvider")

@@ -215,12 +215,12 @@ def _migrates(boot: Boot, commands: frozenset[str]) -> str | None:
     """What of the schema a start's command changes; None: nothing, or it is no start of the web process."""
     if boot.type in ONCE or boot.type != "web" or not boot.with_others:
         return None
-    text = boot.text
+    text = boot.text[:2000]
     own = boot.command.program in ("flask", "python", "python3", "manage.py", "typer") and any(
         word.replace("_", "-") in commands for word in boot.command.argv[1:4]
     )
     if own or _MIGRATES.search(text) or _SCRIPTS.search(text):
-        return " ".join(boot.command.argv[:5])
+        return " ".join("…" if "://" in word or "=" in word else word for word in boot.command.argv[:5])
     return None
 
 
@@ -247,8 +247,8 @@ _FLAG = re.compile(r"\bflag|\bargs\b|argv|\bcmd\b|command|test|--\w", re.IGNOREC
 def _at_boot(unit: Unit, path: str, change: SchemaChange) -> Severity | None:
     """How bad it is that this runs at the start; None: it does not, as far as can be told."""
     full: Severity = "error" if change.destroys else "warning"
-    aside = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
-    if re.search(rf"(?:^|/)(?:{aside})(?:/|\.)", path, re.IGNORECASE):
+    out = r"alembic|migrations|scripts?|seeds?|fixtures?" + ("" if path.endswith(".go") else "|cli|commands?|console")
+    if re.search(rf"(?:^|/)(?:{out})(?:/|\.)", path, re.IGNORECASE):
         return None
     if change.setting:
         return full

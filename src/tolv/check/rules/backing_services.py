@@ -12,6 +12,7 @@ from tolv.check.prisma import Datasource, datasources
 from tolv.check.rule import rule
 from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Value
+from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/backing-services"
@@ -64,8 +65,10 @@ def _for_tests(client: Client) -> bool:
     return re.search(r"\btest|test(ing|s|case|config|settings)?\b|'test'|\"test\"", around) is not None
 
 
-def for_development(client: Client) -> bool:
-    """It stands in a class or under a condition that is only true away from production."""
+def for_development(client: Client, path: str) -> bool:
+    """It stands in a file, a class or under a condition that is only for development."""
+    if is_for_development(path):
+        return True
     owner = " ".join((*client.scope.names,)).lower()
     if re.search(r"dev|local", owner):
         return True
@@ -124,7 +127,7 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
         if (path, line) in said or connection.embedded:
             continue
         said.add((path, line))
-        yield _literal(client, connection, path, line, for_development(client))
+        yield _literal(client, connection, path, line, for_development(client, seen.path))
     for source in datasources(unit):
         any_client = True
         address = connection_of(Value("literal", source.url or "", "str"))
@@ -134,7 +137,7 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
             yield _in_schema(address, source)
     for setting in settings(unit):
         found = _in_settings(setting)
-        if found is not None:
+        if found is not None and not _is_replaced(unit, setting):
             any_client = True
             yield found
     if not any_client:
@@ -157,6 +160,8 @@ def _witness(client: Client, value: Value, unit: Unit, path: str) -> Witness | N
     reads = list(value.envs())
     if reads:
         name = reads[0].name or "a variable"
+        if client.how == "setting":
+            return Witness(f"{client.shown} is read from the environment", Place(path, client.line))
         return Witness(f"{client.name} takes its address from {name}", Place(path, client.line))
     if value.kind == "name" and value.name and value.name.rpartition(".")[2].lower() in _read_names(unit):
         return Witness(f"{client.name} takes its address from a setting that is read from the environment",
@@ -174,10 +179,10 @@ def _literal(client: Client, connection: Connection, path: str, line: int, dev: 
     where = "this machine" if connection.local else f"the host {connection.host}"
     code = read_in(_language(path), _variable(engine))
     return Finding(
-        f"{client.name} connects to {shown(engine)} on {where}, whatever the deploy",
+        f"{client.shown} connects to {shown(engine)} on {where}, whatever the deploy",
         Place(path, line),
         _lowered(severity) if dev else severity,
-        f"{client.name} takes {code}; name {_variable(engine)} in .env.example",
+        f"{client.shown} takes {code}; name {_variable(engine)} in .env.example",
         subject=client.name,
     )
 
@@ -223,6 +228,18 @@ def _in_settings(setting: Setting) -> Finding | None:
     )
 
 
+def _is_replaced(unit: Unit, setting: Setting) -> bool:
+    """The environment replaces it: node-config's map of variables, the `env.py` of Alembic."""
+    directory = setting.path.rpartition("/")[0]
+    variables = f"{directory}/custom-environment-variables".lstrip("/")
+    if any(one.key == setting.key and one.path.startswith(variables) for one in settings(unit)):
+        return True
+    if not setting.path.endswith("alembic.ini"):
+        return False
+    texts = (unit.text(file.path) or "" for file in unit.named("env.py"))
+    return any(re.search(r"set_main_option|environ|getenv|settings|config\[|create_engine\(", text) for text in texts)
+
+
 def _is_spring(setting: Setting) -> bool:
     return setting.key.startswith("spring.")
 
@@ -230,7 +247,7 @@ def _is_spring(setting: Setting) -> bool:
 @rule(
     "IV-02",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(clients,),
     title="A service's host or credentials are literal arguments",
     why="The service cannot be swapped, nor its password changed, without a change of code.",
@@ -314,7 +331,7 @@ def _host_of(text: str) -> str:
 def _defaults(client: Client, path: str) -> Iterator[Finding]:
     """A client that is given nothing, of a library that then takes this machine."""
     if client.bare and client.defaults_local and client.how == "call":
-        dev = for_development(client)
+        dev = for_development(client, path)
         yield Finding(
             f"{client.name}() is given no address, so that it connects to this machine in every deploy",
             Place(path, client.line),
@@ -327,15 +344,15 @@ def _defaults(client: Client, path: str) -> Iterator[Finding]:
 def _host_finding(client: Client, host: Told | None, password: Told | None, path: str, line: int) -> Finding:
     local = host is not None and is_local(host[1])
     severity: Severity = "warning" if local and password is None else "error"
-    if for_development(client):
+    if for_development(client, path):
         severity = _lowered(severity)
     engine = shown(client.engine)
     if host is not None:
         where = "this machine" if local else f"the host {host[1]}"
-        message = f"{client.name} connects to {engine} on {where}, whatever the deploy"
+        message = f"{client.shown} connects to {engine} on {where}, whatever the deploy"
         message += ", with a password that stands in the code" if password is not None else ""
     else:
-        message = f"{client.name} has the password of {engine} in the code"
+        message = f"{client.shown} has the password of {engine} in the code"
     code = read_in(_language(path), _variable(client.engine))
     return Finding(message, Place(path, line), severity, f"take the address and credentials from {code}",
                    subject=client.name)  # fmt: skip

@@ -11,6 +11,7 @@ from tolv.check.looks.standins import standins
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.stores import Embedded, Server, stores
+from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/dev-prod-parity"
@@ -43,14 +44,18 @@ def shown(engine: str) -> str:
 def another_engine(unit: Unit) -> Iterator[Outcome]:
     """An embedded engine by default, where production has a server."""
     found = stores(unit)
-    servers = [one for one in found.servers if one.engine or any(e.selectable for e in found.embedded)]
+    # A document store beside is no other engine for the same tables.
+    servers = [
+        one for one in found.servers
+        if (one.engine or any(e.selectable for e in found.embedded)) and one.engine != "mongodb"
+    ]  # fmt: skip
     embedded = [
         one for one in found.embedded
         if not one.low_level and not one.only_path and one.engine != "files" and _decides(one, servers)
     ]  # fmt: skip
     if embedded and servers:
         first = min(embedded, key=lambda one: (not one.selectable, one.place.path, one.place.line or 0))
-        server = next((one for one in servers if one.what != "driver"), servers[0])
+        server = min(servers, key=_evidence)
         engine = shown(server.engine or next((one.engine for one in servers if one.engine), ""))
         yield Finding(
             f"{first.name} is {shown(first.engine)} unless it is told otherwise, while {server.place.path} "
@@ -65,14 +70,20 @@ def another_engine(unit: Unit) -> Iterator[Outcome]:
     declared = [one for one in servers if one.what in ("compose", "cluster", "platform")]
     engines = sorted({one.engine for one in declared or servers if one.engine})
     if servers:
-        yield Witness(f"{' and '.join(shown(one) for one in engines)}, and no other engine beside", servers[0].place)
+        names = " and ".join(shown(one) for one in engines) if len(engines) < 4 else "a database server"
+        yield Witness(f"{names or 'one database'}, and no embedded engine beside", (declared or servers)[0].place)
     elif not found.embedded:
         yield NotApplicable("it uses no relational database")
 
 
+def _evidence(one: Server) -> tuple[bool, bool]:
+    """The best first: what a manifest starts, then code, then a driver; a developer's settings last."""
+    return is_for_development(one.place.path), one.what == "driver"
+
+
 def _decides(one: Embedded, servers: Sequence[Server]) -> bool:
     """It is a choice of the whole app: a setting that another engine can take the place of, or a driver."""
-    return one.selectable or any(server.what in ("compose", "cluster", "platform") for server in servers)
+    return one.selectable or any(server.what in ("compose", "cluster", "platform", "code") for server in servers)
 
 
 #: What `latest` of an image means by now, to say whether a version is far behind it.
@@ -98,7 +109,7 @@ _FAMILY = {"mariadb": "mysql", "mysql": "mariadb"}
 )
 def version_drift(unit: Unit) -> Iterator[Outcome]:
     """The versions of one engine in all manifests."""
-    all_of = [one for one in attached(unit) if one.engine in _NEWEST]
+    all_of = [one for one in attached(unit) if one.engine in _NEWEST and one.context != "docs"]
     if not all_of:
         yield NotApplicable("no manifest names the version of a service")
         return
@@ -264,7 +275,7 @@ def _local_starts(unit: Unit) -> list[Attached]:
 @rule(
     "X-05",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "ruby"),
     looks=(standins,),
     title="A stand-in takes the place of a service outside of tests",
     why="What the real service does (delay, loss, a second process, a full queue) is met in production first.",
@@ -278,6 +289,12 @@ def stand_in(unit: Unit) -> Iterator[Outcome]:
     found = False
     for seen in unit.seen(standins, "prod", "dev"):
         one = seen.what
+        if one.name in ("queue_adapter", "EMAIL_BACKEND") and (
+            is_for_development(seen.path) or re.search(r"environments/(?:test|development)\.rb$|(?:^|/)test", seen.path)
+        ):
+            continue  # the settings of a developer's machine, which send nothing on purpose
+        if one.name == "EMAIL_BACKEND" and _is_overridden(unit, seen.path, one.line):
+            continue
         found = True
         severity: Severity | None = "note" if one.by_environment else None
         yield Finding(
@@ -289,3 +306,17 @@ def stand_in(unit: Unit) -> Iterator[Outcome]:
         )
     if not found and any(True for _ in unit.seen(clients, "prod")):
         yield Witness("no stand-in takes the place of a service outside of tests")
+
+
+def _is_overridden(unit: Unit, path: str, line: int) -> bool:
+    """A later line, or the settings of production, name another backend."""
+    for file in unit.named("*.py"):
+        if file.context != "prod" or "settings" not in file.path:
+            continue
+        source = unit.source(file.path)
+        if source is None or b"EMAIL_BACKEND" not in source.words:
+            continue
+        for binding in source.bindings("EMAIL_BACKEND"):
+            if (file.path, binding.line) != (path, line) and binding.name == "EMAIL_BACKEND":
+                return True
+    return False

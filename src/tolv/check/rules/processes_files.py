@@ -38,6 +38,7 @@ storage_calls = calls_look(
     {
         "python": ("FileSystemStorage", "models.FileField", "models.ImageField", "flask_uploads.UploadSet"),
         "javascript": ("multer", "multer.diskStorage", "multer.default", "formidable.IncomingForm"),
+        "ruby": ("has_one_attached", "has_many_attached", "storage"),
     },
 )
 
@@ -66,7 +67,7 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
 @rule(
     "VI-04",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(writes_of_files, storage_settings, storage_calls, routes),
     title="Uploads are kept on the local disk",
     why="Other processes do not see the file, and it is gone with the container: users lose what they uploaded.",
@@ -79,17 +80,17 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
 def uploads_on_disk(unit: Unit) -> Iterator[Outcome]:
     requests = requests_of(unit)
     found = False
-    for seen, way in local_writes(unit, requests) if requests else ():
+    for seen, way in local_writes(unit, requests) if requests or "php" in unit.languages else ():
         if seen.what.uploaded and not seen.what.stored and not seen.what.removed:
             found = True
-            level: Severity | None = None if way else "warning"
+            level: Severity | None = None if way or seen.what.name == "move_uploaded_file" else "warning"
             yield Finding(
                 "an upload is saved on the local disk" + (f" by {way}" if way else ""),
                 unit.place(seen.path, seen.what.line, seen.what.column),
                 level,
                 subject="upload",
             )
-    for outcome in (*_django_uploads(unit), *_upload_libraries(unit)):
+    for outcome in (*_django_uploads(unit), *_upload_libraries(unit), *_rails_uploads(unit)):
         found = True
         yield outcome
     if not found:
@@ -118,6 +119,42 @@ def _django_uploads(unit: Unit) -> Iterator[Outcome]:
         return
 
 
+_RAILS_SERVICE = re.compile(r"^\s*config\.active_storage\.service\s*=\s*:(\w+)", re.MULTILINE)
+
+
+def _rails_uploads(unit: Unit) -> Iterator[Outcome]:
+    """Active Storage on the disk of production, where a model attaches something; CarrierWave's `storage :file`."""
+    for seen in unit.seen(storage_calls, "prod"):
+        if (
+            seen.what.last == "storage"
+            and seen.what.arguments
+            and (seen.what.arguments[0].text or "").strip(":") == "file"
+        ):
+            place = unit.place(seen.path, seen.what.line, seen.what.column)
+            yield Finding("uploads are kept in files on the local disk", place, subject="CarrierWave")
+    attached = next((one for one in unit.seen(storage_calls, "prod") if "attached" in one.what.last), None)
+    if attached is None:
+        return
+    disks = {
+        name
+        for file in unit.named("storage.yml")
+        for name, body in re.findall(r"^(\w+):\n((?:[ \t]+.*\n?|\n)*)", unit.text(file.path) or "", re.MULTILINE)
+        if re.search(r"service:\s*[\"']?Disk", body)
+    }
+    for file in unit.named("config/environments/production.rb", "*/config/environments/production.rb"):
+        match = _RAILS_SERVICE.search(unit.text(file.path) or "")
+        if match is not None:
+            line = (unit.text(file.path) or "").count("\n", 0, match.start(1)) + 1
+            place = unit.place(file.path, line)
+            if match[1] in disks:
+                also = (unit.place(attached.path, attached.what.line),)
+                yield Finding(
+                    "production keeps attachments on the local disk", place, also=also, subject="ActiveStorage"
+                )
+            else:
+                yield Witness(f"attachments go to {match[1]}", place)
+
+
 def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
     stored = unit.uses("multer-s3", "@aws-sdk/client-s3", "aws-sdk", "@google-cloud/storage", "cloudinary", "minio")
     for seen in unit.seen(storage_calls, "prod"):
@@ -136,7 +173,7 @@ def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
 @rule(
     "VI-05",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(writes_of_files, routes),
     title="A request writes to the local disk",
     why="The file is on one machine until the container is replaced: what reads it later may not find it.",
@@ -157,6 +194,8 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         if one.uploaded or (one.removed and one.stored) or (way is None and one.generated):
             continue
         stores = bool(_STORAGE.search(f"{seen.path} {one.owner} {one.function}"))
+        if way is None and not stores and re.fullmatch(r"[$\w]*", one.path):
+            continue  # whoever calls names the file
         found = True
         yield Finding(
             f"{way} writes a file on the local disk" if way else "a file is written on the local disk",
