@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tolv.check.look import Look
-from tolv.check.source import Call, Source, Value
+from tolv.check.source import Binding, Call, Source, Value
 
 What = Literal["secret", "headers", "sent", "cookies", "environment", "settings", "body", "address"]
 
@@ -124,11 +124,12 @@ def _read(source: Source) -> Iterator[Leak]:
     names = _logging_names(source)
     if not names and not any(one.rpartition(".")[2].encode() in source.words for one in prints):
         return
+    signed = _signed(source)
     for call in source.calls(*names, *prints):
         printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
         if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
             continue
-        found = _found(call, source)
+        found = _found(call, source) or _signed_address(call, signed)
         if found is not None:
             what, name, line = found
             line = line if call.line <= line <= call.end_line else call.line
@@ -170,6 +171,37 @@ def _is_worth_it(source: Source) -> bool:
             return True
         left -= left > 0
     return False
+
+
+_SIGNING = re.compile(rb"(?i)[?&](?:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=")
+
+
+def _signed(source: Source) -> list[Binding]:
+    """Addresses that a secret is put into: `url = url + "&token=" + token`."""
+    if not _SIGNING.search(source.data):
+        return []
+    named = source.bindings("url", "uri", "endpoint", "address", "link")
+    return [one for one in named if one.value.kind == "template" and _IN_ADDRESS.search(one.value.text or "")]
+
+
+def _signed_address(call: Call, signed: list[Binding]) -> tuple[What, str, int] | None:
+    """An address that is logged after a secret was put into it, in the same function."""
+    for binding in signed:
+        if binding.scope.names == call.scope.names and 0 < call.line - binding.line < 40:
+            for value in _all_of(call):
+                if value.kind == "name" and binding.target in (value.name, value.via):
+                    return "address", binding.target, value.line
+    return None
+
+
+def _all_of(call: Call) -> Iterator[Value]:
+    """The values of a call, those inside of them included."""
+    left = [(one, 0) for one in _given(call)]
+    while left:
+        value, depth = left.pop()
+        yield value
+        if depth < 4:
+            left += [(part, depth + 1) for part in value.parts]
 
 
 def _found(call: Call, source: Source) -> tuple[What, str, int] | None:
