@@ -82,6 +82,21 @@ CASES = [
     ),
     bad(
         "VIII-02",
+        "manifests",
+        {"bin/control.sh": '#!/bin/sh\nPIDFILE=logs/app.pid\n./app\nstop() { kill $(cat "$PIDFILE"); }\n'},
+        "bin/control.sh:2",
+        why="a control script",
+    ),
+    bad(
+        "VIII-02",
+        "manifests",
+        {"conf/app.json": '{\n  "pid_file": "logs/app.pid"\n}\n'},
+        "conf/app.json:2",
+        why="a pid file",
+    ),
+    ok("VIII-02", "manifests", {"conf/app.json": '{\n  "stupid_file": "a.pid"\n}\n'}, "another name"),
+    bad(
+        "VIII-02",
         "python",
         {"serve.py": "import os\n\nif os.fork():\n    os._exit(0)\nos.setsid()\nserve()\n"},
         "serve.py:3",

@@ -8,6 +8,10 @@ import pytest
 from check.harness import Case, bad, ok
 
 _EXPRESS = "const app = require('express')();\n"
+_GRADLE = (
+    "plugins {{\n  id 'org.springframework.boot' version '{}'\n}}\ndependencies {{\n"
+    "  implementation 'org.springframework.boot:spring-boot-starter-web'\n}}\n"
+)
 
 CASES = [
     bad(
@@ -105,6 +109,27 @@ CASES = [
         "a test",
     ),
     ok("IX-01", "go", {"main.go": 'package main\n\nfunc main() {\n\tprintln("x")\n}\n'}, "no server"),
+    bad(
+        "IX-01",
+        "java",
+        {"build.gradle": _GRADLE.format("2.7.1"), "src/main/resources/application.yml": "spring:\n  name: x\n"},
+        "src/main/resources/application.yml",
+        severity="warning",
+    ),
+    bad(
+        "IX-01", "java", {"build.gradle": _GRADLE.format("3.1.0"), "A.java": "class A {}\n"}, "build.gradle", why="bare"
+    ),
+    ok("IX-01", "java", {"build.gradle": _GRADLE.format("3.4.1"), "A.java": "class A {}\n"}, "the default since 3.4"),
+    ok(
+        "IX-01",
+        "java",
+        {
+            "build.gradle": _GRADLE.format("2.7.1"),
+            "src/main/resources/application.properties": "server.shutdown=graceful\n",
+        },
+        "switched on",
+    ),
+    ok("IX-01", "java", {"build.gradle": "plugins { id 'java' }\n", "A.java": "class A {}\n"}, "no server"),
     bad(
         "IX-02",
         "python",

@@ -9,6 +9,7 @@ from check.harness import Case, bad, ok
 
 _FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
 _EXPRESS = "const express = require('express');\nconst app = express();\n"
+_GO = 'package main\n\nimport "github.com/gorilla/sessions"\n\n'
 
 CASES = [
     bad("VI-03", "python", {"config.py": 'class Config:\n    SESSION_TYPE = "filesystem"\n'}, "config.py:2"),
@@ -191,6 +192,123 @@ CASES = [
             + "const rateLimit = require('express-rate-limit');\napp.use(rateLimit({ max: 5 }));\n"
         },
         "a test",
+    ),
+    bad(
+        "VI-03", "go", {"m.go": _GO + 'var store = sessions.NewFilesystemStore("", key)\n'}, "m.go:5", severity="error"
+    ),
+    bad(
+        "VI-03",
+        "go",
+        {
+            "m.go": 'package main\n\nimport "github.com/gin-contrib/sessions/memstore"\n\n'
+            "var store = memstore.NewStore(key)\n"
+        },
+        "m.go:5",
+        why="memory",
+    ),
+    ok("VI-03", "go", {"m.go": _GO + "var store = sessions.NewCookieStore(key)\n"}, "signed cookies"),
+    ok("VI-03", "go", {"m_test.go": _GO + 'var store = sessions.NewFilesystemStore("", key)\n'}, "a test"),
+    ok("VI-03", "go", {"m.go": "package main\n\nvar x = local.NewFilesystemStore(dir)\n"}, "another store"),
+    bad(
+        "VI-03",
+        "java",
+        {"C.java": 'class C {\n  void f(HttpSession session) {\n    session.setAttribute("cart", c);\n  }\n}\n'},
+        "C.java:3",
+        severity="error",
+    ),
+    bad(
+        "VI-03",
+        "java",
+        {"C.java": 'class C {\n  void f(HttpServletRequest r) {\n    r.getSession().setAttribute("a", b);\n  }\n}\n'},
+        "C.java:3",
+        why="of the request",
+    ),
+    ok(
+        "VI-03",
+        "java",
+        {
+            "pom.xml": "<project>\n<dependencies>\n<dependency>\n<groupId>org.springframework.session</groupId>\n"
+            "<artifactId>spring-session-data-redis</artifactId>\n</dependency>\n</dependencies>\n</project>\n",
+            "C.java": 'class C {\n  void f(HttpSession session) {\n    session.setAttribute("cart", c);\n  }\n}\n',
+        },
+        "Spring Session",
+    ),
+    ok(
+        "VI-03",
+        "java",
+        {
+            "C.java": "class C {\n"
+            '  void f(HttpServletRequest r) {\n    r.setAttribute("a", b);\n    r.getSession();\n  }\n}\n'
+        },
+        "an attribute of the request",
+    ),
+    ok(
+        "VI-03",
+        "java",
+        {
+            "src/test/java/C.java": "class C {\n"
+            '  void f(HttpSession session) {\n    session.setAttribute("c", c);\n  }\n}\n'
+        },
+        "a test",
+    ),
+    bad(
+        "VI-03",
+        "ruby",
+        {"app.rb": "require 'sinatra'\nuse Rack::Session::Pool\n"},
+        "app.rb:2",
+        severity="error",
+    ),
+    bad(
+        "VI-03",
+        "ruby",
+        {
+            "config/initializers/session_store.rb": "Rails.application.config.session_store :cache_store\n",
+            "config/environments/production.rb": "Rails.application.configure do\n"
+            "  config.cache_store = :memory_store\nend\n",
+        },
+        "config/initializers/session_store.rb:1",
+        why="a cache in memory",
+    ),
+    ok(
+        "VI-03",
+        "ruby",
+        {"config/initializers/session_store.rb": "Rails.application.config.session_store :cookie_store, key: 'x'\n"},
+        "signed cookies",
+    ),
+    ok("VI-03", "ruby", {"app.rb": "use Rack::Session::Cookie, secret: ENV['S']\n"}, "Rack's cookies"),
+    ok("VI-03", "ruby", {"spec/app.rb": "use Rack::Session::Pool\n"}, "a test"),
+    bad(
+        "VI-03",
+        "php",
+        {"index.php": "<?php\nsession_start();\n$_SESSION['u'] = $u;\n"},
+        "index.php:2",
+        severity="error",
+    ),
+    bad(
+        "VI-03",
+        "php",
+        {"config/session.php": "<?php\nreturn [\n  'driver' => env('SESSION_DRIVER', 'file'),\n];\n"},
+        "config/session.php:3",
+        why="Laravel",
+        severity="warning",
+    ),
+    ok(
+        "VI-03",
+        "php",
+        {"index.php": "<?php\nsession_set_save_handler(new DbHandler());\nsession_start();\n"},
+        "a handler of its own",
+    ),
+    ok(
+        "VI-03",
+        "php",
+        {"index.php": "<?php\nsession_start();\n", "docker/php.ini": "session.save_handler = redis\n"},
+        "set in php.ini",
+    ),
+    ok(
+        "VI-03",
+        "php",
+        {"config/session.php": "<?php\nreturn ['driver' => env('SESSION_DRIVER', 'database')];\n"},
+        "the database",
     ),
 ]
 

@@ -9,6 +9,13 @@ from check.harness import Case, bad, ok
 
 _FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
 _EXPRESS = "const express = require('express');\nconst app = express();\n"
+_GO = (
+    'package a\n\nimport "net/http"\n\n{}\n\nfunc serve() {{\n\thttp.HandleFunc("/x", add)\n}}\n\n'
+    "func add(w http.ResponseWriter, r *http.Request) {{\n\t{}\n}}\n"
+)
+_JAVA = '@RestController\nclass C {{\n  {}\n  @GetMapping("/x")\n  String x(String id) {{\n    {}\n  }}\n}}\n'
+_XC = "app/controllers/x_controller.rb"
+_RUBY = "class XController < ApplicationController\n  {}\n  def create\n    {}\n  end\nend\n"
 
 CASES = [
     bad(
@@ -224,6 +231,162 @@ CASES = [
             "  res.json(ready);\n});\n"
         },
         "a flag that is set once",
+    ),
+    bad(
+        "VI-01",
+        "go",
+        {"a.go": _GO.format("var carts = map[string]string{}", "carts[r.URL.Path] = body\n\tfmt.Fprint(w, carts)")},
+        "a.go:12",
+        severity="error",
+    ),
+    bad(
+        "VI-01",
+        "go",
+        {"a.go": _GO.format("var items []string", "items = append(items, r.URL.Path)\n\tfmt.Fprint(w, len(items))")},
+        "a.go:12",
+        why="a slice that grows",
+    ),
+    ok(
+        "VI-01",
+        "go",
+        {"a.go": _GO.format("var names = map[string]string{}", "fmt.Fprint(w, names)")},
+        "it is read only",
+    ),
+    ok(
+        "VI-01", "go", {"a.go": _GO.format("", "x := map[string]int{}\n\tx[r.Host] = 1\n\tfmt.Fprint(w, x)")}, "a local"
+    ),
+    ok(
+        "VI-01",
+        "go",
+        {"a_test.go": _GO.format("var carts = map[string]string{}", "carts[r.Host] = body\n\tfmt.Fprint(w, carts)")},
+        "a test",
+    ),
+    bad("VI-02", "go", {"a.go": _GO.format("var visits int", "visits++\n\tfmt.Fprint(w, visits)")}, "a.go:12"),
+    bad("VI-02", "go", {"a.go": _GO.format("var n = 0", "n += 2\n\tfmt.Fprint(w, n)")}, "a.go:12", why="added to"),
+    ok("VI-02", "go", {"a.go": _GO.format("", "n := 0\n\tn++\n\tfmt.Fprint(w, n)")}, "a local"),
+    ok("VI-02", "go", {"a.go": _GO.format("var ready bool", "ready = true\n\tfmt.Fprint(w, ready)")}, "a flag"),
+    ok("VI-02", "go", {"a_test.go": _GO.format("var visits int", "visits++")}, "a test"),
+    bad(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format(
+                "static Map<String, String> carts = new HashMap<>();", "carts.put(id, id);\n    return carts.get(id);"
+            )
+        },
+        "C.java:6",
+        severity="error",
+    ),
+    bad(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format(
+                "static final List<String> names = new ArrayList<>();", "names.add(id);\n    return names.get(0);"
+            )
+        },
+        "C.java:6",
+        why="a list",
+    ),
+    ok(
+        "VI-01",
+        "java",
+        {"C.java": _JAVA.format("static final Map<String, String> all = Map.of();", "return all.get(id);")},
+        "read only",
+    ),
+    ok(
+        "VI-01",
+        "java",
+        {"C.java": _JAVA.format("", "List<String> a = new ArrayList<>();\n    a.add(id);\n    return a.get(0);")},
+        "a local",
+    ),
+    ok(
+        "VI-01",
+        "java",
+        {
+            "src/test/java/C.java": _JAVA.format(
+                "static List<String> a = new ArrayList<>();", "a.add(id);\n    return a.get(0);"
+            )
+        },
+        "a test",
+    ),
+    bad(
+        "VI-02",
+        "java",
+        {"C.java": _JAVA.format("static int visits = 0;", 'visits++;\n    return "" + visits;')},
+        "C.java:6",
+    ),
+    bad(
+        "VI-02",
+        "java",
+        {"C.java": _JAVA.format("private static long n = 0;", 'n += 1;\n    return "" + n;')},
+        "C.java:6",
+        why="added to",
+    ),
+    ok("VI-02", "java", {"C.java": _JAVA.format("", 'int n = 0;\n    n++;\n    return "" + n;')}, "a local"),
+    ok("VI-02", "java", {"C.java": _JAVA.format("static final int SIZE = 3;", 'return "" + SIZE;')}, "a constant"),
+    ok("VI-02", "java", {"src/test/java/C.java": _JAVA.format("static int n = 0;", 'n++;\n    return "";')}, "a test"),
+    bad(
+        "VI-01",
+        "ruby",
+        {_XC: _RUBY.format("@@carts = {}", "@@carts[1] = 2\n    render json: @@carts")},
+        _XC + ":4",
+    ),
+    bad(
+        "VI-01",
+        "ruby",
+        {_XC: _RUBY.format("@@names = []", "@@names << 1\n    render json: @@names")},
+        _XC + ":4",
+        why="a list",
+    ),
+    ok(
+        "VI-01",
+        "ruby",
+        {_XC: _RUBY.format("@@names = [1]", "render json: @@names")},
+        "read only",
+    ),
+    ok(
+        "VI-01",
+        "ruby",
+        {_XC: _RUBY.format("", "@names = []\n    @names << 1\n    render json: @names")},
+        "of one request",
+    ),
+    ok("VI-01", "ruby", {"spec/x_controller.rb": _RUBY.format("@@a = []", "@@a << 1\n    render json: @@a")}, "a test"),
+    bad(
+        "VI-02",
+        "ruby",
+        {_XC: _RUBY.format("@@n = 0", "@@n += 1\n    render json: @@n")},
+        _XC + ":4",
+    ),
+    bad(
+        "VI-02",
+        "ruby",
+        {_XC: _RUBY.format("@@hits = 0", "@@hits += 2")},
+        _XC + ":4",
+        why="by two",
+    ),
+    ok("VI-02", "ruby", {_XC: _RUBY.format("", "@n = 0\n    @n += 1")}, "of one request"),
+    ok("VI-02", "ruby", {_XC: _RUBY.format("N = 0", "render json: N")}, "a constant"),
+    ok("VI-02", "ruby", {"spec/x_controller.rb": _RUBY.format("@@n = 0", "@@n += 1")}, "a test"),
+    ok(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format("", "Cart cart = new Cart();\n    cart.add(id);\n    return cart.all();"),
+            "Cart.java": "class Cart {\n  private List<String> items = new ArrayList<>();\n  void add(String id) {\n"
+            "    items.add(id);\n  }\n  List<String> all() {\n    return items;\n  }\n}\n",
+        },
+        "an object of one request",
+    ),
+    ok(
+        "VI-01",
+        "java",
+        {
+            "C.java": _JAVA.format(
+                "static List<String> junk = new ArrayList<>();", 'junk.add(id);\n    return "no junk";'
+            )
+        },
+        "nobody reads it",
     ),
 ]
 

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from tolv.check.languages.python_names import Names
 from tolv.check.languages.python_pieces import Enclosure, FunctionNode, Piece, Pieces
+from tolv.check.languages.python_state import MUTATING, rows_of_changes
 from tolv.check.languages.python_values import Values
 from tolv.check.languages.rows import rows_of, rows_with
 from tolv.check.languages.words import joined, words_of, words_with
 from tolv.check.source import Binding, Call, Function, Import, Language, Value, Write
 
-#: Words of a file that can read the environment.
-_ENV_WORDS = (
-    *(
-        "environ",
-        "getenv",
-        "decouple",
-        "environs",
-        "Env",
-        "starlette",
-        "dj_database_url",
-        "BaseSettings",
-        "pydantic_settings",
-    ),
-    *("config", "env", "Config", "AutoConfig"),
-)
+#: Words of a file that reads the environment by the standard library …
+_ENV_WORDS = frozenset((b"environ", b"getenv", b"environb", b"dj_database_url"))
+#: … or with the help of another, through names of the file's own.
+_ENV_LIBRARIES = frozenset((b"decouple", b"environs", b"environ", b"starlette", b"prettyconf", b"everett", b"envparse"))
+_ENV_NAMES = frozenset((b"config", b"env", b"Config", b"Env", b"environ", b"e"))
 
-#: Methods that change what they are called on.
-_MUTATING = frozenset(
-    "append add update extend insert pop popitem remove discard clear setdefault appendleft push put put_nowait "
-    "difference_update intersection_update symmetric_difference_update sort reverse __setitem__".split()
+_READER_MADE = re.compile(rb"\b(\w+)\s*=\s*[\w.]*(?:Env|Config)\(")
+
+#: What comes behind the name of what is called.
+_CALLED = re.compile(rb"\s*\(")
+#: What comes behind a name that gets a value: `= …`, `: int = …`, `"] = …`, `": …`, `, b = …`, `+= …`.
+_BOUND = re.compile(
+    rb"[\"'\])]{0,3}\s*(?:(?::[^=\n]{0,300})?(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)|:|,[^=\n]{0,300}=(?!=))"
 )
+_IMPORTED_AS = re.compile(rb"\b(\w+)[ \t]+as[ \t]+(\w+)")
+_ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.){0,20}(\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
 class PythonSource:
@@ -90,38 +87,33 @@ class PythonSource:
     def _values(self) -> Values:
         return Values(self._names)
 
-    def _on(self, words: Iterable[bytes]) -> Iterator[Piece]:
-        """The pieces on whose lines one of the words stands."""
-        return self._pieces.on(sorted(rows_of(self.data, words)))
+    def _on(self, words: Iterable[bytes], then: re.Pattern[bytes] | None = None) -> Iterator[Piece]:
+        """The pieces on whose lines one of the words stands; a file without such a line is not parsed for them."""
+        rows = rows_of(self.data, words, then)
+        return self._pieces.on(sorted(rows)) if rows else iter(())
 
     def calls(self, *names: str) -> Iterator[Call]:
         lasts = {name.rpartition(".")[2] for name in names}
-        wanted = [word.encode() for word in lasts]
-        if names and self.words.isdisjoint(wanted):
+        if names and self.words.isdisjoint(one.encode() for one in lasts):
             # A class made under another name (`from x import Y as Z`) is found by the word of its import.
             return
-        aliases = {alias for name in lasts for alias in self._aliases.get(name, ())}
-        pieces = self._on([*wanted, *(one.encode() for one in aliases)]) if names else iter(self._pieces.pieces)
+        lasts |= {alias for name in lasts for alias in self._aliases.get(name, ())}
+        pieces = self._on([one.encode() for one in lasts], _CALLED) if names else iter(self._pieces.pieces)
         for piece in pieces:
             for node in _walked(piece):
-                if isinstance(node, ast.Call) and (not names or _last(node.func) in lasts | aliases):
+                if isinstance(node, ast.Call) and (not names or _last(node.func) in lasts):
                     call = self._call(node, piece.enclosure)
                     if not names or _matches(call, names):
                         yield call
 
     @cached_property
     def _aliases(self) -> dict[str, set[str]]:
-        """By a name, the other names that an import or an assignment gives it in this file."""
+        """By a name, the other names that an import or an assignment may give it in this file, by the look of them."""
         aliases: dict[str, set[str]] = {}
-        for piece in self._pieces.pieces:
-            if isinstance(piece.node, ast.Import | ast.ImportFrom):
-                for one in piece.node.names:
-                    if one.asname:
-                        aliases.setdefault(one.name.rpartition(".")[2], set()).add(one.asname)
-            elif isinstance(piece.node, ast.Assign) and isinstance(piece.node.value, ast.Name | ast.Attribute):
-                target = piece.node.targets[0]
-                if isinstance(target, ast.Name):
-                    aliases.setdefault(_last(piece.node.value), set()).add(target.id)
+        pairs = [(one[1], one[2]) for one in _IMPORTED_AS.finditer(self.data)]
+        pairs += [(one[2], one[1]) for one in _ASSIGNED.finditer(self.data)]
+        for name, alias in pairs:
+            aliases.setdefault(name.decode("utf-8", "replace"), set()).add(alias.decode("utf-8", "replace"))
         return aliases
 
     def _call(self, node: ast.Call, here: Enclosure) -> Call:
@@ -145,7 +137,7 @@ class PythonSource:
         found = self._words_with(words) if words else set()
         if words and not found:
             return
-        pieces = self._on(found) if words else iter(self._pieces.pieces)
+        pieces = self._on(found, _BOUND) if words else iter(self._pieces.pieces)
         for piece in pieces:
             for binding in self._bound_in(piece):
                 if not lower or any(word in binding.name.lower() for word in lower):
@@ -268,10 +260,9 @@ class PythonSource:
         return Binding(name, target, value, at, node.col_offset + 1, here.scope(), how, callee)  # type: ignore[arg-type]
 
     def env_reads(self) -> Iterator[Value]:
-        wanted = [word.encode() for word in _ENV_WORDS]
-        if self.words.isdisjoint(wanted):
-            return
-        reading = set(wanted) | {bound.encode() for bound in self._env_names()}
+        reading = _ENV_WORDS & self.words
+        if not self.words.isdisjoint(_ENV_LIBRARIES):
+            reading |= (_ENV_NAMES & self.words) | {one[1] for one in _READER_MADE.finditer(self.data)}
         for piece in self._on(reading):
             seen: set[int] = set()
             for node in _walked(piece):
@@ -280,11 +271,8 @@ class PythonSource:
                     if value.kind == "env" and value.via is None:
                         seen.update(id(one) for one in ast.walk(node))
                         yield value
-        yield from self._settings()
-
-    def _env_names(self) -> set[str]:
-        """Names that read the environment when called: `env = environ.Env()`."""
-        return {name for name in self._names.module_names() if name.lower() in ("env", "config", "environ", "e")}
+        if b"Settings" in self._joined:
+            yield from self._settings()
 
     def _settings(self) -> Iterator[Value]:
         for node, body in self._pieces.classes:
@@ -325,11 +313,11 @@ class PythonSource:
         return Call(name, written, (), {}, node.lineno, node.col_offset + 1, end, here.scope())
 
     def writes(self) -> Iterator[Write]:
-        names = set(self._names.module_names())
+        rows = rows_of_changes(self.data)
+        if not rows:
+            return
         classes = {node.name: body for node, body in self._pieces.classes}
-        attributes = {name for body in classes.values() for name in self._names.class_attributes(body)}
-        words = [name.encode() for name in names | attributes]
-        for piece in self._on(words):
+        for piece in self._pieces.on(sorted(rows)):
             if piece.enclosure.function() is None:
                 continue
             for name, how, node in _changed(piece):
@@ -365,6 +353,8 @@ class PythonSource:
         rows: set[int] = set()
         for part in parts:
             rows |= rows_with(self.data, part.encode())
+        if not rows:
+            return
         for piece in self._pieces.on(sorted(rows)):
             if isinstance(piece.node, ast.Expr) and isinstance(piece.node.value, ast.Constant):
                 continue  # a docstring
@@ -430,5 +420,5 @@ def _changed(piece: Piece) -> Iterator[tuple[ast.expr, str, ast.AST]]:
                 else:
                     yield one, plain, one
     for part in _walked(piece):
-        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _MUTATING:
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATING:
             yield part.func.value, "method", part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 _IN_WORDS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | frozenset(
@@ -9,12 +10,16 @@ _IN_WORDS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 )
 
 
-def rows_of(data: bytes, words: Iterable[bytes]) -> set[int]:
-    """The lines, from 1, on which one of these identifiers stands, whole."""
+def rows_of(data: bytes, words: Iterable[bytes], then: re.Pattern[bytes] | None = None) -> set[int]:
+    """The lines, from 1, on which one of these identifiers stands, whole; `then` must match what comes behind it."""
     rows: set[int] = set()
+
+    def counts(at: int, end: int) -> bool:
+        return _is_whole(data, at, end) and (then is None or then.match(data, end) is not None)
+
     for word in words:
         if word:
-            _find(data, word, rows, lambda at, end: _is_whole(data, at, end))
+            _find(data, word, rows, counts)
     return rows
 
 

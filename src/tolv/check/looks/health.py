@@ -24,7 +24,7 @@ _SURE = (
     r"_*healthz?_*|health[-_]?checks?|livez|readyz|liveness|readiness|_*(?:lb)?heartbeat_*|heart_beat|are-you-alive"
     r"|healthy|statusz|pingz"
 )
-_LIKELY = r"ping|status|up|live|alive|ready|monitor|monitoring|check|hc|probe|isalive|isready|okcomputer"
+_LIKELY = r"ping|status|up|live|alive|ready|hc|probe|isalive|isready|okcomputer"
 _PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[^\s?#]*/)?(?:{_SURE})(?:/[\w-]+)?(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
@@ -32,8 +32,10 @@ _LIKELY_PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _FUNCTION = re.compile(
-    rf"(?:\w*_)?(?:{_SURE})|(?:api_)?ping|api_status|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
-    r"(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
+    rf"(?!(?:do|run|start|perform|schedule|set|_do)_?[A-Z_])(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)"
+    r"|(?:get|handle|check|is|api|serve|show|app|server|service|system|http|web|index|root|my)?"
+    r"(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)?"
+    r"|\w*(?:Health|HealthCheck|Healthcheck|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)|health\w*"
 )
 #: Settings that name a path in order to leave it out of something: they do not answer it.
 _SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)
@@ -46,8 +48,8 @@ _WORTH = re.compile(
     re.IGNORECASE,
 )
 _WITHIN = ("health", "livez", "readyz", "liveness", "readiness", "heartbeat", "okcomputer")
-_WORDS = ("ping", "status", "up", "live", "alive", "ready", "monitor", "api_ping", "api_status")
-_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/monitor", "/hc")
+_WORDS = ("ping", "status", "up", "live", "alive", "ready", "api_ping", "api_status")
+_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/hc")
 
 
 def is_health_path(path: str) -> bool:

@@ -33,6 +33,8 @@ class Change:
     """The line that changes it, stripped."""
     reads: tuple[int, ...]
     """Other lines of the file, besides changes and the declaration, that name it."""
+    declaration: str
+    """The line that declares it, stripped."""
     lookups: tuple[int, ...]
     """Of these, those that ask whether a key is there."""
 
@@ -46,12 +48,21 @@ _STATE = re.compile(
     rb"(?:<[^\n]{0,80}>)?\()",
     re.MULTILINE,
 )
+_HINTS = {
+    "go": re.compile(rb"^(?:var\s+(?:\w|\()|\t\w+\s+(?:=\s*)?(?:map\[|\[\]|int|string))", re.MULTILINE),
+    "java": re.compile(rb"\bstatic\b"),
+    "ruby": re.compile(rb"@@\w|(?<![\w\"'])\$[a-z]\w+"),
+}
 _MOST = 400
 
 
-@changes.reads("python", "javascript")
+@changes.reads("python", "javascript", "go", "java", "ruby")
 def _read(source: Source) -> Iterator[Change]:
-    if not _STATE.search(source.data) and b"global " not in source.data:
+    hint = _HINTS.get(source.language)
+    if hint is not None:
+        if not hint.search(source.data):
+            return
+    elif not _STATE.search(source.data) and b"global " not in source.data:
         return
     writes = []
     for write in source.writes():
@@ -86,6 +97,7 @@ def _change(source: Source, write: Write, reads: tuple[int, ...]) -> Change:
         len(initial.parts) if initial else 0,
         _line(source, write.line),
         reads,
+        _line(source, write.declared),
         tuple(row for row in reads if asks.search(_line(source, row))),
     )
 
@@ -99,11 +111,19 @@ def _line(source: Source, row: int) -> str:
     return source.lines[row - 1].strip()[:200] if 0 < row <= len(source.lines) else ""
 
 
+_PLAIN_TEXT = re.compile(r"""\"[^"{$#]*\"|'[^'{$#]*'""")
+
+
 def _rows(source: Source, name: str) -> set[int]:
     """The lines that name it, outside of comments as far as a line shows."""
     word = re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
     found = set()
     for number, line in enumerate(source.lines, start=1):
-        if name in line and word.search(line) and not line.lstrip().startswith(("#", "//", "*", "global ", "/*")):
+        # A name within a text is no read, but where it is a hole: f"{visits}", `${visits}`.
+        if (
+            name in line
+            and word.search(_PLAIN_TEXT.sub('""', line))
+            and not line.lstrip().startswith(("#", "//", "*", "global ", "/*"))
+        ):
             found.add(number)
     return found

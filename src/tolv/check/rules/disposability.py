@@ -24,7 +24,7 @@ _SCRIPT_PATH = re.compile(r"(^|/)(bin|scripts?|tools?|examples?|mocks?|stubs?|fi
 @rule(
     "IX-01",
     severity="error",
-    materials=("python", "javascript", "go"),
+    materials=("python", "javascript", "go", "java"),
     looks=(stops,),
     title="Nothing handles the signal to stop",
     why="At TERM the process dies where it is: requests are cut in the middle, jobs are half done.",
@@ -36,7 +36,8 @@ _SCRIPT_PATH = re.compile(r"(^|/)(bin|scripts?|tools?|examples?|mocks?|stubs?|fi
 )
 def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
     seen = list(unit.seen(stops, "prod"))
-    handled = next((one for one in seen if one.what.kind in ("handler", "drain") and not one.what.ignores), None)
+    handlers = [one for one in seen if one.what.kind in ("handler", "drain") and not one.what.ignores]
+    handled = min(handlers, key=lambda one: bool(_SCRIPT_PATH.search(one.path)), default=None)
     found = False
     for one in seen:
         if one.what.kind not in ("server", "loop") or one.what.handled or _SCRIPT_PATH.search(one.path):
@@ -46,8 +47,11 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
         found = True
         if handled is None:
             yield _unhandled(unit, one)
+    for outcome in _spring(unit):
+        found = True
+        yield outcome
     if handled is not None:
-        yield Witness(f"{handled.what.what} takes care of a stop", unit.place(handled.path, handled.what.line))
+        yield _handles(unit, handled)
         return
     for start in unit.starts:
         if start.prod and start.server in _HANDLES:
@@ -55,6 +59,47 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
             yield Witness(f"{start.server} finishes what is open on TERM", unit.place(start.path, start.line))
     if not found:
         yield _nothing(unit)
+
+
+def _handles(unit: Unit, seen: Seen[Stop]) -> Outcome:
+    """A handler is a witness where it runs in what is started; that of a helper beside the app says nothing."""
+    if _SCRIPT_PATH.search(seen.path) or not any(start.prod for start in unit.starts):
+        why = f"{seen.path} handles a stop, but whether that is what serves cannot be told by reading"
+        return CannotTell(why, "IX-P2")
+    return Witness(f"{seen.what.what} takes care of a stop", unit.place(seen.path, seen.what.line))
+
+
+_BOOT = re.compile(
+    r"org\.springframework\.boot['\")\s:]*(?:version\s*\(?|:)\s*['\"]?(\d+)\.(\d+)|"
+    r"spring-boot[\w-]*['\"]?:(\d+)\.(\d+)|springBootVersion\s*=\s*['\"](\d+)\.(\d+)|"
+    r"<artifactId>spring-boot-starter-parent</artifactId>\s*<version>(\d+)\.(\d+)"
+)
+
+
+def _spring(unit: Unit) -> Iterator[Outcome]:
+    """Spring Boot drains only where it is told to; from 3.4 on it does so by itself."""
+    if not any("spring-boot-starter-web" in one.name or one.name.endswith("starter-jetty")
+               for one in unit.packages.declared):  # fmt: skip
+        return
+    files = unit.named("application*.yml", "application*.yaml", "application*.properties")
+    main = [one for one in files if one.context == "prod" and "/test/" not in one.path]
+    graceful = next((one for one in main if re.search(
+        r"shutdown\s*[:=]\s*[\"']?graceful", unit.text(one.path) or "")), None)  # fmt: skip
+    if graceful is not None:
+        yield Witness("Spring finishes open requests on TERM", unit.place(graceful.path))
+        return
+    for build in unit.named("pom.xml", "build.gradle", "build.gradle.kts"):
+        match = _BOOT.search(unit.text(build.path) or "")
+        version = tuple(int(one) for one in match.groups() if one is not None) if match else ()
+        if version >= (3, 4):
+            yield Witness("Spring Boot from 3.4 on finishes open requests on TERM", unit.place(build.path))
+            return
+        if version:
+            place = unit.place((main or [build])[0].path)
+            fix = "Set `server.shutdown: graceful`, with `spring.lifecycle.timeout-per-shutdown-phase` below the grace."
+            yield Finding("server.shutdown is not graceful: requests in flight are cut at TERM", place, "warning",
+                          subject="spring", fix=fix)  # fmt: skip
+            return
 
 
 def _nothing(unit: Unit) -> Outcome:
@@ -105,7 +150,7 @@ def drops_the_work(unit: Unit) -> Iterator[Outcome]:
         elif one.at_once and not _SCRIPT_PATH.search(seen.path):
             yield Finding("the handler of SIGTERM exits at once", place, "warning", subject="exit")
         else:
-            yield Witness(f"{one.what} handles SIGTERM", place)
+            yield _handles(unit, seen)
     for path, line in _trapped(unit):
         said = True
         yield Finding("the script ignores TERM, and so does what it starts", unit.place(path, line), subject="trap")

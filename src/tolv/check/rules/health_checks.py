@@ -87,6 +87,9 @@ def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
 
 def evidence(unit: Unit) -> Witness | None:
     """What shows that the app answers for its health; None: nothing was seen."""
+    for asked in asked_of(unit):
+        if asked.path is not None:
+            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
     for one in answers_of(unit):
         if one.route.path is not None and is_health_path(one.route.path) and not _has_siblings(one, unit):
             method = "" if one.route.method == "*" else f"{one.route.method} "
@@ -96,9 +99,6 @@ def evidence(unit: Unit) -> Witness | None:
     for name in LIBRARIES:
         if unit.uses(name):
             return Witness(f"{name} answers for its health")
-    for asked in asked_of(unit):
-        if asked.path is not None:
-            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
     for hint in _hints(unit):
         return Witness(f"{hint.what.text} answers for its health", unit.place(hint.path, hint.what.line))
     return _built_in(unit)
@@ -127,7 +127,13 @@ def _built_in(unit: Unit) -> Witness | None:
 
 
 def _has_siblings(one: Answer, unit: Unit) -> bool:
-    """A `/status` that writes is a resource of the app's own, as is one below a parameter."""
+    """A `/status` that writes is a resource of the app's own, as is one that has members (`/status/:slug`)."""
+    path = (one.route.path or "").rstrip("/$?")
+    if "health" not in path and any(
+        other.path == one.path and re.match(rf"{re.escape(path)}/[:<{{(\[*]", other.route.path or "")
+        for other in answers_of(unit)
+    ):
+        return True
     return one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET") and "health" not in (
         one.route.path or ""
     )
@@ -212,7 +218,8 @@ def health_answers(unit: Unit) -> tuple[Answer, ...]:
         path = one.route.path
         if path is None or one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET"):
             continue
-        if is_health_path(path) or (path.rstrip("/") and path.rstrip("/") in asked):
+        named = is_health_path(path) and not _has_siblings(one, unit)
+        if named or (path.rstrip("/") and path.rstrip("/") in asked):
             found.append(one)
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""VI Processes: sessions and caches that only one process has (VI-03, VI-06)."""
+"""VI Processes: sessions that only one process has (VI-03)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.looks.of_names import bindings_look, calls_look, settled
-from tolv.check.looks.reach import requests_of
-from tolv.check.looks.routes import routes
 from tolv.check.looks.stage import for_development
-from tolv.check.looks.state import changes
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.processes_state import CACHE, LIMITER, changed_by_requests, is_container, is_read_through
 from tolv.check.source import Binding, Call, Value
 from tolv.check.unit import Unit
 
@@ -32,8 +28,14 @@ session_calls = calls_look(
             *("express-session", "session-file-store", "express-session.MemoryStore", "MemoryStore", "memorystore"),
             *("cookie-session", "koa-generic-session", "@fastify/session", "fastify-session"),
         ),
+        "go": ("NewFilesystemStore", "NewCookieStore", "memstore.NewStore", "memstore.New", "NewRediStore"),
+        "java": (".setAttribute",),
+        "ruby": ("session_store", "use"),
+        "php": ("ini_set", "session_start", "session_set_save_handler", "session_save_path", "session_module_name"),
     },
     javascript=("session", "memorystore", "MemoryStore", "cookieSession"),
+    java=("HttpSession", "getSession"),
+    ruby=("session_store", "Session"),
 )
 
 _LOCAL_SESSION = re.compile(r"^(filesystem|file|cachelib|memory|simple|ram|.*backends\.file|.*InMemory.*)$", re.I)
@@ -42,7 +44,7 @@ _LOCAL_SESSION = re.compile(r"^(filesystem|file|cachelib|memory|simple|ram|.*bac
 @rule(
     "VI-03",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(session_settings, session_calls),
     title="Sessions are kept where only one process finds them",
     why="The next request of a user may be answered by another process, which does not know the session: users are "
@@ -63,6 +65,9 @@ def local_sessions(unit: Unit) -> Iterator[Outcome]:
         for outcome in _session_call(unit, call.path, call.what):
             said = True
             yield outcome
+    for outcome in (*_php_sessions(unit), *_java_sessions(unit), *_laravel_sessions(unit)):
+        said = True
+        yield outcome
     if not said:
         yield NotApplicable("no session that a server keeps was found")
 
@@ -97,6 +102,10 @@ def _session_call(unit: Unit, path: str, call: Call) -> Iterator[Outcome]:
         yield Finding("sessions live in the memory of one process", place, subject="session")
     elif name in ("session-file-store",):
         yield Finding("sessions live in files of one machine", place, subject="session")
+    elif path.endswith(".go"):
+        yield from _go_session(unit, path, call)
+    elif path.endswith((".rb", ".ru")):
+        yield from _ruby_session(unit, path, call)
     elif name in ("express-session", "koa-generic-session", "@fastify/session", "fastify-session"):
         yield from _session_middleware(unit, path, call)
 
@@ -118,117 +127,113 @@ def _session_middleware(unit: Unit, path: str, call: Call) -> Iterator[Outcome]:
         yield Witness("sessions are kept in a store", place)
 
 
+def _go_session(unit: Unit, path: str, call: Call) -> Iterator[Outcome]:
+    place = unit.place(path, call.line, call.column)
+    if call.last == "NewFilesystemStore" and "sessions" in call.name:
+        yield Finding("sessions live in files of one machine", place, subject="session")
+    elif "memstore" in call.name:
+        yield Finding("sessions live in the memory of one process", place, subject="session")
+    elif "sessions" in call.name or "cookie" in call.name:
+        yield Witness("sessions travel in a signed cookie or live in a store", place)
+
+
+def _ruby_session(unit: Unit, path: str, call: Call) -> Iterator[Outcome]:
+    """`config.session_store :cache_store`, `use Rack::Session::Pool`."""
+    first = call.argument(0)
+    named = first is not None and first.kind == "name"
+    text = ((first.name if named else first.text) or "").lstrip(":") if first is not None else ""
+    place = unit.place(path, call.line, call.column)
+    if call.last == "use":
+        if re.search(r"Session\W+Pool", text):
+            yield Finding("sessions live in the memory of one process", place, subject="session")
+        elif re.search(r"Session\W+Cookie", text):
+            yield Witness("sessions travel in a signed cookie", place)
+    elif text == "file_store":
+        yield Finding("sessions live in files of one machine", place, subject="session")
+    elif text == "cache_store":
+        production = unit.named("production.rb")
+        local = next(
+            (one for one in production if re.search(r"^\s*config\.cache_store\s*=\s*:(memory|file|null)_store",
+                                                    unit.text(one.path) or "", re.MULTILINE)),
+            None,
+        )  # fmt: skip
+        if local is not None:
+            also = (unit.place(local.path),)
+            yield Finding("sessions live in a cache that one process alone knows", place, also=also, subject="session")
+        else:
+            yield Witness("sessions live in the cache store", place)
+    elif text:
+        yield Witness(f"sessions are kept by {text}", place)
+
+
+def _php_sessions(unit: Unit) -> Iterator[Outcome]:
+    """PHP keeps sessions in files unless a handler is set."""
+    calls = [one for one in unit.seen(session_calls, "prod") if one.path.endswith((".php", ".phtml", ".inc"))]
+    own = next((one for one in calls if one.what.last == "session_set_save_handler"), None)
+    for one in calls:
+        texts = [value.text for value in one.what.arguments[:2]]
+        if one.what.last == "ini_set" and texts[:1] == ["session.save_handler"] and len(texts) > 1:
+            if texts[1] != "files":
+                yield Witness(f"sessions are kept by {texts[1]}", unit.place(one.path, one.what.line))
+                return
+            yield _php_finding(unit, one.path, one.what)
+            return
+    started = next((one for one in calls if one.what.last == "session_start"), None)
+    if own is not None:
+        yield Witness("the app keeps sessions by a handler of its own", unit.place(own.path, own.what.line))
+    elif started is not None and not _ini_handler(unit):
+        yield _php_finding(unit, started.path, started.what)
+
+
+def _php_finding(unit: Unit, path: str, call: Call) -> Finding:
+    fix = "Set `session.save_handler = redis` and `session.save_path` from the environment, or a handler of your own."
+    place = unit.place(path, call.line, call.column)
+    return Finding("PHP keeps these sessions in files of one machine", place, subject="session", fix=fix)
+
+
+def _ini_handler(unit: Unit) -> bool:
+    """An ini file, or the image, sets another handler."""
+    for file in unit.named("*.ini", "*Dockerfile*", "*.conf", ".htaccess", "*.sh"):
+        if re.search(r"session\.save_handler\W+(?!files)\w+", unit.text(file.path) or ""):
+            return True
+    return False
+
+
+_SET_ATTRIBUTE = re.compile(
+    r"HttpSession\.setAttribute$|getSession\([^)]*\)\.setAttribute$|(^|\.)session\.setAttribute$"
+)
+
+
+def _java_sessions(unit: Unit) -> Iterator[Outcome]:
+    """`session.setAttribute`, where no Spring Session puts it into a store."""
+    if any("spring-session" in one.name for one in unit.packages.declared):
+        return
+    fix = "Add spring-session with a shared store, or keep the value in a backing service."
+    for one in unit.seen(session_calls, "prod"):
+        names = (one.what.name, one.what.written)
+        if one.path.endswith(".java") and any(_SET_ATTRIBUTE.search(name) for name in names):
+            place = unit.place(one.path, one.what.line, one.what.column)
+            yield Finding("the session lives in the memory of one process", place, subject="session", fix=fix)
+
+
+_DRIVER = re.compile(r"""['"]driver['"]\s*=>\s*(env\(\s*['"]SESSION_DRIVER['"]\s*,\s*)?['"](\w+)['"]""")
+
+
+def _laravel_sessions(unit: Unit) -> Iterator[Outcome]:
+    for file in unit.named("config/session.php", "*/config/session.php"):
+        text = unit.text(file.path) or ""
+        match = _DRIVER.search(text)
+        if match is None or file.context != "prod":
+            continue
+        place = unit.place(file.path, text.count("\n", 0, match.start()) + 1)
+        if match[2] in ("file", "array"):
+            where = "in files of one machine" if match[2] == "file" else "in the memory of one process"
+            level: Severity | None = "warning" if match[1] else None
+            unless = " unless a variable says otherwise" if match[1] else ""
+            yield Finding(f"sessions live {where}{unless}", place, level, subject="session")
+        else:
+            yield Witness(f"sessions are kept by {match[2]}", place)
+
+
 def _is_nothing(value: Value) -> bool:
     return (value.kind == "literal" and value.name == "null") or (value.kind == "name" and value.name == "undefined")
-
-
-cache_settings = bindings_look("cache settings", {"python": ("cache_type", "backend", "ratelimit_storage")})
-cache_calls = calls_look(
-    "local caches",
-    {
-        "python": (
-            *("flask_limiter.Limiter", "slowapi.Limiter", "InMemoryBackend", "SimpleMemoryCache", "SimpleCache"),
-            *("FileSystemCache", "flask_caching.Cache", "MemoryStorage", "Limiter"),
-        ),
-        "javascript": (
-            *("express-rate-limit", "express-rate-limit.rateLimit", "express-rate-limit.default", "connect-ratelimit"),
-            *("node-cache", "rate-limiter-flexible.RateLimiterMemory", "RateLimiterMemory", "memory-cache.put"),
-            *("koa-ratelimit", "express-slow-down"),
-        ),
-    },
-    javascript=(
-        "ratelimit",
-        "rateLimit",
-        "rate",
-        "NodeCache",
-        "node",
-        "RateLimiterMemory",
-        "put",
-        "slowDown",
-        "RateLimit",
-    ),
-)
-_LOCAL_CACHE = re.compile(r"^(simple|simplecache|filesystem|filesystemcache|.*LocMemCache|.*FileBasedCache)$", re.I)
-
-
-@rule(
-    "VI-06",
-    severity="warning",
-    materials=("python", "javascript"),
-    looks=(cache_settings, cache_calls, changes, routes),
-    title="A cache or limiter that only one process knows",
-    why="With two processes each has its own copy: a change is seen by one of them, and a limit of 10 a minute is 20.",
-    fix="Give it a shared store, such as Redis, by its URL from the environment.",
-    bad="limiter = Limiter(get_remote_address, app=app)",
-    good='limiter = Limiter(get_remote_address, app=app, storage_uri=os.environ["REDIS_URL"])',
-    source="https://12factor.net/processes",
-    probe="VI-P3",
-)
-def local_caches(unit: Unit) -> Iterator[Outcome]:
-    said = False
-    for outcome in (*_cache_settings(unit), *_cache_calls(unit), *_cache_variables(unit)):
-        said = True
-        yield outcome
-    if not said:
-        yield NotApplicable("no cache and no limiter was found")
-
-
-def _cache_settings(unit: Unit) -> Iterator[Outcome]:
-    for seen in unit.seen(cache_settings):
-        one = seen.what
-        text, open_to_change = settled(unit.resolve(one.value, seen.path))
-        if text is None or for_development(one.scope) or one.name.upper() not in ("CACHE_TYPE", "BACKEND"):
-            continue
-        if _LOCAL_CACHE.match(text):
-            message = f"the cache {text.rpartition('.')[2]} is known to one process alone"
-            message += " unless a variable says otherwise" if open_to_change else ""
-            yield Finding(message, unit.place(seen.path, one.line, one.column), subject=one.name)
-        elif re.search(r"redis|memcache", text, re.IGNORECASE):
-            yield Witness("the cache is a shared one", unit.place(seen.path, one.line))
-
-
-def _cache_calls(unit: Unit) -> Iterator[Outcome]:
-    shared = any("ratelimit_storage" in one.what.name.lower() for one in unit.seen(cache_settings))
-    for seen in unit.seen(cache_calls):
-        call, place = seen.what, unit.place(seen.path, seen.what.line, seen.what.column)
-        if for_development(call.scope):
-            continue
-        name = call.name
-        if re.search(r"(flask_limiter|slowapi)(\.\w+)*\.Limiter$", name):
-            uri = call.keywords.get("storage_uri")
-            if shared or (uri is not None and not (uri.text or "").startswith("memory:")):
-                yield Witness("the limiter counts in a shared store", place)
-            elif uri is None or uri.kind == "literal":
-                yield Finding("the rate limiter counts in the memory of one process", place, subject="limiter")
-        elif re.search(r"rate-?limit|slow-down|RateLimiterMemory", name, re.IGNORECASE):
-            if {"store", "db", "redis"} & set(call.keywords) and "Memory" not in name:
-                yield Witness("the limiter counts in a shared store", place)
-            else:
-                yield Finding("the rate limiter counts in the memory of one process", place, subject="limiter")
-        elif re.search(r"(cachelib|fastapi_cache|aiocache|werkzeug)[\w.]*\.\w+$", name):
-            yield Finding(
-                f"{name.rpartition('.')[2]} is a cache that one process alone knows", place, subject="session"
-            )
-        elif name in ("node-cache", "memory-cache.put"):
-            timed = bool({"stdTTL", "ttl"} & set(call.keywords)) or len(call.arguments) > 2
-            level: Severity | None = "note" if timed else None
-            yield Finding("a cache in memory is known to one process alone", place, level, subject=name)
-
-
-def _cache_variables(unit: Unit) -> Iterator[Outcome]:
-    """Module-level dicts that serve as caches, written by a handler."""
-    told: set[tuple[str, str]] = set()
-    for seen, way in changed_by_requests(unit, requests_of(unit)):
-        change = seen.what
-        if not is_container(change) or change.how in ("rebind", "delete") or (seen.path, change.name) in told:
-            continue
-        limiter, filled = bool(LIMITER.search(change.name)), is_read_through(change)
-        if not (limiter or CACHE.search(change.name)) or not change.reads:
-            continue
-        told.add((seen.path, change.name))
-        what = "counts in the memory of one process" if limiter else "is a cache that one process alone knows"
-        # One that is filled from what it misses is right for as long as the source does not change.
-        level: Severity | None = "note" if (filled or change.lookups) and not limiter else None
-        place = unit.place(seen.path, change.line, change.column)
-        also = (unit.place(seen.path, change.declared),)
-        yield Finding(f"{change.name} {what}; {way} changes it", place, level, also=also, subject=change.name)

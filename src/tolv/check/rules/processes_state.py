@@ -17,6 +17,7 @@ _PRODUCTION = ("prod", "admin")
 
 #: What is made of these is a container.
 _CONTAINERS = frozenset(
+    "HashMap ConcurrentHashMap LinkedHashMap TreeMap ArrayList LinkedList HashSet CopyOnWriteArrayList make new "
     "dict list set defaultdict deque OrderedDict Counter Map Set Array Object ChainMap WeakMap Queue".split()
 )
 #: Names of things that are no state of users: bookkeeping that each process may have for itself.
@@ -38,9 +39,9 @@ _PER_REQUEST = re.compile(r"\b(request|req|form|session|body|payload|user|userna
 
 def is_container(change: Change) -> bool:
     """Whether the name was declared as a container."""
-    return change.kind == "container" or (
-        change.kind == "call" and change.text.rpartition(".")[2] in _CONTAINERS and "." not in change.text[:-14]
-    )
+    made = change.kind == "call" and change.text.rpartition(".")[2] in _CONTAINERS
+    grown = change.how == "rebind" and re.search(r"=\s*append\(", change.written) is not None
+    return change.kind == "container" or made or grown
 
 
 def is_read_through(change: Change) -> bool:
@@ -54,9 +55,21 @@ def changed_by_requests(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[C
     """The changes of state that a handler makes, or what it calls."""
     for seen in unit.seen(changes, *_PRODUCTION):
         change = seen.what
+        if seen.path.endswith(".java") and not _outlives_requests(change):
+            continue
         way = requests.way_to(seen.path, change.line, change.function, change.owner)
         if way is not None:
             yield seen, way
+
+
+_SINGLETON = re.compile(
+    r"(Controller|Service|Component|Resource|Repository|Servlet|Endpoint|Registry|Manager|Bean)\w*$"
+)
+
+
+def _outlives_requests(change: Change) -> bool:
+    """A static field, or one of a bean that the container makes once; other objects may live as long as a request."""
+    return bool(re.search(r"\bstatic\b", change.declaration) or _SINGLETON.search(change.owner or ""))
 
 
 def without_handlers(unit: Unit) -> Outcome:
@@ -64,13 +77,20 @@ def without_handlers(unit: Unit) -> Outcome:
     others = [one for one in unit.languages if one not in changes.readers]
     if others:
         return CannotTell(f"handlers in {others[0].capitalize()} are not followed", "VI-P2")
+    served = next((one.name for one in unit.packages.declared if _SERVES.search(one.name)), None)
+    if served is not None or any(start.prod and start.type == "web" for start in unit.starts):
+        return CannotTell(f"no request handler was found, though {served or 'a web process'} may have some", "VI-P2")
     return NotApplicable("no request handler was found")
+
+
+#: Distributions that serve requests, by their names.
+_SERVES = re.compile(r"(?:^|[-_./@])(?:server|web|https?|wsgi|asgi|websockets?|sockets?)(?:$|[-_./])", re.IGNORECASE)
 
 
 @rule(
     "VI-01",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby"),
     looks=(changes, routes),
     title="A request leaves state in the memory of one process",
     why="The next request may meet another process, or the same one restarted: what was kept is then not there.",
@@ -88,7 +108,11 @@ def state_in_memory(unit: Unit) -> Iterator[Outcome]:
     by_name: dict[tuple[str, str], list[tuple[Seen[Change], Way]]] = {}
     for seen, way in changed_by_requests(unit, requests):
         change = seen.what
-        if not is_container(change) or change.how == "rebind" or _OWN.search(change.name):
+        if (
+            not is_container(change)
+            or (change.how == "rebind" and "append(" not in change.written)
+            or _OWN.search(change.name)
+        ):
             continue
         if CACHE.search(change.name) or LIMITER.search(change.name) or is_read_through(change):
             continue
@@ -123,7 +147,7 @@ def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen
 @rule(
     "VI-02",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby"),
     looks=(changes, routes),
     title="A request changes a counter or value of the process",
     why="Each process counts for itself, and a restart begins anew: users see numbers that jump.",
@@ -160,7 +184,7 @@ def _is_scalar_state(change: Change) -> bool:
     if change.how not in ("augment", "rebind") or is_container(change) or _OWN.search(last) or CACHE.search(last):
         return False
     if change.how == "augment":
-        return change.kind == "literal"
+        return change.kind in ("literal", "unknown")
     value = change.written.partition("=")[2].strip().rstrip(";")
     if re.fullmatch(r"True|False|None|true|false|null|undefined|\d+|time\.time\(\)|Date\.now\(\)", value):
         return False  # a flag, set once
