@@ -37,6 +37,8 @@ _FUNCTION = re.compile(
     r"(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)?"
     r"|\w*(?:Health|HealthCheck|Healthcheck|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)|health\w*"
 )
+#: Names that functions bear which answer no request: they send a ping, or look after another service.
+_PLAIN = frozenset({"ping", "status", "healthy", "heartbeat"})
 #: Settings that name a path in order to leave it out of something: they do not answer it.
 _SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)
 #: A file without this has no hint: parsing it would be for nothing.
@@ -82,5 +84,7 @@ def _read(source: Source) -> Iterator[Hint]:
         ):
             yield Hint(text, value.line)
     for function in source.functions():
-        if _FUNCTION.fullmatch(function.name):
+        if _FUNCTION.fullmatch(function.name) and not (
+            function.name.lower() in _PLAIN and source.language in ("javascript", "go")
+        ):
             yield Hint(function.name, function.line)

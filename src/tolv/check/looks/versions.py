@@ -27,7 +27,7 @@ versions: Look[Version] = Look("api versions")
 _PART = re.compile(rb"""\bv(?:\d{1,3}(?:\.\d+)?|\d{4}-\d\d)(?=[/"'`\\])""", re.IGNORECASE)
 _OPENED = re.compile(rb"""["'`/][^"'`\n]{0,120}$""")
 _SIGN = re.compile(
-    rb"""(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.-]+[.-]v\d|DEFAULT_VERSIONING_CLASS|enableVersioning|"""
+    rb"""(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.+-]{0,80}\bv\d|DEFAULT_VERSIONING_CLASS|enableVersioning|"""
     rb"""\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
     re.IGNORECASE,
 )

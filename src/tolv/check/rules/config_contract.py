@@ -113,7 +113,7 @@ def _untold(
     elif needed and has_template and _is_needed(unit, needed[0]):
         first = needed[0]
         names = list(dict.fromkeys(one.what.name for one in needed))
-        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed and told to nobody"
+        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed, and no template or document says so"
         fix = f"Name {_listed(names, 12)} in .env.example"
     else:
         return None
@@ -126,7 +126,7 @@ def _optional(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
     names = list(dict.fromkeys(one.what.name for one in reads))
     first = reads[0]
     return Finding(
-        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read and told to nobody",
+        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read, and no template or document says so",
         unit.place(first.path, first.what.line, first.what.column),
         "note",
         f"Name {_listed(names, 12)} in .env.example",

@@ -126,10 +126,19 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
         yield _nothing_found(unit, seen)
 
 
+def _itself(name: str, variable: str) -> str:
+    """A secret as a message names it beside its variable."""
+    plain = re.sub(r"\W|_", "", name).lower()
+    if plain == re.sub(r"\W|_", "", variable).lower():
+        return "it"
+    return "the secret" if plain == "secret" else "the password" if plain == "password" else name
+
+
 def _default(unit: Unit, one: Seen[Credential], value: Value, severity: Severity) -> Finding:
     variable = value.name if value.kind == "env" and value.name else _variable(one.what)
     return Finding(
-        f"Without {variable} the app falls back to a value of {one.what.name} that anyone can read in the source",
+        f"Where {variable} is not set, {_itself(one.what.name, variable)} has a value that anyone can read in the "
+        "source",
         unit.place(one.path, one.what.line, one.what.column),
         severity,
         f"Drop the default: let the start fail when {variable} is not set",

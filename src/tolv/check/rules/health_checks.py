@@ -90,6 +90,8 @@ def evidence(unit: Unit) -> Witness | None:
     for asked in asked_of(unit):
         if asked.path is not None:
             return Witness(f"its deploy asks {asked.path} for its health", asked.place)
+        if asked.command:
+            return Witness("its deploy runs a check of its health", asked.place)
     for one in answers_of(unit):
         if one.route.path is not None and is_health_path(one.route.path) and not _has_siblings(one, unit):
             method = "" if one.route.method == "*" else f"{one.route.method} "

@@ -44,7 +44,9 @@ def plain_lines(unit: Unit) -> Iterator[Outcome]:
     elif not _traits(unit, "logs") and not serves_http(unit):
         yield NotApplicable("nothing logs")
     else:
-        yield Finding("no formatter in the code gives events fields", _logging_place(unit))
+        yield Finding(
+            "events are plain lines: no formatter in the code writes them as JSON or with fields", _logging_place(unit)
+        )
 
 
 def _structured_by_file(unit: Unit) -> Place | None:
