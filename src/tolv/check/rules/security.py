@@ -56,7 +56,7 @@ def rights_of_containers(unit: Unit) -> Iterator[Outcome]:
 
 _BUILDERS = re.compile(
     r"(?i)(?:^|/)build(?:er)?[-_.][\w.-]*$|[-_.]base\.|"
-    r"(?i)(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
+    r"(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
     r"(?:^|/)(?:builder|build|base|tests?)[._-][^/]*$|[._-]base\.dockerfile$|"
     r"[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
 )
