@@ -56,3 +56,15 @@ def test_what_is_unpacked_is_not_nothing() -> None:
 
 def test_a_class_of_another_library_is_no_client() -> None:
     assert seen("python", "from shop.models import Redis\nRedis(host='h')") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const { str } = require('envalid'); const spec = { DATABASE_URL: str({ default: 'sqlite:./dev.db' }) };",
+        "const spec = z.object({ DATABASE_URL: z.string().default('sqlite:./dev.db') });",
+    ],
+)
+def test_a_schema_of_the_environment_reads_it(text: str) -> None:
+    [one] = seen("javascript", text)
+    assert (one.engine, one.given[0].value.kind) == ("sqlite", "env")

@@ -117,7 +117,7 @@ def _account(
     source: Source, how: str, line: int, column: int, guards: tuple[str, ...], names: tuple[str, ...], password: Value
 ) -> Account | None:
     """The account, if what stands around it makes a user."""
-    around = "\n".join(source.lines[max(0, line - 9) : line + 4])
+    around = "\n".join(text[:500] for text in source.lines[max(0, line - 9) : line + 4])
     admin = _ADMIN.search(around) is not None
     if how == "held" and not (_NAMED.search(around) and admin):
         return None

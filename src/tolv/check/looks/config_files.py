@@ -74,11 +74,11 @@ def _read(source: Source) -> Iterator[ConfigFile]:
     found = [one for one in source.texts(*_ENDS) if one.is_text and _NAME.match(one.text or "")]
     if not found:
         return
-    whole = any(_WHOLE.search(line) for line in source.lines)
+    whole = any(_WHOLE.search(line[:1000]) for line in source.lines)
     names = ("*",) if whole else tuple(sorted({read.name for read in source.env_reads() if read.name}))
     for one in found:
         line = source.lines[one.line - 1] if one.line <= len(source.lines) else ""
-        if _READS.search(line):
+        if _READS.search(line[:1000]):
             yield ConfigFile("read", one.text or "", one.line, one.column, names)
 
 

@@ -52,7 +52,7 @@ def _javascript(source: Source) -> Iterator[Guarded]:
 
 
 def _of(source: Source, found: Iterator[object]) -> Iterator[Guarded]:
-    whole = any(_WHOLE.search(line) for line in source.lines)
+    whole = any(_WHOLE.search(line[:500]) for line in source.lines)
     for route in found:
         path, line, first = getattr(route, "path", None), getattr(route, "line", 0), getattr(route, "first", None)
         if path is None or getattr(route, "kind", "") != "route":
@@ -69,8 +69,8 @@ def _head(source: Source, line: int, first: int | None) -> str:
         start -= 1
     end = line
     if source.language == "python":
-        while end < len(lines) and not re.search(r"\)\s*(?:->.*)?:\s*$", lines[end - 1]) and end - line < 25:
+        while end < len(lines) and not re.search(r"\)\s*(?:->.*)?:\s*$", lines[end - 1][:500]) and end - line < 25:
             end += 1
     elif first is not None and first > line:
         end = first
-    return "\n".join(lines[start:end])
+    return "\n".join(text[:500] for text in lines[start:end])[:4000]

@@ -23,6 +23,7 @@ _ADMIN = re.compile(
     r"fix|migrate|populate)[\w-]*\.(?:py|js|ts|mjs|cjs)$",
     re.IGNORECASE,
 )
+_SCRIPTS = (".py", ".js", ".ts", ".mjs", ".cjs", ".mts", ".cts")
 _DEV_SCRIPT = re.compile(r"seed|fixture|demo|sample|example|dev|local|bench|load_?test|mock|fake", re.IGNORECASE)
 
 
@@ -52,7 +53,7 @@ def own_connection(unit: Unit) -> Iterator[Outcome]:
     said: set[tuple[str, int]] = set()
     for seen in unit.seen(clients, "admin", "prod"):
         client = seen.what
-        if not is_admin(unit, seen.path) or client.kind == "file":
+        if not is_admin(unit, seen.path) or client.kind == "file" or not seen.path.endswith(_SCRIPTS):
             continue
         any_script = True
         for given in client.given:

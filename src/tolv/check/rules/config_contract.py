@@ -271,14 +271,14 @@ def _beaten(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
             "warning",
             "Drop override: the environment must win",
         )
-    stem = name.rpartition(".")[2] if not name.endswith(".php") else name.removesuffix(".php")
+    file_name = name if name.endswith(".php") else f"{name.rpartition('.')[2]}.py"
     around = {unit.root, posixpath.dirname(one.path), posixpath.dirname(posixpath.dirname(one.path))}
-    if any(file.tracked and file.name.partition(".")[0] == stem and file.directory in around for file in unit.files):
+    if any(file.tracked and file.name == file_name and file.directory in around for file in unit.files):
         return None
     suffix = one.path.rpartition(".")[2]
     if not any(read.path.endswith(suffix) for read in unit.seen(env_reads, *_LIVE)):
         return None
-    message = f"{name}, a file that is not in the repository, beats what the environment sets"
+    message = f"{file_name}, a file that is not in the repository, beats what the environment sets"
     return Finding(message, place, "warning", "Read the environment last, or drop the file", subject=name)
 
 

@@ -263,7 +263,7 @@ _OVERLAYS = re.compile(
 def _overlaid(unit: Unit, path: str) -> bool:
     """Variables are laid over all settings of the file by a rule of their names."""
     source = unit.source(path)
-    return source is not None and any(_OVERLAYS.search(line) for line in source.lines)
+    return source is not None and any(_OVERLAYS.search(line[:1000]) for line in source.lines)
 
 
 def _variable(credential: Credential) -> str:

@@ -150,7 +150,7 @@ def drops_the_work(unit: Unit) -> Iterator[Outcome]:
         elif one.at_once and not _SCRIPT_PATH.search(seen.path):
             yield Finding("the handler of SIGTERM exits at once", place, "warning", subject="exit")
         else:
-            yield Witness(f"{one.what} handles SIGTERM", place)
+            yield _handles(unit, seen)
     for path, line in _trapped(unit):
         said = True
         yield Finding("the script ignores TERM, and so does what it starts", unit.place(path, line), subject="trap")

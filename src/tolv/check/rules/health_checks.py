@@ -19,7 +19,7 @@ _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-
 _PRODUCTION = ("prod", "admin")
 
 #: Files that answer requests, by their names: a function `ping` of another need not be a route.
-_ANSWERING = re.compile(r"controller|route|handler|api|view|server|(?:^|/)app\b|main|index", re.IGNORECASE)
+_ANSWERING = re.compile(r"controller|route|handler|api|view|server|urls|^app\b|^main\b|^index\b", re.IGNORECASE)
 #: Lines by which a framework is told to answer for health by itself.
 _BUILT_IN = {
     "ruby": re.compile(r"rails/health#show|rails_health_check|HealthCheck|OkComputer"),
@@ -82,7 +82,7 @@ def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
     counts: dict[str, int] = {}
     for one in answers:
         counts[one.path] = counts.get(one.path, 0) + 1
-    return max(counts, key=lambda path: (counts[path], path))
+    return max(counts, key=lambda path: (bool(_ANSWERING.search(path.rpartition("/")[2])), counts[path], path))
 
 
 def evidence(unit: Unit) -> Witness | None:
@@ -109,7 +109,7 @@ def evidence(unit: Unit) -> Witness | None:
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
     for hint in unit.seen(hints, *_PRODUCTION):
         sure = "/" in hint.what.text or "health" in hint.what.text.lower()
-        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path)):
+        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
             yield hint
 
 

@@ -45,7 +45,7 @@ def somebody_asks(unit: Unit) -> Iterator[Outcome]:
     services = [(compose, one) for compose, one in own_services(unit) if _takes_requests(unit, compose, one)]
     for compose, service in services:
         yield from _of_service(unit, compose, service, bool(clusters))
-    if not clusters and not any(compose.context == "prod" for compose, _ in services):
+    if not clusters and not any(compose.context != "dev" for compose, _ in services):
         yield from _of_images(unit)
     if not clusters and not services and not list(images_of(unit)):
         yield NotApplicable("no manifest of it has a place for probes")

@@ -62,7 +62,7 @@ _BUILDERS = re.compile(
 
 def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     """It makes an image in which the app runs, and does not only build or test something."""
-    if _BUILDERS.search(dockerfile.path.rpartition("/Dockerfile")[0] or dockerfile.path):
+    if _BUILDERS.search(dockerfile.path):
         return False
     # Where another stage is what runs, the last one only packs or tests it.
     runs = any(one.keyword in ("CMD", "ENTRYPOINT") for stage in dockerfile.stages for one in stage.instructions)

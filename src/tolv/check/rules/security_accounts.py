@@ -105,7 +105,7 @@ def _in_sql(path: str, text: str) -> Iterator[tuple[str, int]]:
         )
         if not statement or not _ADMIN.search(line):
             continue
-        if _INSERT.search(statement) and (_HASH.search(line) or _PLAIN.search(statement)):
+        if _INSERT.search(statement) and (_HASH.search(line) or _PLAIN.search(statement[:2000])):
             yield path, row
 
 
