@@ -221,6 +221,18 @@ CASES = [
         },
         "a route for every path",
     ),
+    ok(
+        "HLT-02",
+        "manifests",
+        {
+            "shop/Dockerfile": 'FROM python:3.12 AS release\nHEALTHCHECK CMD ./ask\nCMD ["uvicorn", "app:app"]\n'
+            "FROM release AS upload\nRUN tar c /app\n",
+            "slim/Dockerfile": 'FROM python:3.12-slim\nHEALTHCHECK CMD ./ask\nCMD ["uvicorn", "app:app"]\n',
+            "pyproject.toml": '[project]\nname = "shop"\ndependencies = ["fastapi"]\n',
+            "compose.yaml": 'services:\n  web:\n    image: acme/shop:2\n    ports: ["80:80"]\n',
+        },
+        "the image is published from one of the stages, all with a check",
+    ),
 ]
 
 

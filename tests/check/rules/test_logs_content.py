@@ -110,6 +110,27 @@ CASES: list[Case] = [
         {"app.py": "import flask, logging\n", "gunicorn.conf.py": "access_log_format = 'id=%({x-request-id}i)s'\n"},
         "in the access log",
     ),
+    bad(
+        "XI-06",
+        "javascript",
+        {
+            "app.js": "const log = require('pino')();\nif (isDev) {\n"
+            "  app.post('/hook', (req, res) => {\n    log.debug(req.headers);\n  });\n}\n"
+        },
+        "app.js:4",
+        why="only while it is worked on",
+        severity="note",
+    ),
+    ok(
+        "XI-06",
+        "javascript",
+        {
+            "app.js": "const axios = require('axios');\nconst log = require('pino')();\n"
+            "exports.ask = async (options) => {\n  const res = await axios.request(options);\n"
+            "  log.debug(`answer ${JSON.stringify(res.data)}`);\n};\n"
+        },
+        "the answer of another service",
+    ),
 ]
 
 
