@@ -290,6 +290,29 @@ CASES = [
         },
         "a database of its own",
     ),
+    ok(
+        "VIII-04",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nENTRYPOINT ["/app/entry.sh"]\nCMD ["server"]\n',
+            "entry.sh": '#!/bin/bash\nworker() {\n  exec supervisord -c worker.conf\n}\ncase "$1" in\n'
+            "  worker) worker ;;\n  server) exec gunicorn app:app ;;\nesac\n",
+            "worker.conf": "[supervisord]\nnodaemon=true\n[program:worker]\ncommand=rq worker\n",
+            "app.py": "",
+        },
+        "an entrypoint that runs one of several",
+    ),
+    ok(
+        "VIII-01",
+        "manifests",
+        {
+            "app.py": 'from flask import Flask\napp = Flask(__name__)\n\n@app.get("/")\ndef home():\n    return ""\n',
+            "requirements.txt": "flask==3.0.0\n",
+            "k8s/app.yml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n"
+            "    spec:\n      containers:\n        - {name: shop, image: acme/shop:1}\n",
+        },
+        "a Deployment declares the process",
+    ),
 ]
 
 

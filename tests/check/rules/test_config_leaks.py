@@ -126,6 +126,13 @@ CASES = [
     ok("III-04", "manifests", {".env.test": "SECRET_KEY=Zt8fkq0vLmW3\n"}, "for tests"),
     ok("III-04", "manifests", {".env": "# nothing yet\n"}, "nothing in it"),
     ok("III-04", "manifests", {"docs/env.md": "SECRET_KEY=Zt8fkq0vLmW3\n"}, "documentation"),
+    ok(
+        "III-03",
+        "git",
+        {".env": "DB_PASSWORD=fixme-postgres-password\nSECRET_KEY=---\n"},
+        "only places to fill in",
+        git=("init -q", "add -A", "commit -qm a", "rm -q .env", "commit -qm b"),
+    ),
 ]
 
 

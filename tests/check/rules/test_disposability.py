@@ -183,6 +183,16 @@ CASES = [
     ok("IX-02", "manifests", {"run.sh": "#!/bin/sh\ntrap 'kill $pid' TERM\n./server &\n"}, "it is passed on"),
     ok("IX-02", "manifests", {"run.sh": "#!/bin/sh\n# trap '' TERM\nexec ./server\n"}, "a comment"),
     ok("IX-02", "manifests", {"run.sh": "#!/bin/sh\ntrap '' HUP\nexec ./server\n"}, "another signal"),
+    ok(
+        "IX-01",
+        "python",
+        {
+            "Procfile": "web: gunicorn app:app\n",
+            "app.py": "def wait(conn):\n    while True:\n        state = conn.poll()\n"
+            "        if state == OK:\n            break\n",
+        },
+        "it waits for a connection",
+    ),
 ]
 
 

@@ -208,6 +208,18 @@ CASES = [
         "the owner is looked for",
     ),
     ok("IX-08", "manifests", {"start.sh": "#!/bin/sh\nif [ ! -f .env ]; then\n  exit 1\nfi\n"}, "another file"),
+    ok(
+        "IX-04",
+        "python",
+        {
+            "Procfile": "web: gunicorn shop.wsgi\n",
+            "shop/__init__.py": "",
+            "shop/wsgi.py": "application = None\n",
+            "docker/ask_status.py": "from urllib.request import urlopen\n\n"
+            "assert urlopen('http://web/status').status == 200\n",
+        },
+        "a script that the app does not load",
+    ),
 ]
 
 

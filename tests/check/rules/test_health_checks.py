@@ -144,6 +144,29 @@ CASES = [
         },
         "a route of its own",
     ),
+    ok(
+        "HLT-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"express": "4.0.0", "pg": "8.0.0"}}',
+            "app.js": "const app = require('express')();\n"
+            "app.get('/status', async (req, res) => { await page.render(res, 'default'); });\n"
+            "app.get('/status/:slug', async (req, res) => { await page.render(res, req.params.slug); });\n",
+        },
+        "pages of statuses, no check",
+    ),
+    bad(
+        "HLT-01",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"express": "4.0.0"}}',
+            "app.js": "const app = require('express')();\n"
+            "app.get('/status', async (req, res) => { await page.render(res, 'default'); });\n"
+            "app.get('/status/:slug', async (req, res) => { await page.render(res, req.params.slug); });\n",
+        },
+        "app.js",
+        why="pages of statuses, no check",
+    ),
 ]
 
 

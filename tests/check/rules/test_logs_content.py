@@ -62,6 +62,13 @@ CASES: list[Case] = [
         why="body",
         severity="warning",
     ),
+    bad(
+        "XI-06",
+        "python",
+        _view('bridge.url = bridge.url + "&token=" + given', 'logger.info("ask %s", bridge.url)'),
+        "app/views.py:8",
+        why="an address that a secret was added to",
+    ),
     ok("XI-06", "python", _view('logger.info("password changed for %s", user.id)'), "a sentence with the word"),
     ok("XI-06", "python", _view('logger.info("%s %s", len(token), mask(password))'), "its length, and masked"),
     ok("XI-06", "python", _view('logger.info("%s", token[:4])', "logger.info(user.token_id)"), "a part, and an id"),
@@ -102,6 +109,27 @@ CASES: list[Case] = [
         "python",
         {"app.py": "import flask, logging\n", "gunicorn.conf.py": "access_log_format = 'id=%({x-request-id}i)s'\n"},
         "in the access log",
+    ),
+    bad(
+        "XI-06",
+        "javascript",
+        {
+            "app.js": "const log = require('pino')();\nif (isDev) {\n"
+            "  app.post('/hook', (req, res) => {\n    log.debug(req.headers);\n  });\n}\n"
+        },
+        "app.js:4",
+        why="only while it is worked on",
+        severity="note",
+    ),
+    ok(
+        "XI-06",
+        "javascript",
+        {
+            "app.js": "const axios = require('axios');\nconst log = require('pino')();\n"
+            "exports.ask = async (options) => {\n  const res = await axios.request(options);\n"
+            "  log.debug(`answer ${JSON.stringify(res.data)}`);\n};\n"
+        },
+        "the answer of another service",
     ),
 ]
 

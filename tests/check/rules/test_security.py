@@ -93,6 +93,22 @@ CASES = [
     ok("SEC-05", "manifests", {**_DEPENDS, "renovate.json": "{}\n"}, "Renovate"),
     ok("SEC-05", "manifests", {**_DEPENDS, ".gitlab-ci.yml": "audit:\n  script: [pip-audit]\n"}, "an audit in CI"),
     ok("SEC-05", "manifests", {"app.py": "print(1)\n"}, "no dependencies"),
+    ok(
+        "SEC-01",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCMD ["./boot.sh"]\n',
+            "boot.sh": "#!/bin/sh\nexec uwsgi --http :$PORT uwsgi.ini\n",
+            "uwsgi.ini": "[uwsgi]\nmodule = app\nuid = www-data\n",
+        },
+        "uwsgi gives its rights up",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {"docker/builder-go.dockerfile": "FROM golang:1.22\nRUN go build ./ask\n"},
+        "an image that only builds",
+    ),
 ]
 
 

@@ -138,6 +138,16 @@ CASES = [
         {"l.js": _GUARD_JS.format("test", "return next();").replace("requireAuth", "logger")},
         "no guard",
     ),
+    ok(
+        "SEC-03",
+        "go",
+        {
+            "healthcheck.go": 'package main\n\nimport (\n\t"crypto/tls"\n\t"net/http"\n)\n\nfunc main() {\n'
+            "\ttransport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}\n"
+            '\thost := "127.0.0.1"\n\task(transport, host)\n}\n'
+        },
+        "a check of health that asks the app itself",
+    ),
 ]
 
 

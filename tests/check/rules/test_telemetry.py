@@ -304,6 +304,15 @@ CASES = [
     ),
     ok("TEL-04", "javascript", {"app.js": _EXPRESS + 'app.use(require("express-prom-bundle")())\n'}, "a middleware"),
     ok("TEL-04", "javascript", {"app.js": _EXPRESS}, "no metrics at all"),
+    ok(
+        "TEL-02",
+        "python",
+        {
+            "app.py": "import os\nfrom statsd import StatsClient\n"
+            'client = StatsClient(host=os.environ.get("STATSD_HOST", "127.0.0.1"))\n'
+        },
+        "by default an agent beside the app",
+    ),
 ]
 
 
