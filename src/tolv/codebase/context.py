@@ -103,7 +103,7 @@ def stands_for(path: str) -> str | None:
     directory, slash, name = path.rpartition("/")
     real = _SAMPLE.sub("", name)
     if real == name:
-        place = _SAMPLE_DIRECTORY.sub(lambda match: match[1] + match[2], f"/{directory}")[1:]
+        place = _SAMPLE_DIRECTORY.sub(lambda match: match[1] or match[4] or "", f"/{directory}")[1:]
         return f"{place}{slash}{name}" if place != directory else None
     return f"{directory}{slash}{real or '.env'}" if real not in ("", ".") else None
 

@@ -73,6 +73,41 @@ CASES = [
         "a job, and somebody else's image",
     ),
     ok("HLT-02", "manifests", {"Procfile": "web: gunicorn app:app\n"}, "a platform without probes"),
+    ok(
+        "HLT-02",
+        "manifests",
+        {
+            "compose.yml": "services:\n  api:\n    build: .\n    ports: ['80:80']\n    healthcheck: {test: x}\n",
+            "compose.override.yml": "services:\n  api:\n    build: .\n    ports: ['8000:80']\n",
+        },
+        "a file that is merged with one that has the check",
+    ),
+    ok(
+        "HLT-02",
+        "manifests",
+        {
+            "compose.yml": "services:\n  maildev:\n    build: {context: ., dockerfile: maildev.Dockerfile}\n"
+            "    ports: ['1080:1080']\n  playwright:\n    build: ./e2e\n    ports: ['9323:9323']\n",
+        },
+        "helpers that are built with it",
+    ),
+    bad(
+        "HLT-02",
+        "manifests",
+        {
+            "vote/app.py": _APP,
+            "vote/requirements.txt": "flask==3.0.3\n",
+            "vote/Dockerfile": _IMAGE,
+            "result/app.py": _APP,
+            "result/requirements.txt": "flask==3.0.3\n",
+            "result/Dockerfile": _IMAGE + "HEALTHCHECK CMD curl -f localhost:8000/\n",
+            "compose.yml": "services:\n  vote:\n    build: ./vote\n    ports: ['80:8000']\n"
+            "  result:\n    build: ./result\n    ports: ['81:8000']\n",
+        },
+        "compose.yml:2",
+        why="one of two apps",
+        severity="warning",
+    ),
     ok("HLT-02", "manifests", {"docs/k8s.yaml": _DEPLOYMENT, "examples/web.yaml": _DEPLOYMENT}, "documentation"),
     ok(
         "HLT-02",

@@ -62,6 +62,13 @@ CASES: list[Case] = [
         why="body",
         severity="warning",
     ),
+    bad(
+        "XI-06",
+        "python",
+        _view('bridge.url = bridge.url + "&token=" + given', 'logger.info("ask %s", bridge.url)'),
+        "app/views.py:8",
+        why="an address that a secret was added to",
+    ),
     ok("XI-06", "python", _view('logger.info("password changed for %s", user.id)'), "a sentence with the word"),
     ok("XI-06", "python", _view('logger.info("%s %s", len(token), mask(password))'), "its length, and masked"),
     ok("XI-06", "python", _view('logger.info("%s", token[:4])', "logger.info(user.token_id)"), "a part, and an id"),

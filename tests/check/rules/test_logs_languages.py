@@ -131,6 +131,29 @@ CASES: list[Case] = [
     ok("XI-01", "ruby", {"app.rb": 'require "logger"\nLOG = Logger.new($stdout)\n'}, "stdout"),
     ok("XI-01", "ruby", {"app.rb": 'require "logger"\nLOG = Logger.new(STDERR)\n'}, "stderr"),
     ok("XI-01", "ruby", {"spec/a_spec.rb": 'Logger.new("a.log")\n'}, "a test"),
+    bad(
+        "XI-01",
+        "ruby",
+        {
+            "Gemfile": 'gem "rails", "6.1"\n',
+            "config/environments/production.rb": (
+                'Rails.application.configure do\n  if ENV["RAILS_LOG_TO_STDOUT"].present?\n'
+                "    config.logger = ActiveSupport::Logger.new(STDOUT)\n  end\nend\n"
+            ),
+        },
+        "config/environments/production.rb:2",
+        why="Rails unless a variable is set",
+        severity="warning",
+    ),
+    ok(
+        "XI-01",
+        "ruby",
+        {
+            "Gemfile": 'gem "rails", "7.1"\n',
+            "config/environments/production.rb": "Rails.configure do\n  config.logger = Logger.new(STDOUT)\nend\n",
+        },
+        "Rails to stdout",
+    ),
     # XI-01, PHP
     bad(
         "XI-01",

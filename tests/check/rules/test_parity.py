@@ -128,6 +128,8 @@ CASES = [
                 - name: db
                   image: postgres:13
         """}, "compose.yaml:4", why="Kubernetes"),
+    bad("X-02", "manifests", {"contrib/compose.yaml": "services: {db: {image: 'postgres:16'}}\n"} | ci("postgres:11"),
+        f"{CI}:7", severity="note", why="an example"),
     ok("X-02", "manifests", COMPOSE | ci("postgres:16.2-alpine"), "the same major version"),
     ok("X-02", "manifests", COMPOSE | {CI: """
         jobs:

@@ -388,6 +388,42 @@ CASES = [
         },
         "nobody reads it",
     ),
+    bad(
+        "VI-01",
+        "python",
+        {
+            "store.py": "class Store:\n    def __init__(self):\n        self.items = {}\n\n"
+            "    def add(self, key, value):\n"
+            "        self.items[key] = value\n\n\nstore = Store()\n",
+            "app.py": _FLASK + "from store import store\n\n@app.post('/x')\ndef x():\n    store.add(1, request.json)\n",
+        },
+        "store.py:6",
+        why="an object of the module",
+        severity="error",
+    ),
+    bad(
+        "VI-01",
+        "javascript",
+        {
+            "app.js": _EXPRESS + "class Rooms {\n  constructor() { this.clients = []; }\n"
+            "  join(x) {\n    this.clients.push(x);\n  }\n}\nconst rooms = new Rooms();\n"
+            "app.post('/x', (req, res) => rooms.join(req.body));\n"
+        },
+        "app.js:6",
+        why="a registry of connections",
+        severity="warning",
+    ),
+    ok(
+        "VI-01",
+        "python",
+        {
+            "app.py": _FLASK + "class Page:\n    def __init__(self):\n        self.rows = []\n\n"
+            "    def add(self, row):\n"
+            "        self.rows.append(row)\n\n@app.get('/x')\ndef x():\n    page = Page()\n"
+            "    page.add(1)\n    return ''\n"
+        },
+        "an object of one request",
+    ),
 ]
 
 

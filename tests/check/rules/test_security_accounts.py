@@ -85,6 +85,12 @@ CASES = [
         {"db/schema.sql": "CREATE TABLE users (name text DEFAULT 'admin', password text);\n"},
         "a table",
     ),
+    ok(
+        "SEC-02",
+        "manifests",
+        {"conf-sample/setup.json": '{"username": "admin", "password": "admin"}\n'},
+        "a sample that nothing copies",
+    ),
     ok("SEC-02", "manifests", {"tests/users.json": '{"username": "admin", "password": "admin"}\n'}, "a test"),
 ]
 

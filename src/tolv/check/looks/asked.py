@@ -34,6 +34,12 @@ _BESIDE = re.compile(
     r"consul|busybox|alpine|ubuntu|debian|localstack|cloudflared|tunnel|wait-for\S*|dockerize|fluent\S*|filebeat|"
     r"metricbeat|datadog\S*|agent|cloud-sql-proxy|gce-proxy|istio\S*|pause|mailcatcher|ngrok|dozzle|autoheal)$"
 )
+#: Services of these names stand beside an app, though their images are built with it.
+_HELPER = re.compile(
+    r"(?:nginx|traefik|caddy|haproxy|envoy|proxy|adminer|pgadmin|mailhog|mailpit|maildev|mailcatcher|jaeger|zipkin|"
+    r"prometheus|grafana|loki|tempo|otel|flower|selenium|localstack|fluentd?|logstash|kibana|alertmanager|docs?|"
+    r"storybook|certbot|ngrok|backups?|cron)(?:[-_\d]|$)"
+)
 _WORKER = re.compile(
     r"\b(?:celery|sidekiq|resque|delayed_job|rq|dramatiq|huey|arq|worker|beat|scheduler|cron|consumer|queue:work|"
     r"horizon|migrate|seed|flower)\b"
@@ -102,6 +108,8 @@ def own_services(unit: Unit) -> Iterator[tuple[Compose, ComposeService]]:
         built = {one.image.text for one in compose.services if one.build is not None and one.image is not None}
         some = any(one.build is not None for one in compose.services)
         for service in compose.services:
+            if _HELPER.match(service.name.lower()) or engine_of_image(service.name) is not None:
+                continue
             text = service.image.text if service.image is not None else ""
             named = not some and is_own(text) and service.image is not None and _alike(service.image.base, unit)
             if (service.build is not None or text in built or named) and _is_of(unit, compose, service):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tolv.check.look import Look
-from tolv.check.source import Call, Source, Value
+from tolv.check.source import Binding, Call, Source, Value
 
 What = Literal["secret", "headers", "sent", "cookies", "environment", "settings", "body", "address"]
 
@@ -61,7 +61,9 @@ _HEADERS = re.compile(
 )
 #: Headers that are about to be sent; only in code that calls others by HTTP.
 _SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_headers)$")
-_ANSWERED = re.compile(r"(?i)(?:^|\.)(?:res|resp|response|reply|answer)\.")
+_ANSWERED = re.compile(
+    r"(?i)(?:^|\.)(?:res|resp|response|reply|answer|fetch|urlopen|(?:axios|got|requests|httpx|session|client)\.\w+)\."
+)
 #: What lies in these is about a secret: an address to get one from, the label of a field.
 _ABOUT = re.compile(
     r"(?i)(?:endpoint|url|route|field|error|label|type|name|message|schema|constant|enum|path|column)s?\.\w+$"
@@ -116,18 +118,90 @@ _WITHIN = (
 
 @leaks.reads("python", "javascript", "go", "php", within=_WITHIN)
 def _read(source: Source) -> Iterator[Leak]:
-    levels = _GO_LEVELS if source.language == "go" else _LEVELS
-    names = [f".{level}" for level in (*levels, *_CALLED[source.language])]
+    if not _is_worth_it(source):
+        return
     prints = _PRINTED[source.language]
+    names = _logging_names(source)
+    if not names and not any(one.rpartition(".")[2].encode() in source.words for one in prints):
+        return
+    signed = _signed(source)
     for call in source.calls(*names, *prints):
         printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
         if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
             continue
-        found = _found(call, source)
+        found = _found(call, source) or _signed_address(call, signed)
         if found is not None:
             what, name, line = found
             line = line if call.line <= line <= call.end_line else call.line
             yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+
+
+_METHOD = re.compile(rb"(\w+)(?:\(\))?(?:\?\.|\.|->|::)(\w+)\(")
+
+
+def _logging_names(source: Source) -> list[str]:
+    """The calls on loggers that the text has, so that only those are read."""
+    levels = frozenset(_GO_LEVELS if source.language == "go" else _LEVELS)
+    found: dict[str, None] = {}
+    for match in _METHOD.finditer(source.data):
+        level = match[2].decode("utf-8", "replace")
+        if level in _CALLED[source.language]:
+            found[f".{level}"] = None
+        elif level in levels and _LOGGERS.search(owner := match[1].decode("utf-8", "replace")):
+            found |= {f"{owner}.{level}": None, f".{owner}.{level}": None}
+    return list(found)
+
+
+_LOGS = re.compile(rb"(?i)log|console|print|puts|echo")
+_SENSITIVE = re.compile(
+    rb"(?i)passw|passphrase|secret|token|authoriz|cookie|api_?key|credential|header|environ|private_?key|jwt|settings|config"
+    rb"|\.body|\.json|\.data|process\.env|access_?key|\bssn\b|card|[?&]\w+=|_SERVER|_ENV"
+)
+#: Lines that a call may go on for.
+_MOST_LINES = 8
+
+
+def _is_worth_it(source: Source) -> bool:
+    """Whether a line that may log has a word that may be sensitive on it, or soon after: calls are costly to read."""
+    left = 0
+    for line in source.data.split(b"\n"):
+        if _LOGS.search(line):
+            left = _MOST_LINES
+        if left and _SENSITIVE.search(line):
+            return True
+        left -= left > 0
+    return False
+
+
+_SIGNING = re.compile(rb"(?i)[?&](?:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=")
+
+
+def _signed(source: Source) -> list[Binding]:
+    """Addresses that a secret is put into: `url = url + "&token=" + token`."""
+    if not _SIGNING.search(source.data):
+        return []
+    named = source.bindings("url", "uri", "endpoint", "address", "link")
+    return [one for one in named if one.value.kind == "template" and _IN_ADDRESS.search(one.value.text or "")]
+
+
+def _signed_address(call: Call, signed: list[Binding]) -> tuple[What, str, int] | None:
+    """An address that is logged after a secret was put into it, in the same function."""
+    for binding in signed:
+        if binding.scope.names == call.scope.names and 0 < call.line - binding.line < 40:
+            for value in _all_of(call):
+                if value.kind == "name" and binding.target in (value.name, value.via):
+                    return "address", binding.target, value.line
+    return None
+
+
+def _all_of(call: Call) -> Iterator[Value]:
+    """The values of a call, those inside of them included."""
+    left = [(one, 0) for one in _given(call)]
+    while left:
+        value, depth = left.pop()
+        yield value
+        if depth < 4:
+            left += [(part, depth + 1) for part in value.parts]
 
 
 def _found(call: Call, source: Source) -> tuple[What, str, int] | None:

@@ -58,6 +58,13 @@ class Requests:
                     return Way(seen.path, seen.what, True)
         return next(self._calls_to(path, function, owner), None) if function else None
 
+    def way_by(self, name: str, methods: set[str]) -> Iterator[Way]:
+        """How requests get to the method of an object with this name: `store.add` of `store`, `add`."""
+        for method in sorted(methods):
+            for written, seen in self.called.get(method, ()):
+                if written.rpartition(".")[0].rpartition(".")[2] == name:
+                    yield Way(seen.path, seen.what, False)
+
     def _calls_to(self, path: str, function: str, owner: str | None) -> Iterator[Way]:
         name = owner if function in ("__init__", "__call__", "constructor") and owner else function
         for written, seen in self.called.get(name, ()):

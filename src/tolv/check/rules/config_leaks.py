@@ -213,6 +213,11 @@ def env_values(text: str) -> Iterator[tuple[str, str, int]]:
             yield match[1], value, row
 
 
+def holds_secrets(text: str) -> bool:
+    """Whether a `.env` file has the value of a secret."""
+    return any(_is_secret_value(name, value) for name, value, _ in env_values(text))
+
+
 def _is_secret_value(name: str, value: str) -> bool:
     if not value or is_placeholder(value) or value.startswith(("$", "<", "%")):
         return False
@@ -294,8 +299,11 @@ def secrets_of_the_past(repository: Repository) -> Iterator[Outcome]:
         yield NotApplicable("nothing that the history alone has holds a secret")
 
 
+_FOR_TESTS = re.compile(r"(?i)(?:^|[/._-])(?:ci|tests?|testing|local|examples?|jenkins|travis|circleci)(?:[/._-]|$)")
+
+
 def _is_wanted(path: str) -> bool:
-    if not _PAST_NAMES.search(path) or is_env_template(path):
+    if not _PAST_NAMES.search(path) or is_env_template(path) or _FOR_TESTS.search(path):
         return False
     return classify(path) not in ("test", "docs", "vendored", "locale", "generated", "lock", "ci")
 

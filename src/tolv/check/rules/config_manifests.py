@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.config_leaks import is_env_file
+from tolv.check.rules.config_leaks import holds_secrets, is_env_file
 from tolv.check.unit import Unit
 from tolv.check.values import (
     is_placeholder,
@@ -84,7 +84,7 @@ def _for_context(severity: Severity, context: str) -> Severity | None:
 
 def _held(unit: Unit) -> Iterator[Held]:
     for dockerfile in unit.dockerfiles:
-        yield from _in_dockerfile(dockerfile)
+        yield from _in_dockerfile(unit, dockerfile)
     for compose in unit.composes:
         yield from _in_compose(compose)
     for manifest in unit.kubernetes:
@@ -112,7 +112,7 @@ def _is_real(name: str, value: str) -> bool:
 _DOCKER_FIX = "Take it out of the image: give it when the container starts, or to one RUN with --mount=type=secret"
 
 
-def _in_dockerfile(dockerfile: Dockerfile) -> Iterator[Held]:
+def _in_dockerfile(unit: Unit, dockerfile: Dockerfile) -> Iterator[Held]:
     final = {id(stage) for stage in dockerfile.chain()}
     for stage in dockerfile.stages:
         for one in stage.instructions:
@@ -125,9 +125,18 @@ def _in_dockerfile(dockerfile: Dockerfile) -> Iterator[Held]:
             elif one.keyword in ("COPY", "ADD") and "from" not in one.flags:
                 for word in one.words[:-1]:
                     if is_env_file(word) and not re.search(r"(?i)test|\bci\b", word):
-                        severity = "error" if id(stage) in final else "warning"
+                        text = _copied(unit, dockerfile, word)
+                        harmless = text is not None and not holds_secrets(text)
+                        severity = "warning" if harmless or id(stage) not in final else "error"
                         what = "is copied into the image, with all that it sets"
                         yield Held(dockerfile.path, one.line, word, severity, what, _DOCKER_FIX)
+
+
+def _copied(unit: Unit, dockerfile: Dockerfile, word: str) -> str | None:
+    """The text of a file that is copied, if the tree has it."""
+    above = dockerfile.path.rpartition("/")[0]
+    names = (word.removeprefix("./"), f"{above}/{word.removeprefix('./')}")
+    return next((unit.text(file.path) for file in unit.files if file.path in names), None)
 
 
 def _for_build(name: str, value: str) -> bool:

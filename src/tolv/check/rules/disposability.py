@@ -70,8 +70,8 @@ def _handles(unit: Unit, seen: Seen[Stop]) -> Outcome:
 
 
 _BOOT = re.compile(
-    r"org\.springframework\.boot['\")\s:]*(?:version\s*\(?|:)\s*['\"]?(\d+)\.(\d+)|"
-    r"spring-boot[\w-]*['\"]?:(\d+)\.(\d+)|springBootVersion\s*=\s*['\"](\d+)\.(\d+)|"
+    r"org\.springframework\.boot['\")\s:]{0,40}(?:version\s{0,20}\(?|:)\s{0,20}['\"]?(\d+)\.(\d+)|"
+    r"spring-boot[\w-]{0,40}['\"]?:(\d+)\.(\d+)|springBootVersion\s*=\s*['\"](\d+)\.(\d+)|"
     r"<artifactId>spring-boot-starter-parent</artifactId>\s*<version>(\d+)\.(\d+)"
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from tolv.check.looks.boot import slow_boots
 from tolv.check.looks.mentions import mentions
@@ -80,14 +81,18 @@ _BOUND = re.compile(
 _NO_WAIT = re.compile(r"^\s*(IFS=\S*\s+)?(read|getopts|\[\[?\s*\"?\$[#@{*]|\[\[?\s*-n\s+\"?\$1|pgrep|kill -0)")
 
 
+#: Loops of one script that are looked at.
+_MOST_LOOPS = 100
+
+
 def endless_waits(text: str) -> list[int]:
     """The lines on which a shell text begins to wait in a loop that nothing ends but success."""
     found = []
-    for match in _LOOP.finditer(text):
-        if match.string[: match.start()].rpartition("\n")[2].lstrip().startswith("#"):
+    for match in islice(_LOOP.finditer(text), _MOST_LOOPS):
+        start = text.rfind("\n", 0, match.start(1)) + 1
+        if text[start : start + 200].lstrip().startswith("#"):
             continue
-        end = re.compile(r"\bdone\b").search(text, match.end(1))
-        block = text[match.end(1) : end.start() if end else match.end(1) + 2000][:4000]
+        block = re.split(r"\bdone\b", text[match.end(1) : match.end(1) + 4000], maxsplit=1)[0]
         said = re.sub(r"\b(echo|printf)\b[^\n;&|]*|#[^\n]*", "", block)
         if "sleep" not in said or _NO_WAIT.match(match[2]) or _BOUND.search(said):
             continue

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.looks.answers import Answer, answers_of
-from tolv.check.looks.asked import Asked, asked_of, images_of, is_worker, own_services, own_workloads
+from tolv.check.looks.asked import Asked, asked_of, images_of, is_own, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
@@ -108,7 +108,9 @@ def _takes_requests(unit: Unit, compose: Compose, service: ComposeService) -> bo
 #: Services that test the app.
 _TESTS = re.compile(r"playwright|cypress|selenium|e2e|(?:^|[-_])tests?(?:$|[-_])")
 #: Compose files for a developer, by their names.
-_LOCAL = re.compile(r"(?:^|[-._/])(?:dev|devel|develop|development|local|override|debug)(?:[-._/]|$)", re.IGNORECASE)
+_LOCAL = re.compile(
+    r"(?:^|[-._/])(?:dev|devel|develop|development|local|override|debug|ci|tests?|e2e)(?:[-._/]|$)", re.IGNORECASE
+)
 
 
 def _is_same(compose: Compose, other: Compose, name: str) -> bool:
@@ -170,6 +172,15 @@ def _for_development(service: ComposeService) -> bool:
 
 
 def _of_images(unit: Unit) -> Iterator[Outcome]:
+    asked = [
+        (compose.path, one.healthcheck.line)
+        for compose in unit.composes
+        for one in compose.services
+        if one.healthcheck is not None and one.image is not None and is_own(one.image.text)
+    ]
+    if asked:
+        yield Witness("compose asks services for their health", unit.place(*asked[0]))
+        return
     for image in images_of(unit):
         if image.healthcheck is not None:
             yield Witness("the image brings a check", unit.place(image.path, image.healthcheck.line))

@@ -55,6 +55,10 @@ def log_file(unit: Unit) -> Iterator[Outcome]:
             found = True
             message = f"{setting.what} sends the log to {_quoted(setting.target)}"
             yield Finding(message, unit.place(setting.path, setting.line), severity)
+    rails = _rails(unit)
+    if rails is not None:
+        found = True
+        yield rails
     if found:
         return
     good = next((one for one in sinks if one.what.kind == "stream" and unit.context(one.path) == "prod"), None)
@@ -66,6 +70,31 @@ def log_file(unit: Unit) -> Iterator[Outcome]:
         yield Witness("nothing in the code or its configuration sends the log to a file")
     else:
         yield NotApplicable("there is no code that could log")
+
+
+def _rails(unit: Unit) -> Finding | None:
+    """Rails logs to `log/production.log` where nothing says STDOUT, or only a variable that nothing sets does."""
+    path = f"{unit.root}/config/environments/production.rb".lstrip("/")
+    text = unit.text(path)
+    if (
+        text is None
+        or not unit.uses("rails")
+        or unit.uses("rails_12factor", "rails_stdout_logging", "heroku_rails_deflate")
+    ):
+        return None
+    lines = [one for one in text.split("\n") if not one.lstrip().startswith("#")]
+    code = "\n".join(lines)
+    switch = re.search(r"if ENV\[[\"'](RAILS_LOG_TO_STDOUT)", code)
+    if switch is None and re.search(r"(?i)stdout|stderr|config\.logger\s*=|lograge", code):
+        return None
+    if switch is not None:
+        setters = [one for one in unit.files if not one.language and one.size < 1 << 18 and one.context != "docs"]
+        if any("RAILS_LOG_TO_STDOUT" in (unit.text(one.path) or "") for one in setters):
+            return None
+        line = text.count("\n", 0, text.find(switch[0])) + 1
+        message = "Rails logs to log/production.log unless RAILS_LOG_TO_STDOUT is set, which nothing here does"
+        return Finding(message, unit.place(path, line), "warning")
+    return Finding("Rails logs to log/production.log, as nothing says otherwise", unit.place(path), "warning")
 
 
 def _file_finding(unit: Unit, seen: Seen[Sink], severity: Severity) -> Finding:

@@ -171,6 +171,10 @@ def _other_product(all_of: Sequence[Attached]) -> Iterator[tuple[Attached, Attac
             yield one, reference
 
 
+#: What others may start from: what it names is a proposal, not what runs.
+_EXAMPLE = re.compile(r"(?:^|/)(?:contrib|examples?|samples?|demo)/", re.IGNORECASE)
+
+
 def _drift(one: Attached, reference: Attached) -> Finding:
     there = f"{reference.text} in {reference.path}"
     which = "runs on" if one.where == "ci" else "has"
@@ -178,7 +182,7 @@ def _drift(one: Attached, reference: Attached) -> Finding:
     return Finding(
         f"{what} {which} {one.text}, while it is {there}",
         Place(one.path, one.line),
-        "note" if one.context == "dev" and not one.version else None,
+        "note" if _EXAMPLE.search(reference.path) else None,
         f"image: {reference.text}" if "$" not in reference.text and reference.version else
         f"use one {shown(one.engine)} version in both places, and write it down",
         also=(Place(reference.path, reference.line),),

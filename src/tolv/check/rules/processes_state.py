@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tolv.check.look import Seen
 from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
 from tolv.check.looks.routes import routes
+from tolv.check.looks.singletons import singletons
 from tolv.check.looks.state import Change, changes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
@@ -91,7 +92,7 @@ _SERVES = re.compile(r"(?:^|[-_./@])(?:server|web|https?|wsgi|asgi|websockets?|s
     "VI-01",
     severity="error",
     materials=("python", "javascript", "go", "java", "ruby"),
-    looks=(changes, routes),
+    looks=(changes, routes, singletons),
     title="A request leaves state in the memory of one process",
     why="The next request may meet another process, or the same one restarted: what was kept is then not there.",
     fix="Keep it in a backing service (database, Redis), and read it from there.",
@@ -124,8 +125,38 @@ def state_in_memory(unit: Unit) -> Iterator[Outcome]:
             continue  # nobody reads it here
         found = True
         yield _state_finding(unit, group, seen, way)
+    for finding in _objects(unit, requests):
+        found = True
+        yield finding
     if not found:
         yield _handlers_change_nothing(unit, "keeps anything in a variable of the module")
+
+
+def _objects(unit: Unit, requests: Requests) -> Iterator[Finding]:
+    """Objects of the module whose methods add to a container, called by a handler."""
+    seen = list(unit.seen(singletons, *_PRODUCTION))
+    told: set[tuple[str, str]] = set()
+    for one in seen:
+        kept = one.what
+        called = f"{kept.owner}.{kept.attribute}"
+        if kept.kind != "grows" or (one.path, called) in told:
+            continue
+        if _OWN.search(kept.attribute) or CACHE.search(called) or LIMITER.search(called):
+            continue
+        names = {other.what.name for other in seen if other.what.kind == "made" and other.what.owner == kept.owner}
+        way = next((way for name in sorted(names) for way in requests.way_by(name, {kept.name})), None)
+        if way is None:
+            continue
+        told.add((one.path, called))
+        live = bool(_LIVE.search(kept.attribute))
+        yield Finding(
+            f"{called} lives in the memory of one process, and {way} adds to it: another process does not have it",
+            unit.place(one.path, kept.line),
+            "warning" if live else None,
+            also=(unit.place(one.path, kept.declared),),
+            subject=called,
+            fix=f"Keep what {called} holds in a backing service (database, Redis).",
+        )
 
 
 def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen[Change], way: Way) -> Finding:

@@ -55,18 +55,23 @@ def rights_of_containers(unit: Unit) -> Iterator[Outcome]:
 
 
 _BUILDERS = re.compile(
-    r"(?i)(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
-    r"(?:^|/)(?:builder|build|base|tests?)[._-][^/]*$|[._-]base\.dockerfile$|[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
+    r"(?i)(?:^|/)build(?:er)?[-_.][\w.-]*$|[-_.]base\.|"
+    r"(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
+    r"(?:^|/)(?:builder|build|base|tests?)[._-][^/]*$|[._-]base\.dockerfile$|"
+    r"[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
 )
 
 
 def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     """It makes an image in which the app runs, and does not only build or test something."""
-    if _BUILDERS.search(dockerfile.path):
+    final = dockerfile.final
+    if final is None or _BUILDERS.search(dockerfile.path):
+        return False
+    if final.name and re.search(r"(?i)upload|artifact|export|\btests?\b|lint|\bdev", final.name):
         return False
     # Where another stage is what runs, the last one only packs or tests it.
     runs = any(one.keyword in ("CMD", "ENTRYPOINT") for stage in dockerfile.stages for one in stage.instructions)
-    return dockerfile.final is not None and (dockerfile.command is not None or not runs)
+    return dockerfile.command is not None or not runs
 
 
 _UNPRIVILEGED = re.compile(
