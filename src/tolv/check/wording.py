@@ -7,7 +7,7 @@ import re
 #: Words that a sentence begins with; what else stands in front in lower case is a name of the code.
 _OPENING = re.compile(
     r"(?:the|a|an|no|nothing|nobody|none|any|some|one|two|each|every|what|which|when|where|it|its|this|these|that|of|"
-    r"whole|all|several|only|here|in|on|for)(?= )"
+    r"whole|all|several|only|here|in|on|for|events|requests)(?= )"
 )
 #: An order begins with its verb, and no verb is followed by a sign.
 _VERB = re.compile(r"[a-z]{2,}(?= [\w`\"'/.$@<{(&-])(?! =)")

@@ -77,14 +77,14 @@ def _python(source: Source) -> Iterator[Background]:
 
 @background.reads(
     "javascript",
-    words=("node", "CronJob", "scheduleJob", "setInterval", "cron", "Cron", "agenda", "toad", "Interval"),
+    words=("node", "CronJob", "scheduleJob", "setInterval", "cron", "Cron", "croner", "agenda", "toad", "Interval"),
 )
 def _javascript(source: Source) -> Iterator[Background]:
     if {b"window", b"document"} <= source.words and b"require" not in source.words:
         return
     functions = source.functions()
     for call in source.calls(
-        "node-cron.schedule", "node-schedule.scheduleJob", "CronJob", "cron.schedule", "croner.Cron"
+        "node-cron.schedule", "node-schedule.scheduleJob", "CronJob", "cron.schedule", "croner.Cron", "croner"
     ):
         if re.match(r"(node-cron|node-schedule|cron|croner)\b", call.name):
             yield _seen(source, functions, call, "scheduler", call.argument(1))

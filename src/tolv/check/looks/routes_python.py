@@ -98,6 +98,13 @@ def _declared(source: Source, functions: list[Function], framework: str) -> Iter
             path = call.argument(0, "path")
             if path is not None and is_path(path.text or ""):
                 yield from _named(source, functions, call, verb.upper(), path.text, call.argument(1), framework)
+    for match in sorted(
+        set(re.findall(rb"\.(add_\w{1,40}_resource)\(", source.data))
+    ):  # what an app's own Api adds to it
+        for call in source.calls(f".{match.decode()}"):
+            path = call.argument(1)
+            if path is not None and is_path(path.text or ""):
+                yield from _named(source, functions, call, _methods(call), path.text, call.argument(0), framework)
     if framework == "django":
         for call in source.calls("path", "re_path", "url", "register"):
             path, handler = call.argument(0, "route", "regex", "prefix"), call.argument(1, "view", "viewset")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tolv.check.look import Seen
 from tolv.check.looks.config_files import ConfigFile, config_files
 from tolv.check.looks.env_reads import EnvRead, env_reads
-from tolv.check.model import Finding, NotApplicable, Outcome, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.config_leaks import is_env_template
 from tolv.check.unit import Unit
@@ -238,10 +238,26 @@ def settings_from_files(unit: Unit) -> Iterator[Outcome]:
         spring = next((file.path for file in unit.files if file.context == "prod" and is_spring(file.path)), None)
         if spring is not None:
             yield Witness("a variable can set any key of Spring's settings, and wins", unit.place(spring))
+        elif (file := _unfollowed(unit)) is not None:
+            yield CannotTell(f"whether a variable can set what {file} holds is not followed in Go")
         elif read is not None:
             yield Witness(f"{read.what.name} comes from the environment", unit.place(read.path, read.what.line))
         else:
             yield NotApplicable("no file of settings is read")
+
+
+_READERS = (
+    *("gopkg.in/ini.v1", "github.com/go-ini/ini", "github.com/BurntSushi/toml", "github.com/pelletier/go-toml"),
+    *("github.com/pelletier/go-toml/v2", "gopkg.in/yaml.v2", "gopkg.in/yaml.v3", "sigs.k8s.io/yaml"),
+)
+
+
+def _unfollowed(unit: Unit) -> str | None:
+    """The file of settings of a Go app that reads such files."""
+    if not unit.languages or unit.languages[0] != "go" or not unit.uses(*_READERS):
+        return None
+    files = unit.named("conf/*.ini", "config/*.ini", "*app.ini", "*config.toml", "*config.y*ml", "conf/*.toml")
+    return next((file.path for file in files if file.context == "prod"), None)
 
 
 def _from_file(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:

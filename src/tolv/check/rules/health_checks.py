@@ -107,7 +107,10 @@ def evidence(unit: Unit) -> Witness | None:
 
 
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
+    pages = {one.route.path for one in answers_of(unit) if _has_siblings(one, unit)}
     for hint in unit.seen(hints, *_PRODUCTION):
+        if hint.what.text in pages:
+            continue
         sure = "/" in hint.what.text or "health" in hint.what.text.lower()
         if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
             yield hint
