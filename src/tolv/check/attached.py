@@ -124,7 +124,9 @@ def _where(path: str, root: Node) -> Where:
     lower = path.lower()
     if root.get("kind") is not None and root.get("apiVersion") is not None:
         return "cluster"
-    if any(mark in lower for mark in (".github/", ".circleci", ".gitlab", ".travis", "pipelines", ".buildkite")):
+    if any(
+        mark in lower for mark in (".github/", ".circleci", ".gitlab", ".travis", ".ci/", "pipelines", ".buildkite")
+    ):
         return "ci"
     if root.get("services") is not None and root.at("services") is not None:
         return "compose" if root.at("services").kind == "map" else "ci"  # type: ignore[union-attr]

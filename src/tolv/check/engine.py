@@ -18,6 +18,7 @@ from tolv.check.rule import Rule
 from tolv.check.sightings import Progress, take
 from tolv.check.units import unit_roots
 from tolv.check.verdict import judge_factor
+from tolv.check.wording import order, sentence
 from tolv.codebase.context import language_of
 from tolv.codebase.git import locate
 from tolv.codebase.history import History
@@ -122,8 +123,8 @@ def _placed(finding: Finding, rule: Rule, unit: CheckedUnit | None, repository: 
     if not snippet and finding.place.line is not None and finding.place.commit is None:
         snippet = _line(repository, finding.place.path, finding.place.line)
     root = unit.root if unit is not None else ""
-    fix = finding.fix or rule.fix
-    return replace(finding, rule=rule.id, severity=severity, fix=fix, unit=root, snippet=snippet)
+    message, fix = sentence(finding.message), order(finding.fix or rule.fix)
+    return replace(finding, message=message, rule=rule.id, severity=severity, fix=fix, unit=root, snippet=snippet)
 
 
 def _lowered(severity: Severity, context: str) -> Severity | None:

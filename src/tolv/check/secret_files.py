@@ -89,6 +89,8 @@ def _severity(one: Setting, *, local: bool) -> Severity | None:
     text = default if variable is not None else one.value
     if not _is_literal(text, name, has_variable=variable is not None):
         return None
+    if variable is None and is_placeholder(text):
+        return None if re.search(r"(?i)fail|invalid", text) else "warning"
     dev = one.profile is not None and stage_of_class(re.sub(r"\W+", "_", one.profile)) == "dev"
     if dev:
         return "note"

@@ -41,7 +41,7 @@ _NAMES = (
     "database.yml", "cable.yml", "storage.yml", "mongoid.yml", "persistence.xml", "hibernate.cfg.xml",
     "config/*.json", "config/*.yml", "config/*.yaml", "*/config/*.json", "*/config/*.yml", "*/config/*.yaml",
     "conf/*.json", "*conf/*.json", "config.json", "config.yml", "config.yaml", "settings.json", "settings.yml",
-    "appsettings*.json", "ormconfig.json", "knexfile.json", "config.js",
+    "appsettings*.json", "ormconfig.json", "alembic.ini", "knexfile.json", "config.js",
 )  # fmt: skip
 _LARGEST = 200_000
 #: Nodes of one document, aliases counted as often as they are named.
@@ -73,7 +73,7 @@ def _all(unit: Unit) -> Iterator[Setting]:
         match = _PROFILE.match(file.name)
         profile = match[1].lower() if match else file.path.rpartition(".")[0].rpartition("/")[2].lower()
         profile = profile if match or profile in _ENVIRONMENTS else ""
-        if file.name.endswith(".properties"):
+        if file.name.endswith((".properties", ".ini")):
             yield from _properties(text, file.path, profile)
         elif file.name.endswith((".yml", ".yaml", ".json")) or text.lstrip().startswith("{"):
             for document in parse_yaml(text, file.path, templates=True).documents:

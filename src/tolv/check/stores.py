@@ -24,7 +24,8 @@ _FRAMEWORKS = (
     "@hapi/hapi next nuxt @nestjs/core restify hono rails sinatra hanami laravel/framework symfony/framework-bundle "
     "slim/slim net/http github.com/gin-gonic/gin github.com/labstack/echo/v4 github.com/gofiber/fiber/v2 "
     "github.com/gorilla/mux github.com/go-chi/chi/v5 org.springframework.boot:spring-boot-starter-web "
-    "org.springframework.boot:spring-boot-starter-webmvc org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
+    "org.springframework.boot:spring-boot-starter-webmvc "
+    "org.springframework.boot:spring-boot-starter-webflux io.quarkus:quarkus-resteasy http"
 ).split()
 
 _DRIVERS = {
@@ -241,7 +242,7 @@ def _is_fixed_path(value: Value) -> bool:
 
 def _servers(unit: Unit) -> Iterator[Server]:
     for one in attached(unit):
-        if one.engine in SERVERS and one.where != "ci":
+        if one.engine in SERVERS and one.where != "ci" and one.context != "docs":
             yield Server(one.engine, Place(one.path, one.line), one.where)
     for seen in unit.seen(clients, "prod", "admin"):
         if seen.what.engine in SERVERS and "test" not in " ".join(seen.what.scope.names).lower():

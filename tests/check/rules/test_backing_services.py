@@ -80,6 +80,14 @@ CASES = [
           url      = "postgresql://shop@db1.acme.net/shop"
         }
         """}, "prisma/schema.prisma:3", severity="error", why="Prisma"),
+    bad("IV-01", "manifests", {"alembic.ini": "[alembic]\nsqlalchemy.url = postgresql://shop@db1.acme.net/shop\n"},
+        "alembic.ini:2", severity="error", why="Alembic"),
+    ok("IV-01", "manifests", {"alembic.ini": "[alembic]\nsqlalchemy.url = postgresql://shop@localhost/shop\n",
+                              "migrations/env.py": "config.set_main_option('sqlalchemy.url', url)\n"},
+       "Alembic by the app's configuration"),
+    ok("IV-01", "manifests", {"config/default.json": '{"db": {"url": "postgres://localhost/dev"}}',
+                              "config/custom-environment-variables.json": '{"db": {"url": "DATABASE_URL"}}'},
+       "node-config from the environment"),
     ok("IV-01", "manifests", {"prisma/schema.prisma": """
         datasource db {
           provider = "postgresql"
@@ -301,6 +309,72 @@ CASES = [
         const Redis = require('ioredis');
         new Redis({ host: '10.0.0.1' });
         """}, "tests"),
+    bad("IV-02", "go", {"cache.go": """
+        package shop
+        import "github.com/redis/go-redis/v9"
+        var client = redis.NewClient(&redis.Options{Addr: "10.0.3.7:6379"})
+        """}, "cache.go:3", severity="error"),
+    bad("IV-02", "go", {"mail.go": """
+        package shop
+        import "net/smtp"
+        func send(m []byte) { smtp.SendMail("localhost:25", nil, "a", []string{"b"}, m) }
+        """}, "mail.go:3", severity="warning", why="this machine"),
+    ok("IV-02", "go", {"cache.go": """
+        package shop
+        import ("os"; "github.com/redis/go-redis/v9")
+        var client = redis.NewClient(&redis.Options{Addr: os.Getenv("REDIS_ADDR")})
+        """}, "environment"),
+    ok("IV-02", "go", {"cache.go": """
+        package shop
+        import "github.com/redis/go-redis/v9"
+        func connect(addr string) *redis.Client { return redis.NewClient(&redis.Options{Addr: addr}) }
+        """}, "a parameter"),
+    ok("IV-02", "go", {"cache_test.go": """
+        package shop
+        import "github.com/redis/go-redis/v9"
+        var client = redis.NewClient(&redis.Options{Addr: "10.0.3.7:6379"})
+        """}, "tests"),
+    bad("IV-02", "java", {"src/main/java/a/A.java": """
+        package a;
+        import redis.clients.jedis.Jedis;
+        class A { Jedis cache = new Jedis("10.0.3.7", 6379); }
+        """}, "src/main/java/a/A.java:3", severity="error"),
+    bad("IV-02", "java", {"src/main/java/a/A.java": """
+        package a;
+        import redis.clients.jedis.JedisPool;
+        class A { JedisPool pool = new JedisPool("localhost"); }
+        """}, "src/main/java/a/A.java:3", severity="warning", why="this machine"),
+    ok("IV-02", "java", {"src/main/java/a/A.java": """
+        package a;
+        import redis.clients.jedis.Jedis;
+        class A { Jedis cache = new Jedis(System.getenv("REDIS_HOST")); }
+        """}, "environment"),
+    ok("IV-02", "java", {"src/main/java/a/A.java": """
+        package a;
+        import redis.clients.jedis.Jedis;
+        class A { Jedis connect(String host) { return new Jedis(host); } }
+        """}, "a parameter"),
+    ok("IV-02", "java", {"src/test/java/a/A.java": """
+        package a;
+        import redis.clients.jedis.Jedis;
+        class A { Jedis cache = new Jedis("10.0.3.7", 6379); }
+        """}, "tests"),
+    bad("IV-02", "ruby", {"db.rb": "require 'mysql2'\nDB = Mysql2::Client.new(host: '10.0.3.7', username: 'shop')\n"},
+        "db.rb:2", severity="error"),
+    bad("IV-02", "ruby", {"cache.rb": "require 'redis'\nCACHE = Redis.new(host: 'localhost')\n"}, "cache.rb:2",
+        severity="warning", why="this machine"),
+    ok("IV-02", "ruby", {"cache.rb": "require 'redis'\nCACHE = Redis.new\n"}, "it reads REDIS_URL by itself"),
+    ok("IV-02", "ruby", {"cache.rb": "CACHE = Redis.new(host: ENV.fetch('REDIS_HOST', 'localhost'))\n"},
+       "a harmless default"),
+    ok("IV-02", "ruby", {"spec/cache_spec.rb": "CACHE = Redis.new(host: '10.0.3.7')\n"}, "tests"),
+    bad("IV-02", "php", {"db.php": "<?php\n$db = mysqli_connect('10.0.3.7', 'shop', getenv('DB_PASSWORD'));\n"},
+        "db.php:2", severity="error"),
+    bad("IV-02", "php", {"db.php": "<?php\n$db = new mysqli('localhost', 'shop');\n"}, "db.php:2", severity="warning",
+        why="this machine"),
+    ok("IV-02", "php", {"db.php": "<?php\n$db = mysqli_connect(getenv('DB_HOST') ?: 'localhost');\n"},
+       "a harmless default"),
+    ok("IV-02", "php", {"db.php": "<?php\nfunction f($host) { return new mysqli($host); }\n"}, "a parameter"),
+    ok("IV-02", "php", {"tests/db.php": "<?php\n$db = mysqli_connect('10.0.3.7', 'shop');\n"}, "tests"),
     bad("IV-07", "manifests", {"Procfile": """
         web: gunicorn app:app
         redis: redis-server --port 6379

@@ -66,6 +66,10 @@ CASES = [
         const { S3Storage, LocalStorage } = require('./stores');
         const storage = process.env.STORAGE === 's3' ? new S3Storage() : new LocalStorage();
         """}, "a setting of its own"),
+    ok("IV-03", "javascript", {"files.ts": """
+        import env from './env';
+        const storage = env.FILE_STORAGE === 'local' ? new LocalStorage() : new S3Storage();
+        """}, "a setting among those of the environment"),
     ok("IV-03", "javascript", {"log.js": """
         const level = process.env.NODE_ENV === 'production' ? 'info' : 'debug';
         const cacheSize = process.env.NODE_ENV === 'production' ? 100 : 1;

@@ -15,6 +15,10 @@ _ENTRYPOINT = {
     "app.js": "console.log(1);\n",
 }
 
+_LOCAL = 'import os\nD = os.environ.get("D")\ntry:\n    from .local_settings import *\nexcept ImportError:\n    pass\n'
+_PHP_CONFIG = "<?php\nif (file_exists('config.php')) {\n    require 'config.php';\n}\n"
+_PHP_ENV = "defined('DB') or define('DB', getenv('DB_URL'));\n"
+
 CASES = [
     bad("III-09", "python", {"app.py": _THREE}, "app.py:2", why="no file tells of any", severity="warning"),
     bad(
@@ -103,6 +107,33 @@ CASES = [
     ok("III-11", "javascript", {"app.js": 'require("dotenv").config();\n'}, "the environment wins"),
     ok("III-11", "javascript", {"app.js": _LOAD_JS, "config.json": '{"pageSize": 20}\n'}, "nothing of a deploy in it"),
     ok("III-11", "javascript", {"app.js": _LOAD_JS}, "a file that is not in the tree"),
+    bad(
+        "III-11",
+        "python",
+        {"s/settings.py": _LOCAL},
+        "s/settings.py:4",
+        why="a local module that wins",
+        severity="warning",
+    ),
+    bad("III-11", "php", {"app/common.php": _PHP_CONFIG + _PHP_ENV}, "app/common.php:2"),
+    bad(
+        "III-11",
+        "php",
+        {
+            "index.php": "<?php\nif (is_file(__DIR__ . '/config.local.php')) require __DIR__ . '/config.local.php';\n"
+            + _PHP_ENV
+        },
+        "index.php:2",
+        why="in one line",
+    ),
+    ok("III-11", "php", {"app/common.php": "<?php\n" + _PHP_ENV}, "the environment alone"),
+    ok("III-11", "php", {"tests/common.php": _PHP_CONFIG + _PHP_ENV}, "a test"),
+    ok(
+        "III-11",
+        "php",
+        {"app/common.php": "<?php\nif (file_exists('menu.php')) { require 'menu.php'; }\n" + _PHP_ENV},
+        "no settings",
+    ),
     bad(
         "III-11",
         "manifests",

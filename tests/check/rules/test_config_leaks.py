@@ -22,7 +22,21 @@ def _deleted(name: str) -> tuple[str, ...]:
     return ("init -q", "add -A -f", "commit -q -m one", f"rm -q {name}", "commit -q -m two")
 
 
+def _cases_of(language: str, name: str, text: str, plain: str) -> list[Case]:
+    """The same for a language whose file `text` holds a literal and `plain` reads a variable."""
+    return [
+        bad("III-02", language, {name: text.format(AWS)}, f"{name}:1", severity="error"),
+        bad("III-02", language, {name: text.format(SLACK)}, f"{name}:1", why="of a chat"),
+        ok("III-02", language, {name: text.format(EXAMPLE)}, "the example of the manual"),
+        ok("III-02", language, {name: plain}, "from the environment"),
+        ok("III-02", language, {f"vendor/x/{name}": text.format(AWS)}, "vendored"),
+    ]
+
+
 CASES = [
+    *_cases_of("java", "A.java", 'class A {{ String key = "{}"; }}', 'class A { String key = System.getenv("KEY"); }'),
+    *_cases_of("ruby", "a.rb", 'key = "{}"', 'key = ENV.fetch("KEY")'),
+    *_cases_of("php", "a.php", '<?php $key = "{}";', '<?php $key = getenv("KEY");'),
     bad("III-02", "python", {"s3.py": f'x = 1\nkey = "{AWS}"\n'}, "s3.py:2", severity="error"),
     bad("III-02", "python", {"bot.py": f"# {SLACK}\n"}, "bot.py:1", why="in a comment"),
     ok("III-02", "python", {"s3.py": f'key = "{EXAMPLE}"\n'}, "the example of the manual"),

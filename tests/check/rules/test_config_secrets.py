@@ -7,7 +7,52 @@ from check.harness import Case, bad, ok
 
 FLASK = {"requirements.txt": "flask==3.0.0\n"}
 
+#: By language: a file, a setting with a secret as literal, with a default, and without.
+_LANGUAGES = {
+    "java": (
+        "src/main/java/A.java",
+        'class A {{ static final String {} = "{}"; }}',
+        'class A {{ static String {0} = System.getenv().getOrDefault("{0}", "{1}"); }}',
+        'class A {{ static String {0} = System.getenv("{0}"); }}',
+    ),
+    "ruby": (
+        "config/initializers/a.rb",
+        '{} = "{}"',
+        '{0} = ENV.fetch("{0}", "{1}")',
+        '{0} = ENV.fetch("{0}")',
+    ),
+    "php": (
+        "src/a.php",
+        '<?php const {} = "{}";',
+        '<?php ${0} = getenv("{0}") ?: "{1}";',
+        '<?php ${0} = getenv("{0}");',
+    ),
+}
+
+
+def _cases_of(language: str) -> list[Case]:
+    path, literal, default, plain = _LANGUAGES[language]
+    name = path.rpartition("/")[2]
+    return [
+        bad("III-01", language, {path: literal.format("JWT_SECRET", "k3yb0ardc4t")}, f"{path}:1"),
+        bad(
+            "III-01", language, {path: literal.format("DB_PASSWORD", "Zt8fkq0vLmW3")}, f"{path}:1", why="of a database"
+        ),
+        ok("III-01", language, {path: plain.format("JWT_SECRET")}, "from the environment"),
+        ok("III-01", language, {path: literal.format("PASSWORD_FIELD", "password")}, "the name of a field"),
+        ok("III-01", language, {path: literal.format("WRONG_PASSWORD", "Wrong password given")}, "a message"),
+        bad("III-05", language, {path: default.format("JWT_SECRET", "k3yb0ardc4t")}, f"{path}:1"),
+        bad("III-05", language, {path: default.format("SECRET_KEY", "changeme")}, f"{path}:1", why="changeme is used"),
+        ok("III-05", language, {path: default.format("JWT_SECRET", "")}, "an empty default"),
+        ok("III-05", language, {path: default.format("LOG_LEVEL", "info")}, "no secret"),
+        ok("III-05", language, {f"docs/{name}": default.format("JWT_SECRET", "k3yb0ardc4t")}, "documentation"),
+    ]
+
+
 CASES = [
+    *_cases_of("java"),
+    *_cases_of("ruby"),
+    *_cases_of("php"),
     # III-01, Python
     bad(
         "III-01",

@@ -23,7 +23,7 @@ def history(released: str, later: int, day: str) -> tuple[str, ...]:
 
 
 CASES = [
-    bad("X-03", "manifests", PYTHON | image("python:3.9-slim") | {".python-version": "3.12\n"}, ".python-version:1",
+    bad("X-03", "manifests", PYTHON | image("python:3.9-slim") | {".python-version": "3.12\n"}, "Dockerfile:1",
         severity="warning"),
     bad("X-03", "manifests", PYTHON | image("python:3.12") | {CI: """
         jobs:
@@ -35,7 +35,7 @@ CASES = [
               - run: pytest
         """}, f"{CI}:6", why="CI"),
     bad("X-03", "manifests", {"package.json": '{"engines": {"node": ">=18 <19"}}', "Dockerfile": "FROM node:22\n"},
-        "package.json:1", why="engines"),
+        "Dockerfile:1", why="engines"),
     bad("X-03", "manifests", {"package.json": "{}", ".nvmrc": "20\n", "Dockerfile": """
         FROM ruby:3.3
         RUN apt-get update \\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,8 +75,23 @@ def own_workloads(unit: Unit) -> Iterator[tuple[Workload, Container]]:
         for workload in workloads(manifest):
             if workload.kind in _LASTING:
                 for container in workload.containers:
-                    if not container.init and container.image is not None and is_own(container.image.text):
+                    image = container.image
+                    if image is None or container.init or not is_own(image.text):
+                        continue
+                    if not _is_anothers(unit, manifest.path, image.base, workload.name):
                         yield workload, container
+
+
+def _is_anothers(unit: Unit, path: str, *names: str) -> bool:
+    """Whether a workload in a file that several apps share bears the name of another of them."""
+    if not unit.root or path.startswith(f"{unit.root}/"):
+        return False
+    others = [one for one in unit.repository.units if one.root and one.root != unit.root]
+    return any(name == _plain(one) for one in others for name in names) and _plain(unit) not in names
+
+
+def _plain(unit: Unit) -> str:
+    return unit.root.rpartition("/")[2]
 
 
 def own_services(unit: Unit) -> Iterator[tuple[Compose, ComposeService]]:
@@ -88,8 +104,16 @@ def own_services(unit: Unit) -> Iterator[tuple[Compose, ComposeService]]:
         for service in compose.services:
             text = service.image.text if service.image is not None else ""
             named = not some and is_own(text) and service.image is not None and _alike(service.image.base, unit)
-            if service.build is not None or text in built or named:
+            if (service.build is not None or text in built or named) and _is_of(unit, compose, service):
                 yield compose, service
+
+
+def _is_of(unit: Unit, compose: Compose, service: ComposeService) -> bool:
+    """Whether a service of a file that several apps share is built of this one, as far as its build says."""
+    if not unit.root or service.build is None or compose.path.startswith(f"{unit.root}/"):
+        return True
+    context = posixpath.normpath(posixpath.join(posixpath.dirname(compose.path), service.build.context))
+    return context in (".", unit.root) or context.startswith(f"{unit.root}/") or unit.root.startswith(f"{context}/")
 
 
 def _alike(image: str, unit: Unit) -> bool:

@@ -144,7 +144,7 @@ DataSourceBuilder.url | - - url=0
 """)
 
 _RUBY = _table("""
-Redis.new | cache redis local url=-,url host=-,host password=-,password
+Redis.new | cache redis url=-,url host=-,host password=-,password
 PG.connect PG::Connection.new PG::Connection.open PG.Connection.new | database postgres url=0 host=-,host password=-,password
 Mysql2::Client.new Mysql2.Client.new | database mysql host=-,host password=-,password
 Mongo::Client.new Mongo.Client.new | database mongodb url=0

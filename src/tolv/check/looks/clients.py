@@ -185,7 +185,7 @@ def _is_described(binding: Binding) -> bool:
 
 def _set(binding: Binding, shape: tuple[str, str, Part]) -> Client:
     kind, engine, part = shape
-    value = binding.value
+    value = _validated(binding)
     if value.kind == "container" and value.text in ("list", "tuple") and value.parts:
         value = value.parts[0]
     given = (Given(part, value, binding.line, binding.column),)
@@ -193,6 +193,22 @@ def _set(binding: Binding, shape: tuple[str, str, Part]) -> Client:
     return Client(
         kind, found, binding.name, "setting", given, False, False, binding.line, binding.column, binding.scope
     )
+
+
+def _validated(binding: Binding) -> Value:
+    """A schema of the environment's variables (envalid, Joi, Zod) reads the variable, with the default that it has."""
+    value = binding.value
+    if value.kind != "call" or binding.how not in ("key", "keyword") or not binding.name.isupper():
+        return value
+    name = value.name or ""
+    if name.startswith("envalid."):
+        given = value.parts[0].parts if value.parts and value.parts[0].kind == "container" else ()
+    elif name.startswith(("Joi.", "joi.", "z.", "zod.")):
+        given = value.parts if name.endswith(".default") else ()
+    else:
+        return value
+    default = tuple(one for one in given if one.kind == "literal")[:1]
+    return Value("env", None, binding.name, default, value.line, value.column)
 
 
 _DJANGO_KEYS: dict[str, Part] = {

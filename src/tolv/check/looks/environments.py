@@ -32,7 +32,9 @@ _SERVICE = re.compile(
     r"file_?store|blob_?store|message_?broker|job_?queue|disk)$",
     re.IGNORECASE,
 )
-_NAMED = r"(?:node_env|app_env|flask_env|rails_env|rack_env|django_env|environment|\benv|go_env|stage|deploy_env)"
+_NAMED = (
+    r"(?:node_env|app_env|flask_env|rails_env|rack_env|django_env|environment|\benv|go_env|deploy_env)\b(?!\s*[.\[])"
+)
 _CONDITION = re.compile(
     rf"{_NAMED}\W[^\n]*['\"](?:prod\w*|staging|dev\w*|local)['\"]|['\"](?:prod\w*|staging|dev\w*|local)['\"]\W.*{_NAMED}|"
     r"\bis_?(?:prod(?:uction)?|dev(?:elopment)?)\b|(?:settings\.|app\.|^|not |\()debug\b|environment\.is|"

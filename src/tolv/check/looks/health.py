@@ -24,7 +24,7 @@ _SURE = (
     r"_*healthz?_*|health[-_]?checks?|livez|readyz|liveness|readiness|_*(?:lb)?heartbeat_*|heart_beat|are-you-alive"
     r"|healthy|statusz|pingz"
 )
-_LIKELY = r"ping|status|up|live|alive|ready|monitor|monitoring|check|hc|probe|isalive|isready|okcomputer"
+_LIKELY = r"ping|status|up|live|alive|ready|hc|probe|isalive|isready|okcomputer"
 _PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[^\s?#]*/)?(?:{_SURE})(?:/[\w-]+)?(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
@@ -32,14 +32,26 @@ _LIKELY_PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _FUNCTION = re.compile(
-    rf"(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)|(?:\w*[a-z])?(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)"
-    r"(?:Handler|Controller|View|Route|Endpoint)?|health\w*"
+    rf"(?!(?:do|run|start|perform|schedule|set|_do)_?[A-Z_])(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)"
+    r"|(?:get|handle|check|is|api|serve|show|app|server|service|system|http|web|index|root|my)?"
+    r"(?:Health|HealthCheck|Healthcheck|Heartbeat|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)?"
+    r"|\w*(?:Health|HealthCheck|Healthcheck|Liveness|Readiness)(?:Handler|Controller|View|Route|Endpoint)|health\w*"
 )
+#: Names that functions bear which answer no request: they send a ping, or look after another service.
+_PLAIN = frozenset({"ping", "status", "healthy", "heartbeat"})
 #: Settings that name a path in order to leave it out of something: they do not answer it.
 _SPARED = re.compile(r"silence|exclude|ignore|skip|exempt|except", re.IGNORECASE)
+#: A file without this has no hint: parsing it would be for nothing.
+_WORTH = re.compile(
+    rb"health|livez|readyz|liveness|readiness|heart_?beat|okcomputer|statusz|pingz|are-you-alive|"
+    rb"/(?:ping|status|up|live|alive|ready|monitor(?:ing)?|check|hc|probe|isalive|isready)[\"'`/?]|"
+    rb"(?:def|function|func)\s+(?:\([^)]*\)\s*)?(?:api_|get_)?(?:ping|status)\b|\b(?:api_)?(?:ping|status)\s*:\s*(?:async\s+)?"
+    rb"(?:function|\()",
+    re.IGNORECASE,
+)
 _WITHIN = ("health", "livez", "readyz", "liveness", "readiness", "heartbeat", "okcomputer")
-_WORDS = ("ping", "status", "up", "live", "alive", "ready", "monitor", "api_ping", "api_status")
-_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/monitor", "/hc")
+_WORDS = ("ping", "status", "up", "live", "alive", "ready", "api_ping", "api_status")
+_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/hc")
 
 
 def is_health_path(path: str) -> bool:
@@ -59,6 +71,8 @@ def is_liveness_path(path: str) -> bool:
 
 @hints.reads("python", "javascript", "go", "java", "ruby", "php", words=_WORDS, within=_WITHIN)
 def _read(source: Source) -> Iterator[Hint]:
+    if not _WORTH.search(source.data):
+        return
     for value in source.texts(*_PARTS):
         text = value.text or ""
         line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""
@@ -70,5 +84,7 @@ def _read(source: Source) -> Iterator[Hint]:
         ):
             yield Hint(text, value.line)
     for function in source.functions():
-        if _FUNCTION.fullmatch(function.name):
+        if _FUNCTION.fullmatch(function.name) and not (
+            function.name.lower() in _PLAIN and source.language in ("javascript", "go")
+        ):
             yield Hint(function.name, function.line)

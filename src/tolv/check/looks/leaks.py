@@ -61,6 +61,11 @@ _HEADERS = re.compile(
 )
 #: Headers that are about to be sent; only in code that calls others by HTTP.
 _SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_headers)$")
+_ANSWERED = re.compile(r"(?i)(?:^|\.)(?:res|resp|response|reply|answer)\.")
+#: What lies in these is about a secret: an address to get one from, the label of a field.
+_ABOUT = re.compile(
+    r"(?i)(?:endpoint|url|route|field|error|label|type|name|message|schema|constant|enum|path|column)s?\.\w+$"
+)
 _CLIENTS = frozenset(
     b"requests httpx aiohttp urllib urlopen axios fetch got superagent curl http HttpClient Faraday".split()
 )
@@ -109,7 +114,7 @@ _WITHIN = (
 )
 
 
-@leaks.reads("python", "javascript", "go", "java", "ruby", "php", within=_WITHIN)
+@leaks.reads("python", "javascript", "go", "php", within=_WITHIN)
 def _read(source: Source) -> Iterator[Leak]:
     levels = _GO_LEVELS if source.language == "go" else _LEVELS
     names = [f".{level}" for level in (*levels, *_CALLED[source.language])]
@@ -215,7 +220,7 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
         return "environment", full, value.line
     if _HEADERS.search(full):
         return "headers", full, value.line
-    if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and "res" not in full[:4]:
+    if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and not _ANSWERED.search(full):
         return "sent", full, value.line
     if re.search(r"(?:^|\.)(?:request|req)\.(?:cookies|COOKIES|signedCookies)$", full):
         return "cookies", full, value.line
@@ -224,6 +229,8 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
     if _SETTINGS.search(full) and value.via is None:
         return "settings", full, value.line
     last = name.rpartition(".")[2].rpartition(">")[2].lstrip("$@:")
+    if _ABOUT.search(name):
+        return None
     return ("secret", name, value.line) if _is_secret(last) and not _is_lexed(name, source) else None
 
 

@@ -84,7 +84,9 @@ _LOG_NAME = re.compile(r"[\w{}./\\:~-]*\.(?:log|out|err)(?:\.txt)?", re.IGNORECA
 @log_sinks.reads("python", words=(*_PYTHON_HANDLERS, "basicConfig", "loguru", "log", "handlers"))
 def _python(source: Source) -> Iterator[Sink]:
     for call in source.calls(*_PYTHON_HANDLERS):
-        if call.last in _PYTHON_HANDLERS and not call.name.startswith(("self.", "super")):
+        # A class of the file's own with such a name is another.
+        imported = "." in call.name and not call.name.startswith(("self.", "super"))
+        if call.last in _PYTHON_HANDLERS and imported:
             yield _handler(call)
     for call in source.calls("logging.basicConfig"):
         if (path := call.keywords.get("filename")) is not None:

@@ -35,8 +35,19 @@ WORDS = (
 )
 
 
+#: What a line with a route looks like: a decorator, a declaring call, a view by its parameters.
+_SIGN = re.compile(
+    rb"^[ \t]*@(?:[\w.()]+\.)?(?:\w*route|\w*request|get|post|put|patch|delete|head|options|trace|websocket|on|action"
+    rb"|\w*errorhandler|exception_handler|context_processor|middleware|view_config|api_view)\b|\badd_\w+\s*\(|\burlpatterns\b"
+    rb"|\b(?:Route|Mount|Application|URLSpec|path|re_path|url|register|add_handlers)\s*\(|\(\s*(?:self,\s*)?request\b",
+    re.MULTILINE,
+)
+
+
 def python_routes(source: Source) -> Iterator[Route]:
     """The routes of Flask, FastAPI, Starlette, Django, aiohttp, Tornado and their like."""
+    if _SIGN.search(source.data) is None:
+        return
     yield from sorted(_all(source), key=lambda one: (one.line, one.column))
 
 

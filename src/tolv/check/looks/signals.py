@@ -50,6 +50,13 @@ def _stop(call: Call, kind: Literal["server", "loop", "handler", "drain"], what:
 _POPS = ("blpop", "brpop", "brpoplpush", "receive_message", "receive_messages", "poll", "get_message", "xreadgroup")
 
 
+#: What is polled until it is done: connections and processes; queues are not.
+_WAITED_FOR = re.compile(
+    r"(?:\w*_)?(?:conn(?:ection)?|sock(?:et)?|proc(?:ess)?|popen|p|task|job|e?poll(?:er)?|future|operation|pipe|child)",
+    re.IGNORECASE,
+)
+
+
 @stops.reads(
     "python",
     words=(*_POPS, "signal", "serve_forever", "add_signal_handler", "start_consuming", "IOLoop", "SIGTERM"),
@@ -69,6 +76,9 @@ def _python(source: Source) -> Iterator[Stop]:
         yield _stop(call, "loop", call.written, takes=b"auto_ack" in source.words)
     for name in _POPS:
         for call in source.calls(f".{name}"):
+            receiver = call.written.rpartition(".")[0].rpartition(".")[2]
+            if name == "poll" and _WAITED_FOR.fullmatch(receiver):
+                continue
             if any(re.match(r"(True|1)$", guard) for guard in call.scope.guards):
                 yield _stop(call, "loop", call.written, takes=name in ("blpop", "brpop", "lpop"))
 

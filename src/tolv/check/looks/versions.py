@@ -17,6 +17,8 @@ class Version:
 
     text: str
     line: int
+    declares: bool
+    """The line declares a path or a prefix, or reads a header: in others it may be of an API that the app calls."""
 
 
 versions: Look[Version] = Look("api versions")
@@ -25,8 +27,12 @@ versions: Look[Version] = Look("api versions")
 _PART = re.compile(rb"""\bv(?:\d{1,3}(?:\.\d+)?|\d{4}-\d\d)(?=[/"'`\\])""", re.IGNORECASE)
 _OPENED = re.compile(rb"""["'`/][^"'`\n]{0,120}$""")
 _SIGN = re.compile(
-    rb"""(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.-]+[+.]v?|DEFAULT_VERSIONING_CLASS|enableVersioning|"""
+    rb"""(?:Accept|X-API)-Version|["']API-Version["']|vnd\.[\w.+-]{0,80}\bv\d|DEFAULT_VERSIONING_CLASS|enableVersioning|"""
     rb"""\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
+    re.IGNORECASE,
+)
+_DECLARES = re.compile(
+    rb"prefix|\buse\(|mount|include|register|rout|\bpath\b|group|namespace|\bscope|base_?path|mapping|/api/|@|handle",
     re.IGNORECASE,
 )
 _VERSIONS = tuple(f"v{number}" for number in range(100))
@@ -39,8 +45,11 @@ def _read(source: Source) -> Iterator[Version]:
         before = _before(source.data, match.end())
         if b"://" in before or b"import" in before or b"require" in before or b" from " in before:
             continue  # another's API, or a module's name
-        yield Version(match[0].decode("utf-8", "replace")[:80], source.data.count(b"\n", 0, match.start()) + 1)
-        return
+        number = source.data.count(b"\n", 0, match.start()) + 1
+        declares = bool(_DECLARES.search(before) or _SIGN.match(match[0]))
+        yield Version(match[0].decode("utf-8", "replace")[:80], number, declares)
+        if declares:
+            return
 
 
 def _before(data: bytes, at: int) -> bytes:

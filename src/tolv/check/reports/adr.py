@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tolv.check.model import FactorReport, Finding, Report
 from tolv.check.reports import View
-from tolv.check.reports.markdown import code, quoted
+from tolv.check.reports.markdown import code, prose, quoted
 from tolv.check.reports.questions import asked_of, questions
 from tolv.check.reports.text import amount, by_weight, commit, fix, place, severity, why
 
@@ -98,7 +98,7 @@ def _context(report: Report, factor: FactorReport, findings: list[Finding]) -> I
     yield f"*{factor.factor.rule}.* {quoted(report.app)}{at} does not keep to it:"
     yield ""
     for one in findings[:_LISTED]:
-        yield f"* {code(place(one))}: {quoted(one.message)} ({one.rule}, {severity(one)})"
+        yield f"* {code(place(one))}: {prose(one.message)} ({one.rule}, {severity(one)})"
     if len(findings) > _LISTED:
         yield f"* and {len(findings) - _LISTED} more"
     yield ""
@@ -114,9 +114,9 @@ def _decision(findings: list[Finding], view: View) -> Iterator[str]:
     for one in findings:
         rule = view.rules.get(one.rule)
         remedy = rule.fix if rule else fix(one, view)
-        said.setdefault(f"* {one.rule}: {quoted(remedy or 'remove what was found')}")
+        said.setdefault(f"* {one.rule}: {prose(remedy or 'remove what was found')}")
         if rule and one.fix and one.fix != rule.fix:
-            said.setdefault(f"    * {code(place(one))}: {quoted(one.fix)}")
+            said.setdefault(f"    * {code(place(one))}: {prose(one.fix)}")
     yield from said
     yield ""
 

@@ -37,6 +37,12 @@ def quoted(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", plain(text))
 
 
+def prose(text: str) -> str:
+    """The same, with what stands between ticks as code."""
+    parts = re.split(r"`([^`\n]{1,200})`", text)
+    return "".join(code(part) if position % 2 else quoted(part) for position, part in enumerate(parts))
+
+
 def code(text: str) -> str:
     """A text as code, whatever ticks it has."""
     text = plain(text)
@@ -82,13 +88,13 @@ def _section(factor: FactorReport, view: View) -> Iterator[str]:
 
 def _finding(finding: Finding, view: View, *, first: bool) -> Iterator[str]:
     grave = severity(finding)
-    yield f"* {_ICONS[grave]} **{finding.rule}** {grave}, {code(place(finding))}: {quoted(finding.message)}."
+    yield f"* {_ICONS[grave]} **{finding.rule}** {grave}, {code(place(finding))}: {prose(finding.message)}."
     if line := shown(finding).strip():
         yield f"  <br>{code(line)}"
     if first and (reason := why(finding, view)):
-        yield f"  <br>{quoted(reason)}"
+        yield f"  <br>{prose(reason)}"
     if remedy := fix(finding, view):
-        yield f"  <br>*Fix:* {quoted(remedy)}"
+        yield f"  <br>*Fix:* {prose(remedy)}"
     yield ""
 
 

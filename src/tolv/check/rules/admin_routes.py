@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tolv.check.looks.admin_routes import java_routes
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
-from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
 
@@ -83,7 +83,7 @@ def admin_by_request(unit: Unit) -> Iterator[Outcome]:
     if any_route is None:
         yield NotApplicable("it answers no HTTP requests that can be seen")
     elif not found:
-        yield Witness("no route runs admin work unasked", any_route)
+        yield NotApplicable("no route runs admin work")
 
 
 def _work(unit: Unit, path: str, route: Route) -> str | None:

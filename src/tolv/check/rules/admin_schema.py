@@ -215,12 +215,12 @@ def _migrates(boot: Boot, commands: frozenset[str]) -> str | None:
     """What of the schema a start's command changes; None: nothing, or it is no start of the web process."""
     if boot.type in ONCE or boot.type != "web" or not boot.with_others:
         return None
-    text = boot.text
+    text = boot.text[:2000]
     own = boot.command.program in ("flask", "python", "python3", "manage.py", "typer") and any(
         word.replace("_", "-") in commands for word in boot.command.argv[1:4]
     )
     if own or _MIGRATES.search(text) or _SCRIPTS.search(text):
-        return " ".join(boot.command.argv[:5])
+        return " ".join("…" if "://" in word or "=" in word else word for word in boot.command.argv[:5])
     return None
 
 

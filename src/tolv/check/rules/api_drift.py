@@ -69,8 +69,15 @@ def _compared(unit: Unit, contract: Contract, own: Sequence[Answer]) -> Iterator
 
 
 def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
-    """JSON routes whose path, or method, the contract does not have."""
+    """JSON routes whose path, or method, the contract does not have, in files that it speaks of: most of their JSON
+    routes are in it."""
+    within: dict[str, list[bool]] = {}
     for one in own:
+        if one.json and shape(one.route.path or ""):
+            within.setdefault(one.path, []).append(any(_is(operation, one) for operation in contract.operations))
+    for one in own:
+        if 2 * sum(within.get(one.path, ())) < len(within.get(one.path, ())):
+            continue
         path = one.route.path or ""
         if not one.json or one.route.method == "*" or is_health_path(path) or not shape(path):
             continue

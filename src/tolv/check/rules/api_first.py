@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.looks.answers import Answer, answers_of, is_of_api, json_routes
+from tolv.check.looks.answers import Answer, answers_of, in_browser, is_of_api, json_routes
 from tolv.check.looks.bodies import CHECKED, HANDED_ON, RAW, SIGNED
 from tolv.check.looks.contracts import Contract, contracts_of
 from tolv.check.looks.health import is_health_path
 from tolv.check.looks.routes import routes
 from tolv.check.looks.versions import generators, versions
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.unit import Unit
 
 _SOURCE = "https://www.oreilly.com/library/view/beyond-the-twelve-factor/9781492042631/"
@@ -43,7 +43,7 @@ _LINKED = re.compile(r"(?:openapi|swagger|redoc|apiary|postman|stoplight|readme\
 @rule(
     "API-01",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=ALL,
     looks=(routes, generators),
     title="An API of several routes has no contract that a machine can read",
     why="Whoever calls it has to read the handlers, and nobody notices when a change breaks them.",
@@ -164,7 +164,7 @@ def same(one: str, other: str) -> bool:
 @rule(
     "API-03",
     severity="note",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java"),
     looks=(routes, versions),
     title="The API has no version in its paths, headers or media types",
     why="A change that breaks callers can only be made for all of them at once.",
@@ -186,9 +186,11 @@ def has_a_version(unit: Unit) -> Iterator[Outcome]:
         if re.search(r"(?:^|/)v\d+(?:/|\.|$)", f"{one.path}/{(one.route.path or '').lstrip('/')}"):
             yield Witness("its paths have a version", unit.place(one.path, one.route.line))
             return
+    files = {one.path for one in answers_of(unit)}
     for seen in unit.seen(versions, *_PRODUCTION):
-        yield Witness("its paths or headers have a version", unit.place(seen.path, seen.what.line))
-        return
+        if (seen.what.declares or seen.path in files) and not in_browser(seen.path):
+            yield Witness("its paths or headers have a version", unit.place(seen.path, seen.what.line))
+            return
     if any(re.search(r"/v\d", operation.path) for one in contracts_of(unit) for operation in one.operations):
         yield Witness("its contract has a version in the paths")
         return

@@ -137,7 +137,7 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
             yield _in_schema(address, source)
     for setting in settings(unit):
         found = _in_settings(setting)
-        if found is not None:
+        if found is not None and not _is_replaced(unit, setting):
             any_client = True
             yield found
     if not any_client:
@@ -228,6 +228,18 @@ def _in_settings(setting: Setting) -> Finding | None:
     )
 
 
+def _is_replaced(unit: Unit, setting: Setting) -> bool:
+    """The environment replaces it: node-config's map of variables, the `env.py` of Alembic."""
+    directory = setting.path.rpartition("/")[0]
+    variables = f"{directory}/custom-environment-variables".lstrip("/")
+    if any(one.key == setting.key and one.path.startswith(variables) for one in settings(unit)):
+        return True
+    if not setting.path.endswith("alembic.ini"):
+        return False
+    texts = (unit.text(file.path) or "" for file in unit.named("env.py"))
+    return any(re.search(r"set_main_option|environ|getenv|settings|config\[|create_engine\(", text) for text in texts)
+
+
 def _is_spring(setting: Setting) -> bool:
     return setting.key.startswith("spring.")
 
@@ -235,7 +247,7 @@ def _is_spring(setting: Setting) -> bool:
 @rule(
     "IV-02",
     severity="error",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(clients,),
     title="A service's host or credentials are literal arguments",
     why="The service cannot be swapped, nor its password changed, without a change of code.",

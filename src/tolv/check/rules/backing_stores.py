@@ -100,15 +100,16 @@ def embedded_store(unit: Unit) -> Iterator[Outcome]:
     if found.servers and any(one.selectable for one in found.embedded):
         yield Witness("the configuration can name a database server", found.servers[0].place)
     said: set[str] = set()
+    in_code = any(one.what == "code" and one.engine for one in found.servers)
     for one in sorted(found.embedded, key=lambda one: (one.low_level, one.place.path, one.place.line or 0)):
-        severity = _severity(one, bool(found.servers))
+        severity = _severity(one, bool(found.servers), in_code)
         if severity is None or one.place.path in said:
             continue
         said.add(one.place.path)
         yield _file_finding(one, severity)
 
 
-def _severity(one: Embedded, servers: bool) -> Severity | None:
+def _severity(one: Embedded, servers: bool, in_code: bool) -> Severity | None:
     if one.memory:
         return None
     if one.selectable:
@@ -118,6 +119,8 @@ def _severity(one: Embedded, servers: bool) -> Severity | None:
         return "note"
     if one.low_level:
         return None if servers else "error"
+    if in_code and one.engine != "files":
+        return None  # other settings name a server
     if servers or one.engine == "files":
         return "warning"
     return "error"

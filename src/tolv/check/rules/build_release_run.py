@@ -34,7 +34,7 @@ _STAGES = "https://12factor.net/build-release-run"
     probe="V-P2",
 )
 def builds_at_start(unit: Unit) -> Iterator[Outcome]:
-    starts = production_starts(unit)
+    starts = [one for one in production_starts(unit) if not for_development(unit, one)]
     found: set[Place] = set()
     for start in starts:
         for path, command in commands(unit, start):
@@ -182,10 +182,13 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
     found = False
     for start in starts:
         what = _development(unit, start)
-        if what is None or _is_dev_compose(unit, start):
+        if what is None or for_development(unit, start):
+            continue
+        others = any(one is not start and one.type == start.type and _development(unit, one) is None for one in starts)
+        if others and any(one == "case" or one.startswith("function") for one in start.command.inside):
+            # One of several commands that an entrypoint offers.
             continue
         found = True
-        others = any(one is not start and one.type == start.type and one.prod for one in starts)
         severity: Severity = "warning" if start.origin == "compose" or others else "error"
         yield Finding(f"{start.type} runs {what}", unit.place(*start.place), severity)
     if found:
@@ -212,8 +215,25 @@ def _development(unit: Unit, start: Start) -> str | None:
     return None
 
 
-def _is_dev_compose(unit: Unit, start: Start) -> bool:
-    """A compose service that mounts the code is for development, whatever its file is called."""
+_NOT_PRODUCTION = re.compile(
+    r"(?i)[./_-](?:e2e|tests?|ci|dev|devel|development|local|compose|debug|playwright)(?:[./_-]|$)"
+)
+
+
+def for_development(unit: Unit, start: Start) -> bool:
+    """Whether what starts it is for development or tests, whatever its file is called: a compose service that mounts
+    the code, and the Dockerfile of such a service."""
+    if start.origin == "Dockerfile":
+        if _NOT_PRODUCTION.search(posixpath.basename(start.path)):
+            return True
+        named = posixpath.basename(start.path) != "Dockerfile"
+        return named and any(
+            service.build is not None
+            and posixpath.basename(service.build.dockerfile or "") == posixpath.basename(start.path)
+            and any(one.is_bind and one.source is not None and not is_data(one.source) for one in service.volumes)
+            for compose in unit.composes
+            for service in compose.services
+        )
     if start.origin != "compose":
         return False
     for compose in unit.composes:

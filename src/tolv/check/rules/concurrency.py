@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.looks.asked import own_workloads
 from tolv.check.looks.of_names import bindings_look, calls_look
 from tolv.check.looks.queues import queues
 from tolv.check.looks.routes import routes
@@ -59,6 +60,9 @@ def no_process_types(unit: Unit) -> Iterator[Outcome]:
     if declared:
         types = ", ".join(dict.fromkeys(one.type for one in declared))
         yield Witness(f"process types are declared: {types}", unit.place(declared[0].path, declared[0].line))
+        return
+    for workload, _ in own_workloads(unit):
+        yield Witness(f"{workload.kind} {workload.name} declares a process", unit.place(workload.manifest.path))
         return
     for file in unit.named("manifest.yml", "manifest.yaml"):
         if "applications:" in (unit.text(file.path) or ""):

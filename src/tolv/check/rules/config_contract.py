@@ -15,7 +15,7 @@ from tolv.check.rules.config_leaks import is_env_template
 from tolv.check.unit import Unit
 from tolv.check.values import words_of_name
 from tolv.codebase.settings import parse_json
-from tolv.codebase.settings_files import read_settings
+from tolv.codebase.settings_files import is_spring, read_settings
 
 _CONFIG = "https://12factor.net/config"
 _LIVE = ("prod", "admin", "migrations")
@@ -113,7 +113,7 @@ def _untold(
     elif needed and has_template and _is_needed(unit, needed[0]):
         first = needed[0]
         names = list(dict.fromkeys(one.what.name for one in needed))
-        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed and told to nobody"
+        message = f"{_listed(names)} {'are' if len(names) > 1 else 'is'} needed, and no template or document says so"
         fix = f"Name {_listed(names, 12)} in .env.example"
     else:
         return None
@@ -126,7 +126,7 @@ def _optional(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
     names = list(dict.fromkeys(one.what.name for one in reads))
     first = reads[0]
     return Finding(
-        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read and told to nobody",
+        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} read, and no template or document says so",
         unit.place(first.path, first.what.line, first.what.column),
         "note",
         f"Name {_listed(names, 12)} in .env.example",
@@ -135,10 +135,14 @@ def _optional(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
     )
 
 
+#: What the add-ons of platforms set.
+_ADD_ONS = frozenset("DATABASE_URL REDIS_URL MEMCACHE_SERVERS MONGODB_URI CLOUDAMQP_URL SENTRY_DSN".split())
+
+
 def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     """The start fails without it: it is asked for in a way that raises, and not first looked for."""
     source = unit.source(one.path)
-    if source is None or one.what.line > len(source.lines):
+    if source is None or one.what.line > len(source.lines) or one.what.name in _ADD_ONS:
         return False
     line = source.lines[one.what.line - 1]
     if not re.search(rf"environ\[|(?<!get)env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
@@ -206,7 +210,7 @@ def _ignores_env(unit: Unit) -> bool:
 @rule(
     "III-11",
     severity="error",
-    materials=("python", "javascript", "manifests"),
+    materials=("python", "javascript", "php", "manifests"),
     looks=(config_files, env_reads),
     title="Settings come from a file that the environment cannot beat",
     why="A deploy that needs another value must change the code or write into its own tree.",
@@ -231,7 +235,10 @@ def settings_from_files(unit: Unit) -> Iterator[Outcome]:
         yield Finding(message, unit.place(path, line), "warning", fix, subject=name)
     if not found:
         read = next(unit.seen(env_reads, *_LIVE), None)
-        if read is not None:
+        spring = next((file.path for file in unit.files if file.context == "prod" and is_spring(file.path)), None)
+        if spring is not None:
+            yield Witness("a variable can set any key of Spring's settings, and wins", unit.place(spring))
+        elif read is not None:
             yield Witness(f"{read.what.name} comes from the environment", unit.place(read.path, read.what.line))
         else:
             yield NotApplicable("no file of settings is read")
@@ -240,8 +247,7 @@ def settings_from_files(unit: Unit) -> Iterator[Outcome]:
 def _from_file(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
     place = unit.place(one.path, one.what.line, one.what.column)
     if one.what.kind == "override":
-        message = "A local .env file beats what the environment sets"
-        return Finding(message, place, "warning", "Drop override: what the environment sets must win")
+        return _beaten(unit, one)
     if one.what.kind != "read" or "*" in one.what.overlaid:
         return None
     file = _file_named(unit, one.path, one.what.name)
@@ -252,6 +258,28 @@ def _from_file(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
     message = f"{_listed(free)} come only from {file}: no variable can set them"
     names = ["_".join(words_of_name(key)).upper() for key in free]
     return Finding(message, place, None, f"Let {_listed(names)} win over {file}", subject=file)
+
+
+def _beaten(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
+    """A local file that wins over the environment, if the environment is read at all."""
+    name = one.what.name
+    place = unit.place(one.path, one.what.line, one.what.column)
+    if "dotenv" in name or "read_env" in name or (name.endswith("config") and "." in name):
+        return Finding(
+            "A local .env file beats what the environment sets",
+            place,
+            "warning",
+            "Drop override: the environment must win",
+        )
+    file_name = name if name.endswith(".php") else f"{name.rpartition('.')[2]}.py"
+    around = {unit.root, posixpath.dirname(one.path), posixpath.dirname(posixpath.dirname(one.path))}
+    if any(file.tracked and file.name == file_name and file.directory in around for file in unit.files):
+        return None
+    suffix = one.path.rpartition(".")[2]
+    if not any(read.path.endswith(suffix) for read in unit.seen(env_reads, *_LIVE)):
+        return None
+    message = f"{file_name}, a file that is not in the repository, beats what the environment sets"
+    return Finding(message, place, "warning", "Read the environment last, or drop the file", subject=name)
 
 
 def _file_named(unit: Unit, path: str, name: str) -> str | None:

@@ -71,7 +71,7 @@ _LOCAL_KEY = re.compile(
 @rule(
     "III-02",
     severity="error",
-    materials=("python", "javascript", "go", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(provider_secrets_seen,),
     title="A token or private key is in the tree",
     why="Its form says whose it is, so that scanners of public code find it within minutes of a push.",

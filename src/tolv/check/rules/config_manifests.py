@@ -186,6 +186,9 @@ def _of_compose(
         return "note"
     if is_service_name(name) and not is_signing_name(name) and own and not production:
         return None
+    sample = re.search(r"(?i)(?:^|/)(?:contrib|examples?|samples?|demo)/", compose.path) is not None
+    if sample or re.search(r"(?i)test|example|sample|demo|local|\bdev", value):
+        return "note"
     return "error" if production else "warning"
 
 

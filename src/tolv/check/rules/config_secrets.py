@@ -33,7 +33,7 @@ _LIVE = ("prod", "migrations", "admin", "dev")
 @rule(
     "III-01",
     severity="error",
-    materials=("python", "javascript", "go", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(credentials,),
     title="A secret is a literal in the code",
     why="Who can read the source has the secret, it is the same in every deploy, and to change it takes a new build.",
@@ -86,7 +86,7 @@ def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:
 @rule(
     "III-05",
     severity="error",
-    materials=("python", "javascript", "go", "manifests"),
+    materials=("python", "javascript", "go", "java", "ruby", "php", "manifests"),
     looks=(credentials,),
     title="A secret has a default that anyone can read",
     why="Where the variable is not set, the app starts all the same, and whoever has the source can sign in its name.",
@@ -126,10 +126,19 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
         yield _nothing_found(unit, seen)
 
 
+def _itself(name: str, variable: str) -> str:
+    """A secret as a message names it beside its variable."""
+    plain = re.sub(r"\W|_", "", name).lower()
+    if plain == re.sub(r"\W|_", "", variable).lower():
+        return "it"
+    return "the secret" if plain == "secret" else "the password" if plain == "password" else name
+
+
 def _default(unit: Unit, one: Seen[Credential], value: Value, severity: Severity) -> Finding:
     variable = value.name if value.kind == "env" and value.name else _variable(one.what)
     return Finding(
-        f"Without {variable} the app falls back to a value of {one.what.name} that anyone can read in the source",
+        f"Where {variable} is not set, {_itself(one.what.name, variable)} has a value that anyone can read in the "
+        "source",
         unit.place(one.path, one.what.line, one.what.column),
         severity,
         f"Drop the default: let the start fail when {variable} is not set",
@@ -254,7 +263,7 @@ _OVERLAYS = re.compile(
 def _overlaid(unit: Unit, path: str) -> bool:
     """Variables are laid over all settings of the file by a rule of their names."""
     source = unit.source(path)
-    return source is not None and any(_OVERLAYS.search(line) for line in source.lines)
+    return source is not None and any(_OVERLAYS.search(line[:1000]) for line in source.lines)
 
 
 def _variable(credential: Credential) -> str:

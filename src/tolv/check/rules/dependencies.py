@@ -124,7 +124,9 @@ class _Declared:
     def __init__(self, unit: Unit, language: Language) -> None:
         packages = unit.packages
         self.language = language
-        self.manifests = packages.manifests_of(language)
+        # The one that production installs from comes first.
+        mine = {one.path for one in packages.of(language) if one.group == "main"}
+        self.manifests = tuple(sorted(packages.manifests_of(language), key=lambda path: path not in mine))
         entries = packages.of(language)
         self.direct = frozenset(_plain(one.name, language) for one in entries if not one.indirect)
         self.indirect = frozenset(_plain(one.name, language) for one in entries if one.indirect)

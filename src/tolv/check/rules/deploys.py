@@ -60,7 +60,7 @@ def changes_itself(unit: Unit) -> Iterator[Outcome]:
     if found:
         return
     if unit.languages:
-        yield Witness("nothing in the code updates or rewrites the app")
+        yield NotApplicable("nothing in the code updates or rewrites the app")
     else:
         yield NotApplicable("there is no code")
 

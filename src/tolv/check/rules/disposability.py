@@ -36,7 +36,8 @@ _SCRIPT_PATH = re.compile(r"(^|/)(bin|scripts?|tools?|examples?|mocks?|stubs?|fi
 )
 def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
     seen = list(unit.seen(stops, "prod"))
-    handled = next((one for one in seen if one.what.kind in ("handler", "drain") and not one.what.ignores), None)
+    handlers = [one for one in seen if one.what.kind in ("handler", "drain") and not one.what.ignores]
+    handled = min(handlers, key=lambda one: bool(_SCRIPT_PATH.search(one.path)), default=None)
     found = False
     for one in seen:
         if one.what.kind not in ("server", "loop") or one.what.handled or _SCRIPT_PATH.search(one.path):
@@ -50,7 +51,7 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
         found = True
         yield outcome
     if handled is not None:
-        yield Witness(f"{handled.what.what} takes care of a stop", unit.place(handled.path, handled.what.line))
+        yield _handles(unit, handled)
         return
     for start in unit.starts:
         if start.prod and start.server in _HANDLES:
@@ -58,6 +59,14 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
             yield Witness(f"{start.server} finishes what is open on TERM", unit.place(start.path, start.line))
     if not found:
         yield _nothing(unit)
+
+
+def _handles(unit: Unit, seen: Seen[Stop]) -> Outcome:
+    """A handler is a witness where it runs in what is started; that of a helper beside the app says nothing."""
+    if _SCRIPT_PATH.search(seen.path) or not any(start.prod for start in unit.starts):
+        why = f"{seen.path} handles a stop, but whether that is what serves cannot be told by reading"
+        return CannotTell(why, "IX-P2")
+    return Witness(f"{seen.what.what} takes care of a stop", unit.place(seen.path, seen.what.line))
 
 
 _BOOT = re.compile(
@@ -141,7 +150,7 @@ def drops_the_work(unit: Unit) -> Iterator[Outcome]:
         elif one.at_once and not _SCRIPT_PATH.search(seen.path):
             yield Finding("the handler of SIGTERM exits at once", place, "warning", subject="exit")
         else:
-            yield Witness(f"{one.what} handles SIGTERM", place)
+            yield _handles(unit, seen)
     for path, line in _trapped(unit):
         said = True
         yield Finding("the script ignores TERM, and so does what it starts", unit.place(path, line), subject="trap")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from tolv.check.looks.boot import slow_boots
+from tolv.check.looks.mentions import mentions
 from tolv.check.looks.reach import requests_of
 from tolv.check.looks.stage import for_development
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
@@ -104,9 +105,10 @@ def endless_waits(text: str) -> list[int]:
 def _waiting_modules(unit: Unit) -> Iterator[Finding]:
     if not requests_of(unit) and not any(one.prod for one in unit.starts):
         return
+    loaded = _loaded(unit)
     for seen in unit.seen(slow_boots, "prod"):
         one = seen.what
-        if for_development(Scope(guards=one.guards)) or _TOOLS.search(seen.path):
+        if for_development(Scope(guards=one.guards)) or _TOOLS.search(seen.path) or not loaded(seen.path):
             continue
         place = unit.place(seen.path, one.line, one.column)
         if one.kind == "wait":
@@ -116,6 +118,21 @@ def _waiting_modules(unit: Unit) -> Iterator[Finding]:
             yield Finding(f"{one.what} asks the network while the module is loaded", place, subject=one.what)
         else:
             yield Finding(f"{one.what} may download while the module is loaded", place, subject=one.what)
+
+
+def _loaded(unit: Unit) -> Callable[[str], bool]:
+    """Whether a file is a module of the app: in a package, started, or asked for by another. Else it is a script that
+    something else runs, such as a check of an image."""
+    asked = {part for seen in unit.seen(mentions) for part in re.split(r"[/.]", seen.what.module)}
+    entries = {one.entry for one in unit.starts}
+    packages = {file.directory for file in unit.named("__init__.py")}
+
+    def is_loaded(path: str) -> bool:
+        directory, _, name = path.rpartition("/")
+        stem = name.partition(".")[0]
+        return directory in packages or path in entries or stem in asked or stem in ("index", "main", "app", "server")
+
+    return is_loaded
 
 
 _STALE = re.compile(

@@ -11,13 +11,15 @@ from tolv.check.looks.asked import Asked, asked_of
 from tolv.check.looks.health import Hint, hints, is_health_path, is_liveness_path, is_readiness_path
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.rules.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.unit import Unit
 
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"
 _PRODUCTION = ("prod", "admin")
 
+#: Files that answer requests, by their names: a function `ping` of another need not be a route.
+_ANSWERING = re.compile(r"controller|route|handler|api|view|server|urls|^app\b|^main\b|^index\b", re.IGNORECASE)
 #: Lines by which a framework is told to answer for health by itself.
 _BUILT_IN = {
     "ruby": re.compile(r"rails/health#show|rails_health_check|HealthCheck|OkComputer"),
@@ -37,7 +39,7 @@ _ASKS_SERVICE = re.compile(
 @rule(
     "HLT-01",
     severity="warning",
-    materials=("python", "javascript"),
+    materials=ALL,
     looks=(hints, routes),
     title="The service has no route that tells its health",
     why="A platform can only tell a process that answers from one that hangs by asking it. Without a route for that, "
@@ -80,11 +82,16 @@ def _where_routes_are(unit: Unit, answers: tuple[Answer, ...]) -> str:
     counts: dict[str, int] = {}
     for one in answers:
         counts[one.path] = counts.get(one.path, 0) + 1
-    return max(counts, key=lambda path: (counts[path], path))
+    return max(counts, key=lambda path: (bool(_ANSWERING.search(path.rpartition("/")[2])), counts[path], path))
 
 
 def evidence(unit: Unit) -> Witness | None:
     """What shows that the app answers for its health; None: nothing was seen."""
+    for asked in asked_of(unit):
+        if asked.path is not None:
+            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
+        if asked.command:
+            return Witness("its deploy runs a check of its health", asked.place)
     for one in answers_of(unit):
         if one.route.path is not None and is_health_path(one.route.path) and not _has_siblings(one, unit):
             method = "" if one.route.method == "*" else f"{one.route.method} "
@@ -94,9 +101,6 @@ def evidence(unit: Unit) -> Witness | None:
     for name in LIBRARIES:
         if unit.uses(name):
             return Witness(f"{name} answers for its health")
-    for asked in asked_of(unit):
-        if asked.path is not None:
-            return Witness(f"its deploy asks {asked.path} for its health", asked.place)
     for hint in _hints(unit):
         return Witness(f"{hint.what.text} answers for its health", unit.place(hint.path, hint.what.line))
     return _built_in(unit)
@@ -104,7 +108,8 @@ def evidence(unit: Unit) -> Witness | None:
 
 def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
     for hint in unit.seen(hints, *_PRODUCTION):
-        if not in_browser(hint.path):
+        sure = "/" in hint.what.text or "health" in hint.what.text.lower()
+        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
             yield hint
 
 
@@ -124,7 +129,13 @@ def _built_in(unit: Unit) -> Witness | None:
 
 
 def _has_siblings(one: Answer, unit: Unit) -> bool:
-    """A `/status` that writes is a resource of the app's own, as is one below a parameter."""
+    """A `/status` that writes is a resource of the app's own, as is one that has members (`/status/:slug`)."""
+    path = (one.route.path or "").rstrip("/$?")
+    if "health" not in path and any(
+        other.path == one.path and re.match(rf"{re.escape(path)}/[:<{{(\[*]", other.route.path or "")
+        for other in answers_of(unit)
+    ):
+        return True
     return one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET") and "health" not in (
         one.route.path or ""
     )
@@ -209,7 +220,8 @@ def health_answers(unit: Unit) -> tuple[Answer, ...]:
         path = one.route.path
         if path is None or one.route.method not in ("*", "GET", "HEAD", "GET,HEAD", "HEAD,GET"):
             continue
-        if is_health_path(path) or (path.rstrip("/") and path.rstrip("/") in asked):
+        named = is_health_path(path) and not _has_siblings(one, unit)
+        if named or (path.rstrip("/") and path.rstrip("/") in asked):
             found.append(one)
     return tuple(found)
 

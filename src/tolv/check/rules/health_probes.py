@@ -45,7 +45,7 @@ def somebody_asks(unit: Unit) -> Iterator[Outcome]:
     services = [(compose, one) for compose, one in own_services(unit) if _takes_requests(unit, compose, one)]
     for compose, service in services:
         yield from _of_service(unit, compose, service, bool(clusters))
-    if not clusters and not any(compose.context == "prod" for compose, _ in services):
+    if not clusters and not any(compose.context != "dev" for compose, _ in services):
         yield from _of_images(unit)
     if not clusters and not services and not list(images_of(unit)):
         yield NotApplicable("no manifest of it has a place for probes")
@@ -94,13 +94,29 @@ def _at(unit: Unit, path: str, container: Container) -> Place:
 
 
 def _takes_requests(unit: Unit, compose: Compose, service: ComposeService) -> bool:
-    if service.profiles and set(service.profiles) & {"dev", "test", "debug", "tools"}:
+    if set(service.profiles) & {"dev", "test", "debug", "tools"} or _TESTS.search(service.name):
+        return False
+    if any(_is_same(compose, other, service.name) for other in unit.composes):
         return False
     command = service.command.text if service.command is not None else ""
     if is_worker(service.name, command):
         return False
     image = _image_of(unit, compose, service)
     return bool(service.ports or service.expose or (image is not None and image.exposed and not command))
+
+
+#: Services that test the app.
+_TESTS = re.compile(r"playwright|cypress|selenium|e2e|(?:^|[-_])tests?(?:$|[-_])")
+#: Compose files for a developer, by their names.
+_LOCAL = re.compile(r"(?:^|[-._/])(?:dev|devel|develop|development|local|override|debug)(?:[-._/]|$)", re.IGNORECASE)
+
+
+def _is_same(compose: Compose, other: Compose, name: str) -> bool:
+    """Whether another file of the directory, with which compose merges this one, has a check for the service."""
+    if other.path == compose.path or posixpath.dirname(other.path) != posixpath.dirname(compose.path):
+        return False
+    service = other.service(name)
+    return service is not None and service.healthcheck is not None
 
 
 def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfile | None:
@@ -129,7 +145,8 @@ def _of_service(unit: Unit, compose: Compose, service: ComposeService, clusters:
     elif image is not None and (checks := _checks_of(image, published=service.build is None)):
         yield Witness(f"the image of {service.name} brings a check", unit.place(image.path, checks[-1].line))
     elif not clusters:
-        lower: Severity | None = "note" if _for_development(service) else None
+        local = _for_development(service) or bool(_LOCAL.search(compose.path))
+        lower: Severity | None = "note" if local else None
         yield Finding(
             f"{service.name} has no healthcheck, and its image brings none: a process that hangs is taken to be well",
             unit.place(compose.path, service.line),
@@ -181,7 +198,7 @@ _SERVERS = (
 @rule(
     "HLT-03",
     severity="error",
-    materials=("python", "javascript", "manifests"),
+    materials=("python", "javascript", "php", "manifests"),
     looks=(hints, routes),
     title="A probe asks for what is not there, or restarts the app when its database is away",
     why="A liveness probe that fails has the process killed. Where it asks the database, an outage of the database "

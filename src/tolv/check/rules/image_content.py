@@ -68,11 +68,17 @@ def _unignored(unit: Unit, path: str, line: int) -> Finding | None:
     """What the ignore file beside a Dockerfile, or at the top, lets into the image."""
     candidates = (f"{path}.dockerignore", posixpath.join(posixpath.dirname(path), ".dockerignore"), ".dockerignore")
     ignore = next((one for one in candidates if unit.text(one) is not None), None)
+    below = posixpath.dirname(path)
+    if below and (ignore is None or posixpath.dirname(ignore) == below):
+        # The context of a Dockerfile in a directory is that directory, as a rule: there is no history in it.
+        if not _keeps_env(unit, below) or (ignore is not None and _ignored(".env", _patterns(unit, ignore))):
+            return None
+        message = "the whole context is copied, and nothing keeps its .env out"
+        return Finding(message, unit.place(ignore or path, None if ignore else line), fix="Add .env to .dockerignore.")
     if ignore is None:
         message = "the whole context is copied and there is no .dockerignore, so that .git and .env enter the image"
         return Finding(message, unit.place(path, line), fix="Add a .dockerignore with .git and .env.")
-    patterns = [raw.strip() for raw in (unit.text(ignore) or "").split("\n")]
-    patterns = [one.lstrip("/") for one in patterns if one and not one.startswith("#")]
+    patterns = _patterns(unit, ignore)
     if not _ignored(".git", patterns):
         return Finding(
             "the whole context is copied, and .dockerignore lets .git in", unit.place(ignore), fix="Add .git to it."
@@ -84,7 +90,12 @@ def _unignored(unit: Unit, path: str, line: int) -> Finding | None:
     return None
 
 
-def _keeps_env(unit: Unit) -> bool:
+def _patterns(unit: Unit, ignore: str) -> list[str]:
+    patterns = [raw.strip() for raw in (unit.text(ignore) or "").split("\n")]
+    return [one.lstrip("/") for one in patterns if one and not one.startswith("#")]
+
+
+def _keeps_env(unit: Unit, below: str = "") -> bool:
     """The app reads a local .env, so that whoever builds has one."""
     return unit.uses(
         "dotenv", "python-dotenv", "python-decouple", "django-environ", "environs", "dotenv-rails", "vlucas/phpdotenv"

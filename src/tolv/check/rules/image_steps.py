@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,9 +27,15 @@ def _commands(text: str, path: str, line: int) -> tuple[Command, ...]:
     return parse_shell(text, path, line).commands
 
 
+#: Names of stages that make no part of what is deployed.
+_ASIDE = re.compile(r"(?i)(?:^|[-_.])(?:tests?\d*|e2e|lint|ci|debug|dev(?:el(?:opment)?)?|pr)(?:[-_.]|$)")
+
+
 def steps(dockerfile: Dockerfile) -> Iterator[Step]:
-    """The commands of all RUN instructions, in order."""
+    """The commands of all RUN instructions, in order, those of stages for tests left out."""
     for stage in dockerfile.stages:
+        if stage is not dockerfile.final and _ASIDE.search(stage.name or ""):
+            continue
         for one in stage.instructions:
             if one.keyword == "RUN":
                 text = one.shell if one.shell is not None else " ".join(one.argv or ())

@@ -9,7 +9,7 @@ from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.image_steps import steps
 from tolv.check.unit import Unit
-from tolv.codebase.dockerfile import Dockerfile
+from tolv.codebase.dockerfile import Dockerfile, Stage
 from tolv.codebase.images import Image
 from tolv.codebase.kubernetes import workloads
 from tolv.codebase.workflows import Step, Workflow
@@ -60,10 +60,15 @@ _BACKING = re.compile(
 def moving_tag(unit: Unit) -> Iterator[Outcome]:
     found = False
     fixed: Witness | None = None
+    # Skaffold and Kustomize put a registry and a tag on plain names.
+    tools = ("skaffold.yaml", "skaffold.yml", "kustomization.yaml", "kustomization.yml")
+    replaced = any(file.name in tools for file in unit.repository.files)
     for path, line, image, context in _deployed(unit):
         if context in ("test", "docs") or _BACKING.fullmatch(image.base) or image.digest or "{{" in image.text:
             continue
         place = unit.place(path, line)
+        if image.tag is None and image.registry is None and "/" not in image.name and replaced:
+            continue
         if image.tag is None and image.has_variable and "$" in image.text.rpartition("/")[2]:
             continue
         if image.tag is None or image.tag in _MOVING:
@@ -86,7 +91,9 @@ def _deployed(unit: Unit) -> Iterator[tuple[str, int, Image, str]]:
     """The images that compose files and Kubernetes run."""
     for compose in unit.composes:
         for service in compose.services:
-            if service.image is not None:
+            # With `build`, a plain name is what the image is called on this host.
+            local = service.build is not None and service.image is not None and service.image.tag is None
+            if service.image is not None and not local:
                 yield compose.path, service.image_line, service.image, compose.context
     for manifest in unit.kubernetes:
         for workload in workloads(manifest):
@@ -105,7 +112,7 @@ def _pushed_only_latest(unit: Unit) -> Iterator[Finding]:
         for step, line, tag in _tags(workflow):
             if not re.search(r":(?:latest|main|master|stable)$", tag) and ":" in tag.rpartition("/")[2]:
                 break
-            if "metadata-action" in (step.uses or ""):
+            if "metadata-action" in (step.uses or "") or ("$" in tag and ":" not in tag.replace("::", "")):
                 break
             moving = moving or (line, tag)
         else:
@@ -313,6 +320,8 @@ def other_source(unit: Unit) -> Iterator[Outcome]:
     images = [one for one in unit.dockerfiles if one.context == "prod"]
     for dockerfile in images:
         for step in steps(dockerfile):
+            if step.stage not in _shipped(dockerfile):
+                continue
             if what := _foreign(step.argv, names):
                 found = True
                 message = f"the image is built of {what}, not of this checkout"
@@ -324,6 +333,18 @@ def other_source(unit: Unit) -> Iterator[Outcome]:
         yield Witness("the image is built of the checkout", unit.place(images[0].path))
     else:
         yield NotApplicable("no image is built here")
+
+
+def _shipped(dockerfile: Dockerfile) -> list[Stage]:
+    """The stages that the final image is built on or copies from."""
+    names = {
+        word.removeprefix("--from=").lower()
+        for one in dockerfile.effective()
+        for word in one.text.split()
+        if word.startswith("--from=")
+    }
+    others = [one for at, one in enumerate(dockerfile.stages) if one.name in names or str(at) in names]
+    return [*dockerfile.chain(), *others, *(one for other in others for one in dockerfile.chain(other))]
 
 
 def _own_names(unit: Unit) -> set[str]:

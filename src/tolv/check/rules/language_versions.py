@@ -14,6 +14,9 @@ from tolv.codebase.declared import Lock
 _FACTOR = "https://12factor.net/dependencies"
 
 
+_SHOWN = {"python": "Python", "javascript": "Node.js", "go": "Go", "ruby": "Ruby", "php": "PHP", "java": "Java"}
+
+
 @rule(
     "II-08",
     severity="warning",
@@ -45,7 +48,7 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     manifest = packages.manifests_of(language)[0]
     can_say = posixpath.basename(manifest) in _SAYS_RUNTIME
     yield Finding(
-        f"No file says which version of {language} the app is for",
+        f"No file says which version of {_SHOWN.get(language, language)} the app is for",
         unit.place(manifest if can_say else unit.root),
         fix=_SAYS_RUNTIME.get(
             posixpath.basename(manifest), "Name it, for example in .python-version and in the image's tag"

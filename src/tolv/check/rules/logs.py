@@ -21,6 +21,7 @@ _DEV = re.compile(
 _ASKED_FOR = re.compile(
     r"(?i)log_?(?:to_?)?(?:file|path|dir|folder)|file_?log|use_?log|save_?log|write_?log|logfile|filename|file_?path|log_?output"
 )
+_ENABLED = re.compile(r"(?i)(?:ENV|environ|getenv|process\.env)\b.*log\w*|(?:enable|use|with|slow|save)\w*log")
 _STDOUT = re.compile(r"(?i)std_?(?:out|err)|console|log_?to|stream|heroku|docker|container")
 
 
@@ -109,7 +110,10 @@ def _severity(unit: Unit, seen: Seen[Sink], beside: set[str]) -> Severity | None
 
 def _asked_for(sink: Sink) -> bool:
     """A positive condition on a setting for log files: there is none unless somebody asks for it."""
-    return any(_ASKED_FOR.search(one) and not _negative(one) and not _STDOUT.search(one) for one in sink.guards)
+    return any(
+        (_ASKED_FOR.search(one) or _ENABLED.search(one)) and not _negative(one) and not _STDOUT.search(one)
+        for one in sink.guards
+    )
 
 
 def _switched(sink: Sink) -> bool:

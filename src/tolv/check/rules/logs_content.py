@@ -44,7 +44,9 @@ def plain_lines(unit: Unit) -> Iterator[Outcome]:
     elif not _traits(unit, "logs") and not serves_http(unit):
         yield NotApplicable("nothing logs")
     else:
-        yield Finding("no formatter in the code gives events fields", _logging_place(unit))
+        yield Finding(
+            "events are plain lines: no formatter in the code writes them as JSON or with fields", _logging_place(unit)
+        )
 
 
 def _structured_by_file(unit: Unit) -> Place | None:
@@ -142,9 +144,9 @@ _GENERATED = re.compile(r"([\w.-]+\.(?:js|mjs|ts|py|rb|php))\s*>{1,2}\s*[\w./\"'
 
 
 #: A condition that only holds while the app is worked on.
-_DEVELOPING = re.compile(
-    r"^(?!not\b|!)\W*[\w.]*\b(?:is_?dev\w*|dev_?mode|DEBUG|debug)\b|={2,3}\s*['\"](?:dev\w*|local)['\"]", re.I
-)
+_DEVELOPING = re.compile(r"^(?!not\b|!)\W*[\w.]*\b(?:is_?dev\w*|dev_?mode)\b|={2,3}\s*['\"](?:dev\w*|local)['\"]", re.I)
+#: A switch that may be on in production too, to look into something there.
+_DEBUGGING = re.compile(r"^(?!not\b|!)\W*[\w.]*\bdebug\b", re.I)
 
 
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
@@ -158,7 +160,9 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return None
     if redacted or any(_DEVELOPING.search(one) for one in leak.guards):
         return "note"
-    if leak.what in ("body", "sent") or (leak.what == "settings" and "." not in leak.name):
+    if leak.what in ("body", "sent") or any(_DEBUGGING.search(one) for one in leak.guards):
+        return "warning"
+    if leak.what == "settings" and "." not in leak.name:
         return "warning"
     return "error"
 

@@ -55,7 +55,7 @@ def another_engine(unit: Unit) -> Iterator[Outcome]:
     ]  # fmt: skip
     if embedded and servers:
         first = min(embedded, key=lambda one: (not one.selectable, one.place.path, one.place.line or 0))
-        server = next((one for one in servers if one.what != "driver"), servers[0])
+        server = min(servers, key=_evidence)
         engine = shown(server.engine or next((one.engine for one in servers if one.engine), ""))
         yield Finding(
             f"{first.name} is {shown(first.engine)} unless it is told otherwise, while {server.place.path} "
@@ -76,9 +76,14 @@ def another_engine(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("it uses no relational database")
 
 
+def _evidence(one: Server) -> tuple[bool, bool]:
+    """The best first: what a manifest starts, then code, then a driver; a developer's settings last."""
+    return is_for_development(one.place.path), one.what == "driver"
+
+
 def _decides(one: Embedded, servers: Sequence[Server]) -> bool:
     """It is a choice of the whole app: a setting that another engine can take the place of, or a driver."""
-    return one.selectable or any(server.what in ("compose", "cluster", "platform") for server in servers)
+    return one.selectable or any(server.what in ("compose", "cluster", "platform", "code") for server in servers)
 
 
 #: What `latest` of an image means by now, to say whether a version is far behind it.
@@ -104,7 +109,7 @@ _FAMILY = {"mariadb": "mysql", "mysql": "mariadb"}
 )
 def version_drift(unit: Unit) -> Iterator[Outcome]:
     """The versions of one engine in all manifests."""
-    all_of = [one for one in attached(unit) if one.engine in _NEWEST]
+    all_of = [one for one in attached(unit) if one.engine in _NEWEST and one.context != "docs"]
     if not all_of:
         yield NotApplicable("no manifest names the version of a service")
         return

@@ -44,7 +44,9 @@ def runtime_drift(unit: Unit) -> Iterator[Outcome]:
                 continue
             drifted = True
             said.add(one.path)
-            yield _drift(one, reference)
+            # An image that is not what a version file asks for is the one to be changed.
+            declared = one.where == "file" and reference.where == "image"
+            yield _drift(reference, one) if declared else _drift(one, reference)
         if not said and len({one.path for one in own}) > 1:
             yield Witness(f"{_SHOWN[language]} has one version in image, files and CI",
                           Place(reference.path, reference.line))  # fmt: skip

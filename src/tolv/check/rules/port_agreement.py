@@ -87,6 +87,8 @@ def _port_of(unit: Unit, start: Start, env: dict[str, str]) -> str | None:
         return told.pop() if len(told) == 1 else None
     if start.server == "gunicorn":
         return env.get("PORT") if env.get("PORT", "").isdigit() else None
+    if start.entry is None:
+        return None
     ports: set[str | None] = set()
     for seen in served(unit):
         kind, value = port_kind(unit, seen)

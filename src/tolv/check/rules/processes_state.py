@@ -78,7 +78,14 @@ def without_handlers(unit: Unit) -> Outcome:
     others = [one for one in unit.languages if one not in changes.readers]
     if others:
         return CannotTell(f"handlers in {others[0].capitalize()} are not followed", "VI-P2")
+    served = next((one.name for one in unit.packages.declared if _SERVES.search(one.name)), None)
+    if served is not None or any(start.prod and start.type == "web" for start in unit.starts):
+        return CannotTell(f"no request handler was found, though {served or 'a web process'} may have some", "VI-P2")
     return NotApplicable("no request handler was found")
+
+
+#: Distributions that serve requests, by their names.
+_SERVES = re.compile(r"(?:^|[-_./@])(?:server|web|https?|wsgi|asgi|websockets?|sockets?)(?:$|[-_./])", re.IGNORECASE)
 
 
 @rule(

@@ -56,15 +56,17 @@ def rights_of_containers(unit: Unit) -> Iterator[Outcome]:
 
 _BUILDERS = re.compile(
     r"(?i)(?:^|/)(?:debian|rpm|deb|packag\w+/(?!docker)\w+|build(?:er)?|ci|test\w*|tools?|e2e|devcontainer)(?:/|$)|"
-    r"[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
+    r"(?:^|/)(?:builder|build|base|tests?)[._-][^/]*$|[._-]base\.dockerfile$|[._-](?:build(?:er)?|tests?|ci|dev|debug|playwright|cypress|e2e|lint|docs)$"
 )
 
 
 def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     """It makes an image in which the app runs, and does not only build or test something."""
-    if _BUILDERS.search(dockerfile.path.rpartition("/Dockerfile")[0] or dockerfile.path):
+    if _BUILDERS.search(dockerfile.path):
         return False
-    return dockerfile.final is not None
+    # Where another stage is what runs, the last one only packs or tests it.
+    runs = any(one.keyword in ("CMD", "ENTRYPOINT") for stage in dockerfile.stages for one in stage.instructions)
+    return dockerfile.final is not None and (dockerfile.command is not None or not runs)
 
 
 _UNPRIVILEGED = re.compile(
@@ -76,7 +78,7 @@ _DROPPING = re.compile(
 _DROPS = re.compile(
     r"\b(?:gosu|su-exec|setpriv|runuser|s6-setuidgid|chpst|setuidgid|setuser)\b|\bsu\s+(?:-|\w)|\bsudo\s+-u|"
     r"s6-svscan|/init\b|"
-    r"--user[= ]|--uid[= ]|\bsetuid"
+    r"--user[= ]|--uid[= ]|\bsetuid|(?m:^\s*uid\s*=\s*(?!root\b|0\b)\w)"
 )
 
 
@@ -114,6 +116,9 @@ def _startup(unit: Unit, dockerfile: Dockerfile) -> Iterator[str]:
             yield " ".join(start.wrappers)
             for path, _ in start.through:
                 yield unit.text(path) or ""
+            for word in start.argv[1:]:
+                if word.endswith(".ini") and start.server == "uwsgi":
+                    yield from (unit.text(file.path) or "" for file in unit.named(word.rpartition("/")[2]))
     words = command.text.split() if command is not None else []
     for word in words[:3]:
         name = word.rpartition("/")[2]

@@ -13,7 +13,7 @@ from tolv.check.looks.listens import listens
 from tolv.check.looks.routes import routes
 from tolv.check.looks.telemetry import Sign, Target, signs, targets
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
-from tolv.check.rule import rule
+from tolv.check.rule import ALL, rule
 from tolv.check.rules.health_tables import WEB
 from tolv.check.rules.telemetry_tables import CARRIERS, ERRORS, REQUESTS, SOME
 from tolv.check.source import Value
@@ -37,7 +37,7 @@ _QUEUES = ("celery", "rq", "dramatiq", "huey", "arq", "bull", "bullmq", "agenda"
 @rule(
     "TEL-01",
     severity="warning",
-    materials=("python", "javascript", "manifests"),
+    materials=(*ALL, "manifests"),
     looks=(routes, signs, listens),
     title="The app has neither metrics nor traces",
     why="Whether it is slow, failing or idle is only found out from its users, and where it is slow from nobody.",
@@ -236,7 +236,7 @@ def _names_service(unit: Unit) -> bool:
 @rule(
     "TEL-04",
     severity="note",
-    materials=("python", "javascript"),
+    materials=("python", "javascript", "go"),
     looks=(signs, routes),
     title="Nothing measures how many requests fail, and how long they take",
     why="Metrics of jobs and rows do not show that users get errors or wait.",
