@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -188,14 +191,27 @@ def test_a_pipe_and_a_socket_are_not_waited_for(tmp_path: Path) -> None:
     assert _verdict(_check(directory), "HLT") == "holds"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every directory")
-def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    directory = _app(tmp_path / "app")
-    (directory / "closed").mkdir(mode=0)
-    try:
-        _is_named(_check(directory), "closed")
-    finally:
+@contextlib.contextmanager
+def _without_rights() -> Iterator[Path]:
+    """A directory of somebody without root's rights, and that somebody's eyes."""
+    with tempfile.TemporaryDirectory() as directory:
+        _check(_app(Path(directory) / "first"))  # all that is imported on the way is there before the rights go
+        os.chmod(directory, 0o777)
+        was = os.geteuid()
+        os.seteuid(was or 65534)
+        try:
+            yield Path(directory)
+        finally:
+            os.seteuid(was)
+
+
+def test_a_directory_that_may_not_be_read_is_named() -> None:
+    with _without_rights() as place:
+        directory = _app(place / "app")
+        (directory / "closed").mkdir(mode=0)
+        report = _check(directory)
         (directory / "closed").chmod(0o700)
+    _is_named(report, "closed")
 
 
 def test_a_directory_that_fails_to_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
