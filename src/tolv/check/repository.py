@@ -81,6 +81,10 @@ class CheckedRepository:
     def files(self) -> tuple[File, ...]:
         return self.survey.files
 
+    @property
+    def left_out(self) -> tuple[File, ...]:
+        return self.survey.left_out
+
     def context(self, path: str) -> str:
         file = self.survey.by_path.get(path)
         return file.context if file is not None else classify(path)

@@ -24,6 +24,10 @@ class Repository(Protocol):
         """`tolv.codebase.survey.File`s, sorted by path: vendored, generated and the like left out."""
 
     @property
+    def left_out(self) -> tuple[Any, ...]:
+        """Those that are not read: vendored, generated, translations, binary."""
+
+    @property
     def history(self) -> Any:
         """`tolv.codebase.history.History`."""
 

@@ -64,6 +64,23 @@ CASES = [
     bad(
         "III-02", "manifests", {"certs/localhost.key": KEY}, "certs/localhost.key:1", why="a local key", severity="note"
     ),
+    bad(
+        "III-02",
+        "manifests",
+        {"config/server.p12": "x"},
+        "config/server.p12",
+        why="a store of keys",
+        severity="warning",
+    ),
+    bad(
+        "III-02",
+        "manifests",
+        {"src/test/resources/s.jks": "x"},
+        "src/test/resources/s.jks",
+        why="of tests",
+        severity="note",
+    ),
+    ok("III-02", "manifests", {"vendor/x/server.p12": "x"}, "a vendored store"),
     ok("III-02", "manifests", {"config.yml": "aws:\n  key: ${AWS_ACCESS_KEY_ID}\n"}, "a reference"),
     ok(
         "III-02",

@@ -94,9 +94,12 @@ def provider_secrets(unit: Unit) -> Iterator[Outcome]:
             None if leak.what != "a private key" else "Remove the key from the tree, replace it, and mount the new one",
             subject=leak.what,
         )
-    for file in unit.named(*(f"*{suffix}" for suffix in _KEYSTORES)):
+    for path in _keystores(unit):
         found += 1
-        yield Finding(f"{file.name} is a store of keys in the tree", unit.place(file.path), _of_key(unit, file.path))
+        place = unit.place(path)
+        yield Finding(
+            "A store of keys is in the tree", place, _of_keystore(path), "Remove it from the tree, and mount it"
+        )
     if not found:
         yield NotApplicable("no file holds a token or a private key in a known form")
 
@@ -114,6 +117,27 @@ def _leaks(unit: Unit) -> Iterator[tuple[str, Leak]]:
         if text is not None:
             for leak in leaks_in(text.encode("utf-8", "replace")):
                 yield file.path, leak
+
+
+def _keystores(unit: Unit) -> Iterator[str]:
+    """Stores of keys below the unit's root and no other's: binary files, which are not read."""
+    roots = sorted((one.root for one in unit.repository.units), key=len, reverse=True)
+    for file in unit.repository.left_out:
+        if file.path.lower().endswith(_KEYSTORES) and file.tracked and _around(file.path) != "vendored":
+            owner = next((root for root in roots if not root or file.path.startswith(f"{root}/")), roots[-1])
+            if owner == unit.root:
+                yield file.path
+
+
+def _around(path: str) -> str:
+    """The context of a file by where it lies: its own name only says that it is binary."""
+    return classify(posixpath.join(posixpath.dirname(path), "settings.py"))
+
+
+def _of_keystore(path: str) -> Severity:
+    """What a store holds is not looked into, and some hold certificates only: a warning."""
+    local = _around(path) in ("test", "docs", "dev", "ci") or _LOCAL_KEY.search(path) or "trust" in path.lower()
+    return "note" if local else "warning"
 
 
 def _severity(unit: Unit, path: str, leak: Leak) -> Severity:
