@@ -198,10 +198,12 @@ def _named(name: str, place: _Place) -> Context:
     lower = name.lower()
     dot = lower.rfind(".")
     suffix = lower[dot:] if dot > 0 else ""
-    if lower in words.LOCKS:
-        return "lock"
     if suffix in words.BINARY:
         return "binary"
+    if suffix in LANGUAGE_BY_SUFFIX and place.last not in words.SERVED and _is_plain(lower[:dot]):
+        return _of_plain(name, lower[:dot], suffix, place)
+    if lower in words.LOCKS:
+        return "lock"
     if _is_generated(lower, suffix, place):
         return "generated"
     if suffix in words.BROWSER and place.last in words.SERVED and _LIBRARY.match(lower):
@@ -211,6 +213,36 @@ def _named(name: str, place: _Place) -> Context:
     if place.context == "test" and suffix in (".yml", ".yaml", ".json") and _CONTRACT.match(lower):
         return "prod" if place.last == "spec" else "test"
     return _of_file(name, lower, suffix, place) or place.context or "prod"
+
+
+def _is_plain(stem: str) -> bool:
+    """Whether no part of a name tells anything, as with most files of code."""
+    parts = stem.replace(".", "_").replace("-", "_").split("_")
+    return bool(parts[0]) and words.TELLING.isdisjoint(parts)
+
+
+def _of_plain(name: str, stem: str, suffix: str, place: _Place) -> Context:
+    """The context of a file of code with a plain name, `orders.py`: most are such, and few patterns can match."""
+    if f"{stem}{suffix}" in words.GENERATED_FILES:
+        return "generated"
+    if place.locale and place.context != "ci" and (place.tongue or _is_tongue(stem)):
+        return "locale"
+    if place.last == "db" and suffix == ".rb" and stem == "schema":
+        return "generated"
+    if place.context in ("test", "docs", "migrations", "ci"):
+        return place.context
+    staged = place.config or place.stage
+    if not place.in_main and (
+        (("test" in stem or suffix in (".java", ".php")) and _TEST_FILE.fullmatch(name))
+        or (staged and stem in words.TEST_STAGES)
+        or (suffix == ".go" and place.last.endswith("test") and place.last not in words.NO_TESTS)
+    ):
+        return "test"
+    if stem in words.DEV_STEMS or (staged and stem in words.DEV_STAGES):
+        return "dev"
+    if place.context is None and (f"{stem}{suffix}" in words.ADMIN_FILES or suffix == ".rake"):
+        return "admin"
+    return place.context or "prod"
 
 
 def _of_file(name: str, lower: str, suffix: str, place: _Place) -> Context | None:

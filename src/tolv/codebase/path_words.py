@@ -109,6 +109,16 @@ DEV_FILES = _words(
     " devbox.json shell.nix .envrc docker-sync.yml gulpfile.babel.js gulpfile.ts .mise.toml mise.toml"
     " lefthook.yml devenv.nix"
 )
+#: Parts of names of code that tell something, or may.
+TELLING = _words(
+    "spec specs e2e cy bench pb2 pb grpc gw validate gen generated mock string min bundle chunk d designer zz"
+    " example examples sample samples dist dev devel development local localhost override debug config configuration"
+    " conf settings stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch app main"
+    " vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env integration testing"
+    " locustfile behat"
+)
+#: Names of code, without suffix, that are for development.
+DEV_STEMS = _words("development noxfile gulpfile gruntfile locustfile")
 ADMIN_FILES = _words("manage.py fabfile.py rakefile capfile artisan deploy.rb")
 
 # Suffixes.

@@ -19,6 +19,8 @@ from tolv.codebase.yamlfile import parse_yaml
 
 _DEEPEST = 8
 _MOST = 40
+#: Commands that are looked at for one source: scripts that call each other many times over must not multiply.
+_MOST_STEPS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class _Follower:
     def __init__(self, tree: TreePaths) -> None:
         self.tree = tree
         self.found: list[Start] = []
+        self.steps = 0
 
     def text(self, text: str, line: int, way: _Way, *, inline: bool) -> None:
         """What a shell's text ends in. `inline`: it is given with `-c`, so that bash gives way to its last command."""
@@ -108,7 +111,8 @@ class _Follower:
 
     def command(self, command: Command, way: _Way) -> None:
         """Follow one command."""
-        if len(way.through) > _DEEPEST or len(self.found) >= _MOST:
+        self.steps += 1
+        if len(way.through) > _DEEPEST or len(self.found) >= _MOST or self.steps > _MOST_STEPS:
             return
         argv = _with_arguments(command.argv, way)
         if not argv:

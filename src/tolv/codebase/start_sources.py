@@ -21,7 +21,6 @@ Contexts = Mapping[str, Context]
 
 #: Files of these contexts start nothing that is looked at.
 _LEFT_OUT = frozenset({"test", "docs", "ci", "vendored", "generated", "locale", "lock", "binary", "migrations"})
-_MOST_YAML = 400
 
 
 def is_dockerfile_name(name: str) -> bool:

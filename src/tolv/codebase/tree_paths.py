@@ -66,8 +66,8 @@ class Container:
         self._tree = tree
         self._file = file
         self._copies = _copies(file, stage)
-        self.workdir = self._copies[-1].workdir if self._copies else file.workdir
-        self.workdir = file.workdir if stage is None else self.workdir
+        self._stages: dict[int, Container] = {}
+        self.workdir = file.workdir if stage is None else (self._copies[-1].workdir if self._copies else "/")
         self.context = context if context is not None else self._context(posixpath.dirname(file.path))
 
     def file(self, path: str) -> str | None:
@@ -88,7 +88,7 @@ class Container:
             stage = self._earlier(copy.stage)
             if below is None or stage is None:
                 continue
-            return Container(self._tree, self._file, self.context, stage).directory(posixpath.dirname(copy.sources[-1]))
+            return self._container(stage).directory(posixpath.dirname(copy.sources[-1]))
         return None
 
     def _earlier(self, name: str | None) -> Stage | None:
@@ -98,7 +98,12 @@ class Container:
             return self._file.stages[int(name)] if int(name) < len(self._file.stages) else None
         return self._file.stage(name)
 
-    def _find(self, path: str, there: Callable[[str], bool], depth: int = 4) -> str | None:
+    def _container(self, stage: Stage) -> Container:
+        if stage.line not in self._stages:
+            self._stages[stage.line] = Container(self._tree, self._file, self.context, stage)
+        return self._stages[stage.line]
+
+    def _find(self, path: str, there: Callable[[str], bool], depth: int = 2) -> str | None:
         for copy in reversed(self._copies):
             below = copy.below(path)
             if below is None:
@@ -118,8 +123,8 @@ class Container:
         stage = self._earlier(copy.stage)
         if stage is None or depth <= 0:
             return None
-        container = Container(self._tree, self._file, self.context, stage)
-        for source in copy.sources:
+        container = self._container(stage)
+        for source in copy.sources[:3]:
             place = posixpath.normpath(posixpath.join("/", source, below))
             found = container._find(place, there, depth - 1)
             if found is None and below == posixpath.basename(source):
@@ -216,7 +221,7 @@ def _copies(file: Dockerfile, stage: Stage | None) -> list[Copy]:
         own = list(_own_copies(one, known, workdir))
         found += own
         workdir = own[-1].workdir if own else workdir
-    return found[-200:]
+    return found[-60:]
 
 
 def _own_copies(stage: Stage, known: Mapping[str, str], workdir: str = "/") -> Iterator[Copy]:
