@@ -278,6 +278,16 @@ CASES = [
         },
         "a proxy",
     ),
+    ok(
+        "API-04",
+        "python",
+        {
+            "app.py": "from flask import Flask, request\napp = Flask(__name__)\n\n\n"
+            '@app.post("/orders")\ndef order():\n    given = request.get_json()\n'
+            '    require_fields(given, ("name", "count"))\n    return {"name": given["name"]}\n'
+        },
+        "a helper refuses a body that lacks something",
+    ),
 ]
 
 

@@ -726,6 +726,16 @@ CASES = [
     *INSTALLS,
     *TWO_LOCKS,
     *FLOATING,
+    ok(
+        "II-04",
+        "python",
+        {
+            "requirements.in": "flask-migrate>=4,<5\n",
+            "app.py": "import flask_migrate\n",
+            "migrations/env.py": "from alembic import context\n",
+        },
+        "the environment of migrations is written by their tool",
+    ),
 ]
 
 

@@ -20,7 +20,7 @@ CHECKED = re.compile(
     r"valid|schema|serializer|\bjoi\b|\bzod\b|\byup\b|\bajv\b|celebrate|superstruct|parse_obj|safeParse|"
     r"\.parse\(\s*(?:req|request|body|data|await)|TypeAdapter|from_json\(|structure\(|pydantic|marshmallow|"
     r"webargs|use_args|use_kwargs|expect\(|reqparse|parse_args\(|\w*Form\(|\w*(?:Model|Request|Dto|DTO|Input|Create|"
-    r"Update|Payload)\(\s*\*\*|plainToClass|plainToInstance|sanitize|assert_\w+|cerberus|voluptuous|trafaret",
+    r"Update|Payload)\(\s*\*\*|plainToClass|plainToInstance|sanitize|assert_\w+|require[sd]?_?(?:fields|params|keys|args)\b|cerberus|voluptuous|trafaret",
     re.IGNORECASE,
 )
 #: Bodies whose form is somebody else's, and proved by a signature; and those that are only handed on.

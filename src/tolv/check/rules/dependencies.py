@@ -172,6 +172,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         if not names or declared.has(names) or _only_aside(need):
             continue
         how = declared.bringer(names)
+        if how and all(unit.context(path) == "migrations" for path, _ in need.places):
+            continue  # the environment that a tool of migrations writes asks for what the tool brings along
         severity: Severity | None = "warning" if how or need.in_functions else None
         shown = names[-1] if language == "go" else names[0]
         module = _part(language, need)
