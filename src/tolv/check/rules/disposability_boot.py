@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from tolv.check.looks.boot import slow_boots
+from tolv.check.looks.left_behind import left_behind, stale_checks
 from tolv.check.looks.mentions import mentions
 from tolv.check.looks.reach import requests_of
 from tolv.check.looks.stage import for_development
@@ -135,21 +136,11 @@ def _loaded(unit: Unit) -> Callable[[str], bool]:
     return is_loaded
 
 
-_STALE = re.compile(
-    r"(?:exists(?:Sync)?|is_file|isfile|file_exists|File\.exist\?|access(?:Sync)?)\s*\(?.{0,80}?(\.pid|\.lock|\.sock\b|"
-    r"pid_?file|lock_?file|sock(et)?_?(file|path))|\[\[?\s+-[ef]\s+\S*(\.pid|\.lock|PIDFILE|LOCKFILE|pidfile|lockfile)",
-    re.IGNORECASE,
-)
-_ABORTS = re.compile(r"sys\.exit|process\.exit|\braise\b|\bthrow\b|\bexit [1-9]|os\._exit|die\(|abort\b")
-_TOLERATES = re.compile(
-    r"unlink|remove|\brm\b|kill(pg)?\b|-0\b|rmSync|is_running|pid_exists|age|mtime|ps -p|/proc/", re.IGNORECASE
-)
-
-
 @rule(
     "IX-08",
     severity="note",
     materials=("python", "javascript", "manifests"),
+    looks=(left_behind,),
     title="The start depends on a clean exit of the one before",
     why="After a crash or a `kill -9` the file is still there, and the process refuses to start until somebody removes "
     "it by hand.",
@@ -160,30 +151,13 @@ _TOLERATES = re.compile(
     probe="IX-P4",
 )
 def stale_files(unit: Unit) -> Iterator[Outcome]:
-    found = False
-    for file in unit.files:
-        if file.context != "prod" or file.size > 1 << 20:
-            continue
-        is_script = file.name.endswith((".sh", ".bash")) or "entrypoint" in file.name
-        if file.language not in ("python", "javascript") and not is_script:
-            continue
-        for line in _stale_checks(unit.text(file.path) or ""):
-            found = True
-            message = "the start gives up where a file of the process before is left"
-            yield Finding(message, unit.place(file.path, line), subject="stale")
-    if not found:
+    """Starts that give up where a pid file, a lock or a socket of the process before is left."""
+    places = [(seen.path, seen.what) for seen in unit.seen(left_behind, "prod")]
+    for file in unit.named("*.sh", "*.bash", "*entrypoint*"):
+        if file.context == "prod" and file.language is None and file.size <= 1 << 20:
+            places += [(file.path, line) for line in stale_checks((unit.text(file.path) or "").split("\n"))]
+    for path, line in places:
+        message = "The start gives up where a file of the process before is left"
+        yield Finding(message, unit.place(path, line), subject="stale")
+    if not places:
         yield NotApplicable("no start looks for a pid file or a lock")
-
-
-def _stale_checks(text: str) -> Iterator[int]:
-    if not re.search(r"pid|lock|sock", text, re.IGNORECASE):
-        return
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        if len(line) > 400 or not _STALE.search(line) or line.lstrip().startswith(("#", "//", "*")):
-            continue
-        if re.search(r"\bnot\b[^:]*exist|![\w.]*exist|\[\[?\s+!", line):
-            continue  # it wants the file
-        block = "\n".join(lines[number - 1 : number + 4])
-        if _ABORTS.search(block) and not _TOLERATES.search("\n".join(lines[max(0, number - 4) : number + 6])):
-            yield number
