@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.check.connection import read_connection
-from tolv.check.runtime_versions import ranges_of
+from tolv.check.facts.connection import read_connection
+from tolv.check.facts.runtime_versions import ranges_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.check.providers import find_secrets
-from tolv.check.source import Value
-from tolv.check.values import (
+from tolv.check.facts.providers import find_secrets
+from tolv.check.facts.values import (
     classify,
     is_harmless_default,
     is_placeholder,
@@ -15,6 +14,7 @@ from tolv.check.values import (
     password_in_url,
     repeats_name,
 )
+from tolv.check.source import Value
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from check.harness import Case, bad, ok
 
-from tolv.check.runtime_versions import ranges_of
+from tolv.check.facts.runtime_versions import ranges_of
 
 CI = ".github/workflows/test.yml"
 PYTHON = {"requirements.txt": "flask\n", "app.py": "import flask\n"}

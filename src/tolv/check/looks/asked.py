@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from tolv.check.attached import engine_of_image
+from tolv.check.facts.attached import engine_of_image
 from tolv.check.model import Place
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService

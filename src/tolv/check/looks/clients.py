@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tolv.check.connection import KINDS, connection_of, default_of, engine_named
+from tolv.check.facts.connection import KINDS, connection_of, default_of, engine_named
 from tolv.check.languages.words import words_of
 from tolv.check.look import Look
 from tolv.check.looks.client_tables import CALLS, MODULES, SETTINGS, Part, Shape

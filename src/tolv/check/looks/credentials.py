@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tolv.check.facts.values import is_secret_name
 from tolv.check.look import Look
 from tolv.check.source import Scope, Source, Value
-from tolv.check.values import is_secret_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tolv.check.facts.providers import find_secrets
 from tolv.check.look import Look
-from tolv.check.providers import find_secrets
 from tolv.check.source import Source
 
 

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from tolv.check.connection import connection_of, is_local, is_open
+from tolv.check.facts.connection import connection_of, is_local, is_open
 from tolv.check.looks.clients import clients
 from tolv.check.looks.destruction import Destruction, destructions
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.boot import ONCE, Boot, boots
-from tolv.check.connection import read_connection
+from tolv.check.facts.boot import ONCE, Boot, boots
+from tolv.check.facts.connection import read_connection
+from tolv.check.facts.prisma import datasources
+from tolv.check.facts.settings_files import Setting, settings
 from tolv.check.looks.clients import clients
 from tolv.check.looks.mentions import mentions
 from tolv.check.looks.schema_changes import SchemaChange, decorators_around, schema_changes
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
-from tolv.check.prisma import datasources
 from tolv.check.rule import rule
-from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Scope
 from tolv.check.unit import Unit
 

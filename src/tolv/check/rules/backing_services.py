@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.connection import Connection, connection_of, is_local, is_open
+from tolv.check.facts.connection import Connection, connection_of, is_local, is_open
+from tolv.check.facts.prisma import Datasource, datasources
+from tolv.check.facts.settings_files import Setting, settings
+from tolv.check.facts.stores import for_development as is_for_development
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
-from tolv.check.prisma import Datasource, datasources
 from tolv.check.rule import rule
-from tolv.check.settings_files import Setting, settings
 from tolv.check.source import Value
-from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/backing-services"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.attached import engine_of_image
-from tolv.check.boot import boots
+from tolv.check.facts.attached import engine_of_image
+from tolv.check.facts.boot import boots
 from tolv.check.model import Finding, NotApplicable, Outcome, Place
 from tolv.check.rule import rule
 from tolv.check.unit import Unit

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.stores import Embedded, is_service, stores
 from tolv.check.looks.clients import clients
 from tolv.check.looks.environments import by_environment, chosen
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.stores import Embedded, is_service, stores
 from tolv.check.unit import Unit
 
 _KIND = {"mail": "mail", "cache": "cache", "storage": "storage", "queue": "queue", "search": "search"}

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tolv.check.attached import attached
+from tolv.check.facts.attached import attached
 from tolv.check.looks.clients import Client, clients
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Witness

@@ -6,13 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.image_steps import steps
 from tolv.check.looks.build_commands import BUILDING, DEVELOPMENT, MIGRATES, WITH_TYPESCRIPT, plain
 from tolv.check.looks.listens import listens
 from tolv.check.looks.services import serves_http
 from tolv.check.looks.way import commands, production_starts
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.image_steps import steps
 from tolv.check.unit import Unit
 from tolv.codebase.shell import Command
 from tolv.codebase.start import Start

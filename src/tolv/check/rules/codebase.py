@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from tolv.check.facts.tracked import clutter
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Witness
 from tolv.check.rule import ALL, repository_rule
-from tolv.check.rules.tracked import clutter
 from tolv.check.unit import Repository
 from tolv.codebase.history import Branch, Divergence
 

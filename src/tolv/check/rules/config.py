@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tolv.check.facts.stages import stage_of
+from tolv.check.facts.values import is_placeholder, words_of_name
 from tolv.check.look import Seen
 from tolv.check.looks.credentials import credentials
 from tolv.check.looks.env_reads import env_reads
@@ -13,9 +15,7 @@ from tolv.check.looks.settings import Fixed, debugs, groups, places
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Value
-from tolv.check.stages import stage_of
 from tolv.check.unit import Unit
-from tolv.check.values import is_placeholder, words_of_name
 
 _CONFIG = "https://12factor.net/config"
 _LIVE = ("prod", "migrations", "admin")

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.values import words_of_name
 from tolv.check.look import Seen
 from tolv.check.looks.config_files import ConfigFile, config_files
 from tolv.check.looks.env_reads import EnvRead, env_reads
@@ -13,7 +14,6 @@ from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witnes
 from tolv.check.rule import rule
 from tolv.check.rules.config_leaks import is_env_template
 from tolv.check.unit import Unit
-from tolv.check.values import words_of_name
 from tolv.codebase.settings import parse_json
 from tolv.codebase.settings_files import is_spring, read_settings
 

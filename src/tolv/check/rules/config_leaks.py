@@ -6,12 +6,8 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from tolv.check.certificates import is_self_signed
-from tolv.check.looks.provider_secrets import Leak, leaks_in, provider_secrets_seen
-from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
-from tolv.check.rule import repository_rule, rule
-from tolv.check.unit import Repository, Unit
-from tolv.check.values import (
+from tolv.check.facts.certificates import is_self_signed
+from tolv.check.facts.values import (
     is_placeholder,
     is_secret_name,
     is_service_name,
@@ -19,6 +15,10 @@ from tolv.check.values import (
     looks_secret,
     password_in_url,
 )
+from tolv.check.looks.provider_secrets import Leak, leaks_in, provider_secrets_seen
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
+from tolv.check.rule import repository_rule, rule
+from tolv.check.unit import Repository, Unit
 from tolv.codebase.context import classify, stands_for
 from tolv.codebase.history import PastFile
 

@@ -8,11 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
-from tolv.check.rule import rule
-from tolv.check.rules.config_leaks import holds_secrets, is_env_file
-from tolv.check.unit import Unit
-from tolv.check.values import (
+from tolv.check.facts.values import (
     is_placeholder,
     is_secret_name,
     is_service_name,
@@ -20,6 +16,10 @@ from tolv.check.values import (
     looks_secret,
     password_in_url,
 )
+from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.rules.config_leaks import holds_secrets, is_env_file
+from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService
 from tolv.codebase.dockerfile import Dockerfile
 from tolv.codebase.kubernetes import Manifest, workloads

@@ -5,15 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.look import Seen
-from tolv.check.looks.credentials import Credential, credentials
-from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
-from tolv.check.rule import rule
-from tolv.check.secret_files import STOCK, file_secrets, settings_from_outside, variable_for
-from tolv.check.source import Value
-from tolv.check.stages import stage_of
-from tolv.check.unit import Unit
-from tolv.check.values import (
+from tolv.check.facts.secret_files import STOCK, file_secrets, settings_from_outside, variable_for
+from tolv.check.facts.stages import stage_of
+from tolv.check.facts.values import (
     classify,
     is_hash,
     is_placeholder,
@@ -23,6 +17,12 @@ from tolv.check.values import (
     password_in_url,
     through_wrapper,
 )
+from tolv.check.look import Seen
+from tolv.check.looks.credentials import Credential, credentials
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.rule import rule
+from tolv.check.source import Value
+from tolv.check.unit import Unit
 
 _CONFIG = "https://12factor.net/config"
 

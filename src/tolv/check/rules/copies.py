@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any
 
-from tolv.check.likeness import likeness, sample
+from tolv.check.facts.likeness import likeness, sample
 from tolv.check.limits import LARGEST_SOURCE
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Witness

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.needs import ASIDE, DEPLOYED, Need, needs, reached
 from tolv.check.looks.constants import constants
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.needs import ASIDE, DEPLOYED, Need, needs, reached
 from tolv.check.source import Language
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tolv.check.facts.image_steps import Step, installed, steps
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.image_steps import Step, installed, steps
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared
 from tolv.codebase.dockerfile import Dockerfile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.look import Seen
 from tolv.check.looks.answers import Answer, answers_of, in_browser
 from tolv.check.looks.asked import Asked, asked_of
@@ -12,7 +13,6 @@ from tolv.check.looks.health import Hint, hints, is_health_path, is_liveness_pat
 from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.unit import Unit
 
 _SOURCE = "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/"

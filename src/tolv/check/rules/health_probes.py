@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.health_tables import LIBRARIES
 from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of, images_of, is_own, is_worker, own_services, own_workloads
 from tolv.check.looks.health import hints
@@ -14,7 +15,6 @@ from tolv.check.looks.routes import routes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.rules.health_checks import asked_for, asking_line, asks_service
-from tolv.check.rules.health_tables import LIBRARIES
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose, ComposeService
 from tolv.codebase.dockerfile import Dockerfile, Instruction

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.image_steps import steps
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.rules.image_steps import steps
 from tolv.check.unit import Unit
 from tolv.codebase.dockerfile import Dockerfile, Stage
 from tolv.codebase.images import Image

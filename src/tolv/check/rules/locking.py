@@ -6,9 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.image_steps import installed, steps
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.image_steps import installed, steps
 from tolv.check.unit import Unit
 from tolv.codebase.declared import Declared, Lock
 from tolv.codebase.modules import pulled_in_by

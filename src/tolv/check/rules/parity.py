@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tolv.check.attached import Attached, attached
+from tolv.check.facts.attached import Attached, attached
+from tolv.check.facts.stores import Embedded, Server, stores
+from tolv.check.facts.stores import for_development as is_for_development
 from tolv.check.looks.clients import clients
 from tolv.check.looks.standins import standins
 from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
-from tolv.check.stores import Embedded, Server, stores
-from tolv.check.stores import for_development as is_for_development
 from tolv.check.unit import Unit
 
 _SOURCE = "https://12factor.net/dev-prod-parity"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.runtime_versions import Stated, line_of, stated
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import repository_rule, rule
-from tolv.check.runtime_versions import Stated, line_of, stated
 from tolv.check.unit import Repository, Unit
 from tolv.codebase.dockerfile import Dockerfile
 from tolv.codebase.history import Branch

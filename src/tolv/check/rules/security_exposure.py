@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.stages import stage_of
 from tolv.check.look import Seen
 from tolv.check.looks.exposure import Opening, bypasses, openings
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Value
-from tolv.check.stages import stage_of
 from tolv.check.unit import Unit
 from tolv.codebase.settings import Setting
 from tolv.codebase.settings_files import is_spring, read_settings

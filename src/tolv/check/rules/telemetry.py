@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tolv.check.facts.health_tables import WEB
+from tolv.check.facts.telemetry_tables import CARRIERS, ERRORS, REQUESTS, SOME
+from tolv.check.facts.values import is_placeholder
 from tolv.check.look import Seen
 from tolv.check.looks.answers import answers_of, in_browser
 from tolv.check.looks.asked import images_of, own_workloads
@@ -14,11 +17,8 @@ from tolv.check.looks.routes import routes
 from tolv.check.looks.telemetry import Sign, Target, signs, targets
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.health_tables import WEB
-from tolv.check.rules.telemetry_tables import CARRIERS, ERRORS, REQUESTS, SOME
 from tolv.check.source import Value
 from tolv.check.unit import Unit
-from tolv.check.values import is_placeholder
 
 _SOURCE = "https://www.oreilly.com/library/view/beyond-the-twelve-factor/9781492042631/"
 _PRODUCTION = ("prod", "admin")

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.image_steps import installed, plain
+from tolv.check.facts.tool_table import IN_ALPINE, IN_FULL_IMAGES, IN_STACKS, OF_LANGUAGE, TOOLS
 from tolv.check.looks.executed import Executed, executed
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import ALL, rule
-from tolv.check.rules.image_steps import installed, plain
-from tolv.check.rules.tool_table import IN_ALPINE, IN_FULL_IMAGES, IN_STACKS, OF_LANGUAGE, TOOLS
 from tolv.check.unit import Unit
 from tolv.codebase.dockerfile import Dockerfile
 from tolv.codebase.shell import parse_shell

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from tolv.check.attached import attached
-from tolv.check.boot import boots
-from tolv.check.connection import connection_of, default_of, engine_named
+from tolv.check.facts.attached import attached
+from tolv.check.facts.boot import boots
+from tolv.check.facts.connection import connection_of, default_of, engine_named
+from tolv.check.facts.prisma import datasources
+from tolv.check.facts.settings_files import settings
 from tolv.check.looks.clients import Client, clients
 from tolv.check.model import Place
-from tolv.check.prisma import datasources
-from tolv.check.settings_files import settings
 from tolv.check.source import Value
 from tolv.check.unit import Unit
 

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tolv.check.model import Severity
-from tolv.check.stages import stage_of_class
-from tolv.check.unit import Unit
-from tolv.check.values import (
+from tolv.check.facts.stages import stage_of_class
+from tolv.check.facts.values import (
     is_hash,
     is_placeholder,
     is_secret_name,
@@ -19,6 +17,8 @@ from tolv.check.values import (
     password_in_url,
     words_of_name,
 )
+from tolv.check.model import Severity
+from tolv.check.unit import Unit
 from tolv.codebase.settings import Setting
 from tolv.codebase.settings_files import is_settings_file, is_spring, read_settings
 
