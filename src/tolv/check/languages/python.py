@@ -289,7 +289,11 @@ class PythonSource:
         return self._names.imports
 
     def functions(self) -> Sequence[Function]:
-        return [self._function(node, body) for node, body in self._pieces.functions]
+        return self._functions
+
+    @cached_property
+    def _functions(self) -> tuple[Function, ...]:
+        return tuple(self._function(node, body) for node, body in self._pieces.functions)
 
     def _function(self, node: FunctionNode, body: Enclosure) -> Function:
         here = body.above or body

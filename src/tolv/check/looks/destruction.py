@@ -47,13 +47,22 @@ _ASKS = re.compile(
 )
 
 
+#: Calls that destroy by the SQL that they are given; and the words of such SQL.
+_GIVEN_SQL = frozenset(("execute", "executescript", "query", "raw"))
+_DESTROYS = re.compile(rb"DROP|drop |Drop |TRUNCATE|truncate|Truncate|DELETE|delete from|Delete from|delete  ")
+
+
 @destructions.reads("python", "javascript", words=(*_CALLS, *_MAYBE))
 def _read(source: Source) -> Iterator[Destruction]:
     names = [name for name in (*_CALLS, *_MAYBE) if name.encode() in source.words]
-    asks = _ASKS.search(source.data) is not None
+    if not _DESTROYS.search(source.data):
+        names = [name for name in names if name not in _GIVEN_SQL]
+    if b"all().delete" not in source.data:
+        names = [name for name in names if name != "delete"]
     for call in source.calls(*(f".{name}" for name in names)) if names else ():
         what = _CALLS.get(call.last) or _of_argument(call)
         if what is not None:
+            asks = _ASKS.search(source.data) is not None
             decorators = decorators_around(source, call.line)
             yield Destruction(call.written, what, asks, call.line, call.column, call.scope, decorators)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,6 +151,14 @@ _LETS_IN = re.compile(
 )
 
 
+def _tests(source: Source) -> Sequence[str]:
+    """The lines, where the text has a word for its stage; none otherwise."""
+    return source.lines if any(sign in source.data for sign in _STAGE_SIGNS) else ()
+
+
+_STAGE_SIGNS = (b"ENV", b".env", b"app_env", b"nvironment", b'"env', b"'env")
+
+
 @bypasses.reads(
     "python",
     "javascript",
@@ -173,7 +181,7 @@ _LETS_IN = re.compile(
     ),
 )
 def _bypasses(source: Source) -> Iterator[Opening]:
-    if not any(_STAGE_TEST.search(line[:500]) for line in source.lines):
+    if not any("env" in line.lower() and _STAGE_TEST.search(line[:500]) for line in _tests(source)):
         return
     for function in source.functions():
         if not _GUARD_NAME.search(function.name) or function.end_line - function.line > 200:

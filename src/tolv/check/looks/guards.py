@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tolv.check.look import Look
@@ -51,8 +51,9 @@ def _javascript(source: Source) -> Iterator[Guarded]:
     yield from _of(source, javascript_routes(source))
 
 
-def _of(source: Source, found: Iterator[object]) -> Iterator[Guarded]:
-    whole = any(_WHOLE.search(line[:500]) for line in source.lines)
+def _of(source: Source, found: Iterable[object]) -> Iterator[Guarded]:
+    found = list(found)
+    whole = bool(found) and any(_WHOLE.search(line[:500]) for line in source.lines)
     for route in found:
         path, line, first = getattr(route, "path", None), getattr(route, "line", 0), getattr(route, "first", None)
         if path is None or getattr(route, "kind", "") != "route":

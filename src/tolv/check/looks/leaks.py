@@ -136,23 +136,27 @@ def _read(source: Source) -> Iterator[Leak]:
             yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
 
 
-_METHOD = re.compile(rb"(\w+)(?:\(\))?(?:\?\.|\.|->|::)(\w+)\(")
+_OWNER = re.compile(rb"(\w+)(?:\(\))?(?:\?\.|\.|->|::)$")
 
 
 def _logging_names(source: Source) -> list[str]:
     """The calls on loggers that the text has, so that only those are read."""
-    levels = frozenset(_GO_LEVELS if source.language == "go" else _LEVELS)
-    found: dict[str, None] = {}
-    for match in _METHOD.finditer(source.data):
-        level = match[2].decode("utf-8", "replace")
-        if level in _CALLED[source.language]:
-            found[f".{level}"] = None
-        elif level in levels and _LOGGERS.search(owner := match[1].decode("utf-8", "replace")):
-            found |= {f"{owner}.{level}": None, f".{owner}.{level}": None}
+    found: dict[str, None] = {f".{one}": None for one in _CALLED[source.language] if one.encode() in source.words}
+    levels = _GO_LEVEL_WORDS if source.language == "go" else _LEVEL_WORDS
+    data = source.data
+    for word in levels & source.words:
+        level = word.decode()
+        at = data.find(word + b"(")
+        while at != -1:
+            before = _OWNER.search(data, max(at - 80, 0), at)
+            if before is not None and _LOGGERS.search(owner := before[1].decode("utf-8", "replace")):
+                found |= {f"{owner}.{level}": None, f".{owner}.{level}": None}
+            at = data.find(word + b"(", at + 1)
     return list(found)
 
 
-_LOGS = re.compile(rb"(?i)log|console|print|puts|echo")
+_LEVEL_WORDS = frozenset(one.encode() for one in _LEVELS)
+_GO_LEVEL_WORDS = frozenset(one.encode() for one in _GO_LEVELS)
 _SENSITIVE = re.compile(
     rb"(?i)passw|passphrase|secret|token|authoriz|cookie|api_?key|credential|header|environ|private_?key|jwt|settings|config"
     rb"|\.body|\.json|\.data|process\.env|access_?key|\bssn\b|card|[?&]\w+=|_SERVER|_ENV"
@@ -162,18 +166,34 @@ _MOST_LINES = 8
 
 
 def _is_worth_it(source: Source) -> bool:
-    """Whether a line that may log has a word that may be sensitive on it, or soon after: calls are costly to read."""
-    left = 0
-    for line in source.data.split(b"\n"):
-        if _LOGS.search(line):
-            left = _MOST_LINES
-        if left and _SENSITIVE.search(line):
-            return True
-        left -= left > 0
-    return False
+    """Whether what a call may log has a word that may be sensitive on its line, or soon after: calls are costly."""
+    levels = _GO_LEVEL_WORDS if source.language == "go" else _LEVEL_WORDS
+    names = source.words & (levels | {one.rpartition(".")[2].encode() for one in _PRINTED[source.language]})
+    names |= source.words & {one.encode() for one in _CALLED[source.language]}
+    data = source.data
+    for name in names:
+        at = data.find(name)
+        while at != -1:
+            end = at + len(name)
+            if data[end : end + 1] in (b"(", b" ", b"\t"):
+                start = data.rfind(b"\n", 0, at) + 1
+                if _SENSITIVE.search(data, start, _end_of(data, end)):
+                    return True
+            at = data.find(name, end)
+    # An address may be made of a secret before it is logged.
+    return bool(names) and b"=" in data and _SIGNING.search(data) is not None
 
 
-_SIGNING = re.compile(rb"(?i)[?&](?:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=")
+def _end_of(data: bytes, at: int) -> int:
+    """Where the lines end that a call may go on for."""
+    for _ in range(_MOST_LINES):
+        at = data.find(b"\n", at) + 1
+        if not at:
+            return len(data)
+    return at
+
+
+_SIGNING = re.compile(rb"[?&](?i:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=")
 
 
 def _signed(source: Source) -> list[Binding]:

@@ -26,13 +26,17 @@ left_behind: Look[int] = Look("files left behind")
     "python", "javascript", words=("exists", "existsSync", "is_file", "isfile", "access", "accessSync", "lstat", "stat")
 )
 def _read(source: Source) -> Iterator[int]:
-    if re.search(rb"pid|lock|sock", source.data, re.IGNORECASE):
+    lower = source.data.lower()
+    if any(sign in lower for sign in (b".pid", b"pidfile", b"pid_file", b".lock", b"lockfile", b"lock_file", b"sock")):
         yield from stale_checks(source.lines)
 
 
 def stale_checks(lines: Sequence[str]) -> Iterator[int]:
     """The lines, from 1, on which such a file makes the start give up."""
     for number, line in enumerate(lines, start=1):
+        lower = line.lower()
+        if "pid" not in lower and "lock" not in lower and "sock" not in lower:
+            continue
         if len(line) > 400 or not _STALE.search(line) or line.lstrip().startswith(("#", "//", "*")):
             continue
         if re.search(r"\bnot\b[^:]*exist|![\w.]*exist|\[\[?\s+!", line):

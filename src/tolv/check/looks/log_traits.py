@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from tolv.check.languages.words import joined
 from tolv.check.look import Look
 from tolv.check.source import Language, Source
 
@@ -61,10 +62,13 @@ _REQUEST_IDS = re.compile(
     r"|(?:log|MDC|tag|bind|extra|format|genReqId|uuid).*(?<![a-z])(?:request_?id|correlation_?id|trace_?id)"
     r"|(?<![a-z])(?:request_?id|correlation_?id|trace_?id).*(?:log|uuid|header|randomBytes|nanoid)"
 )
-_ID_WORDS = re.compile(rb"(?i).*(?:request_?id|correlation_?id|traceparent|trace_?id|rtracer|django_guid|requestid).*")
+_ID_PARTS = (
+    *(b"request_id", b"requestid", b"correlation_id", b"correlationid", b"traceparent", b"trace_id", b"traceid"),
+    *(b"rtracer", b"django_guid"),
+)
 _ID_HEADER = re.compile(rb"(?:equest|race|orrelation)-[Ii][Dd]")
 _LOGFMT = re.compile(r"\b[\w.]+=\"?%[({]")
-_REDACTING = re.compile(rb"(?i).*(?:redact|scrub|mask|sensitive|censor)\w*(?:filter|processor|formatter)")
+_REDACTING = re.compile(rb"(?:redact|scrub|mask|sensitive|censor)\w*(?:filter|processor|formatter)")
 
 
 @log_traits.reads(
@@ -84,12 +88,13 @@ def _read(source: Source) -> Iterator[LogTrait]:
             break
     else:
         yield from _formats(source)
-    if any(_ID_WORDS.fullmatch(word) for word in words) or _ID_HEADER.search(source.data):
+    lower = joined(words).lower()
+    if any(part in lower for part in _ID_PARTS) or _ID_HEADER.search(source.data):
         for number, text in enumerate(source.lines, start=1):
             if (match := _REQUEST_IDS.search(text)) and not _is_comment(source, number):
                 yield LogTrait("request id", match[0], number)
                 break
-    if any(_REDACTING.fullmatch(word) for word in words) or (b"redact" in words and b"pino" in words):
+    if _REDACTING.search(lower) or (b"redact" in words and b"pino" in words):
         yield LogTrait("redacts", "a filter", 1)
     yield from _logging(source)
 

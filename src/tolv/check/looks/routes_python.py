@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 from tolv.check.looks.route import VERBS, Route, called_on, is_path
@@ -46,9 +47,15 @@ _SIGN = re.compile(
 
 def python_routes(source: Source) -> Iterator[Route]:
     """The routes of Flask, FastAPI, Starlette, Django, aiohttp, Tornado and their like."""
+    yield from _known(source)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def _known(source: Source) -> tuple[Route, ...]:
+    """The routes of the file that is read just now: two looks ask for them, one after the other."""
     if _SIGN.search(source.data) is None:
-        return
-    yield from sorted(_all(source), key=lambda one: (one.line, one.column))
+        return ()
+    return tuple(sorted(_all(source), key=lambda one: (one.line, one.column)))
 
 
 def _all(source: Source) -> Iterator[Route]:

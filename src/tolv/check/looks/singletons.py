@@ -44,11 +44,23 @@ _GROWS = re.compile(
 )
 
 
+#: The same by bytes, each beginning with what is seldom: a file without them is neither decoded nor parsed.
+_MAY_BE_MADE = {
+    "python": re.compile(rb"=[ \t]*[A-Z]\w*\("),
+    "javascript": re.compile(rb"=\s*new\s+[A-Z]"),
+}
+_CHANGED = (
+    rb"(?:\[[^\]\n]{1,120}\](?:\[[^\]\n]{1,120}\])?\s*\+?=(?!=)|"
+    rb"\.(?:append|add|update|insert|extend|setdefault|push|unshift|set)\()"
+)
+_MAY_GROW = {"python": re.compile(rb"self\.\w+" + _CHANGED), "javascript": re.compile(rb"this\.\w+" + _CHANGED)}
+
+
 @singletons.reads("python", "javascript")
 def _read(source: Source) -> Iterator[Kept]:
-    text = "\n".join(source.lines)
-    yield from _made(source, text)
-    if _GROWS.search(text):
+    if _MAY_BE_MADE[source.language].search(source.data):
+        yield from _made(source, "\n".join(source.lines))
+    if _MAY_GROW[source.language].search(source.data):
         yield from _growing(source)
 
 

@@ -31,6 +31,13 @@ _SIGN = re.compile(
     rb"""\bVersion\(["']|<version>|\{version\}|:version\b|path\(\s*["']v\d+/""",
     re.IGNORECASE,
 )
+#: One of these is where a sign of a version is; a version itself is a word.
+_SIGNS = (
+    *(b'Version"', b"Version'", b"Version(", b"version>", b"version}", b":version", b"-Version", b"-version", b"vnd."),
+    *(b"VERSIONING_CLASS", b"enableVersioning"),
+)
+_NUMBERED = frozenset(one.encode() for number in range(100) for one in (f"v{number}", f"V{number}"))
+_DATED = re.compile(rb"[/\"'`]v\d{4}-")
 _DECLARES = re.compile(
     rb"prefix|\buse\(|mount|include|register|rout|\bpath\b|group|namespace|\bscope|base_?path|mapping|/api/|@|handle",
     re.IGNORECASE,
@@ -40,6 +47,9 @@ _VERSIONS = tuple(f"v{number}" for number in range(100))
 
 @versions.reads("python", "javascript", "go", "java", "ruby", "php", words=_VERSIONS, within=("version", "vnd"))
 def _read(source: Source) -> Iterator[Version]:
+    data = source.data
+    if source.words.isdisjoint(_NUMBERED) and not any(sign in data for sign in _SIGNS) and not _DATED.search(data):
+        return
     parts = (one for one in _PART.finditer(source.data) if _OPENED.search(_before(source.data, one.start())))
     for match in (*islice(parts, 50), *islice(_SIGN.finditer(source.data), 50)):
         before = _before(source.data, match.end())
