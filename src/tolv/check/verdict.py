@@ -17,8 +17,8 @@ def judge_factor(
     """The verdict of one factor.
 
     At least one error or warning makes it `findings`. Else what was not read, and rules that cannot tell where nothing
-    else was seen to hold, make it `cannot tell`; a witness makes it `holds`; where every rule is without an object it
-    is `not applicable`.
+    else was seen to hold, make it `cannot tell`; a witness makes it `holds`; where every rule has said that it is
+    without an object it is `not applicable`.
     """
     findings = tuple(sorted((one for one in outcomes if isinstance(one, Finding)), key=_place_of))
     witnesses = tuple(one for one in outcomes if isinstance(one, Witness))
@@ -57,7 +57,7 @@ def _verdict(
         return "cannot tell", first.why, probe
     if findings:
         return "cannot tell", f"{_counted(len(findings), 'note')}, and nothing that shows that it holds", None
-    if absent:
+    if absent and {one.rule for one in absent} >= rules.keys():
         return "not applicable", absent[0].why, None
     return "cannot tell", "nothing was found that shows that it holds", _probe_of(rules)
 
