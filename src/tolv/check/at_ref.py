@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tolv.codebase.git import export, locate, resolve
 from tolv.codebase.git_command import ask
-from tolv.codebase.model import Source
 from tolv.errors import AppError, UsageError
 
 
@@ -34,28 +33,37 @@ def checked_out(path: Path, ref: str) -> Iterator[Path]:
             raise UsageError(
                 f"{ref} cannot be compared: {error.problem}", where=error.where, remedy=error.remedy
             ) from None
-        _share_history(source, commit.id, top)
+        assert source.repository is not None
+        share_history(
+            top,
+            commit.id,
+            objects=_git_path(source.repository, "objects"),
+            shallow=_git_path(source.repository, "shallow"),
+            refs=ask(source.repository, *BRANCHES_AND_TAGS),
+        )
+        ask(top, "read-tree", f"{commit.id}^{{tree}}")
         yield root
 
 
-def _share_history(source: Source, commit: str, top: Path) -> None:
-    """Make `top` a repository at `commit` that takes its objects from the source's."""
-    assert source.repository is not None
+#: What git is asked for the branches and tags of a repository, in the form of `packed-refs`.
+BRANCHES_AND_TAGS = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+
+
+def share_history(top: Path, commit: str, *, objects: Path, shallow: Path, refs: bytes) -> None:
+    """Make `top` a repository at `commit` that takes its objects from another's, and reads none of its settings.
+
+    `refs` is that one's answer to `BRANCHES_AND_TAGS`, `shallow` its file of that name, where it has one.
+    """
     git = top / ".git"
     (git / "objects" / "info").mkdir(parents=True)
     (git / "refs").mkdir()
     (git / "HEAD").write_text(f"{commit}\n")
-    extension = "\n\tobjectformat = sha256" if len(commit) == 64 else ""
-    version = "1\n[extensions]" + extension if extension else "0"
+    version = "1\n[extensions]\n\tobjectformat = sha256" if len(commit) == 64 else "0"
     (git / "config").write_text(f"[core]\n\trepositoryformatversion = {version}\n")
-    objects = _git_path(source.repository, "objects")
-    (git / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-    shallow = _git_path(source.repository, "shallow")
+    (git / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects.resolve()) + b"\n")
     if shallow.is_file():
         (git / "shallow").write_bytes(shallow.read_bytes())
-    refs = ask(source.repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     (git / "packed-refs").write_bytes(b"# pack-refs with: sorted \n" + refs)
-    ask(top, "read-tree", f"{commit}^{{tree}}")
 
 
 def _git_path(repository: Path, name: str) -> Path:

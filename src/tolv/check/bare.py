@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tolv.check.at_ref import BRANCHES_AND_TAGS, share_history
 from tolv.codebase.git_command import ask
 from tolv.errors import UsageError
 
@@ -27,18 +27,8 @@ def with_a_work_tree(path: Path) -> Iterator[Path]:
         raise UsageError("the repository has no commit", where=str(path), remedy="push something to it first")
     with tempfile.TemporaryDirectory(prefix="tolv-check-") as scratch:
         top = Path(scratch, path.name.removesuffix(".git") or "app")
-        git = top / ".git"
-        (git / "objects" / "info").mkdir(parents=True)
-        (git / "refs").mkdir()
-        (git / "HEAD").write_text(f"{commit}\n")
-        kind = "\n[extensions]\n\tobjectformat = sha256" if len(commit) == 64 else ""
-        (git / "config").write_text(f"[core]\n\trepositoryformatversion = {1 if kind else 0}{kind}\n")
-        objects = (path / "objects").resolve()
-        (git / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-        if (path / "shallow").is_file():
-            (git / "shallow").write_bytes((path / "shallow").read_bytes())
-        refs = _ask(path, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
-        (git / "packed-refs").write_bytes(b"# pack-refs with: sorted \n" + refs)
+        refs = _ask(path, *BRANCHES_AND_TAGS)
+        share_history(top, commit, objects=path / "objects", shallow=path / "shallow", refs=refs)
         yield top
 
 
