@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack
 
 from tolv.check.look import Look
 from tolv.check.model import Outcome, Severity
@@ -78,11 +78,9 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Declaration:
-    """What a rule's decorator was told."""
+class Said(TypedDict):
+    """What a rule's decorator is told beside its id: see `Rule`."""
 
-    id: str
     severity: Severity
     materials: tuple[Material, ...]
     title: str
@@ -91,63 +89,35 @@ class _Declaration:
     bad: str
     good: str
     source: str
-    looks: tuple[Look[Any], ...]
-    probe: str | None
-    everywhere: bool
-
-    def add(self, judge: Judge | RepositoryJudge, *, per_unit: bool) -> None:
-        if self.id in RULES:
-            raise ValueError(f"two rules are called {self.id}")
-        said = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "looks"}
-        looks = tuple(look.name for look in self.looks)
-        RULES[self.id] = Rule(**said, looks=looks, judge=judge, per_unit=per_unit)
+    looks: NotRequired[tuple[Look[Any], ...]]
+    probe: NotRequired[str | None]
+    everywhere: NotRequired[bool]
 
 
-def rule(
-    id: str,
-    *,
-    severity: Severity,
-    materials: tuple[Material, ...],
-    title: str,
-    why: str,
-    fix: str,
-    bad: str,
-    good: str,
-    source: str,
-    looks: tuple[Look[Any], ...] = (),
-    probe: str | None = None,
-    everywhere: bool = False,
-) -> Callable[[Judge], Judge]:
+def rule(id: str, **said: Unpack[Said]) -> Callable[[Judge], Judge]:
     """Declare a rule whose judge is asked once for each unit."""
-    declared = _Declaration(id, severity, materials, title, why, fix, bad, good, source, looks, probe, everywhere)
 
     def declare(judge: Judge) -> Judge:
-        declared.add(judge, per_unit=True)
+        _add(id, said, judge, per_unit=True)
         return judge
 
     return declare
 
 
-def repository_rule(
-    id: str,
-    *,
-    severity: Severity,
-    materials: tuple[Material, ...],
-    title: str,
-    why: str,
-    fix: str,
-    bad: str,
-    good: str,
-    source: str,
-    looks: tuple[Look[Any], ...] = (),
-    probe: str | None = None,
-    everywhere: bool = False,
-) -> Callable[[RepositoryJudge], RepositoryJudge]:
+def repository_rule(id: str, **said: Unpack[Said]) -> Callable[[RepositoryJudge], RepositoryJudge]:
     """Declare a rule whose judge is asked once, for the whole repository."""
-    declared = _Declaration(id, severity, materials, title, why, fix, bad, good, source, looks, probe, everywhere)
 
     def declare(judge: RepositoryJudge) -> RepositoryJudge:
-        declared.add(judge, per_unit=False)
+        _add(id, said, judge, per_unit=False)
         return judge
 
     return declare
+
+
+def _add(id: str, said: Said, judge: Judge | RepositoryJudge, *, per_unit: bool) -> None:
+    if id in RULES:
+        raise ValueError(f"two rules are called {id}")
+    looks = tuple(look.name for look in said.get("looks", ()))
+    optional = {"probe": None, "everywhere": False}
+    told = {**optional, **said, "looks": looks}
+    RULES[id] = Rule(id=id, judge=judge, per_unit=per_unit, **told)  # type: ignore[arg-type]
