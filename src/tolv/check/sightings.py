@@ -14,7 +14,6 @@ from typing import Any
 
 from tolv.check.cache import Cache
 from tolv.check.languages import make_source
-from tolv.check.languages.words import joined
 from tolv.check.limits import LARGEST_SOURCE
 from tolv.check.look import LOOKS
 from tolv.check.source import Source
@@ -95,11 +94,9 @@ def digest_of(language: str, data: bytes) -> bytes:
 def take_from(source: Source) -> Taken:
     """What all looks take from one file."""
     taken = Taken(lines=source.data.count(b"\n"))
-    words = source.words
-    lower = joined(words).lower()
     for name, look in LOOKS.items():
         reader = look.readers.get(source.language)
-        if reader is None or not reader.wants(words, lower):
+        if reader is None or not reader.wants(source.words, source.lower):
             continue
         try:
             sightings = list(reader.read(source))

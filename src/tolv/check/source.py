@@ -203,6 +203,10 @@ class Source(Protocol):
         """All identifiers of the text, comments and literals included."""
 
     @property
+    def lower(self) -> bytes:
+        """The same words in lower case as one text, each on a line of its own."""
+
+    @property
     def parsed(self) -> bool:
         """Something has been asked for which the file had to be parsed."""
 

@@ -13,7 +13,7 @@ from tolv.check.languages.python_pieces import Enclosure, FunctionNode, Piece, P
 from tolv.check.languages.python_state import MUTATING, rows_of_changes
 from tolv.check.languages.python_values import Values
 from tolv.check.languages.rows import rows_of, rows_with
-from tolv.check.languages.words import joined, words_of, words_with
+from tolv.check.languages.words import Worded, words_with
 from tolv.check.source import Binding, Call, Function, Import, Language, Value, Write
 
 #: Words of a file that reads the environment by the standard library …
@@ -34,7 +34,7 @@ _IMPORTED_AS = re.compile(rb"\b(\w+)[ \t]+as[ \t]+(\w+)")
 _ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.){0,20}(\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
-class PythonSource:
+class PythonSource(Worded):
     """One Python file; see `tolv.check.source.Source`."""
 
     language: Language = "python"
@@ -45,14 +45,6 @@ class PythonSource:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self.data = data
         self._broken: str | None = None
-
-    @cached_property
-    def words(self) -> frozenset[bytes]:
-        return words_of(self.data)
-
-    @cached_property
-    def _joined(self) -> bytes:
-        return joined(self.words)
 
     @property
     def parsed(self) -> bool:
@@ -130,7 +122,7 @@ class PythonSource:
         )
 
     def _words_with(self, parts: Sequence[str]) -> set[bytes]:
-        return words_with(self._joined, [part.lower().encode() for part in parts])
+        return words_with(self.joined, self.lower, [part.lower().encode() for part in parts])
 
     def bindings(self, *words: str) -> Iterator[Binding]:
         lower = [word.lower() for word in words]
@@ -271,7 +263,7 @@ class PythonSource:
                     if value.kind == "env" and value.via is None:
                         seen.update(id(one) for one in ast.walk(node))
                         yield value
-        if b"Settings" in self._joined:
+        if b"Settings" in self.joined:
             yield from self._settings()
 
     def _settings(self) -> Iterator[Value]:

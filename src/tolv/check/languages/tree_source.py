@@ -13,11 +13,11 @@ from tolv.check.languages.forms import Bound, Invoke, Member, Name, Same
 from tolv.check.languages.names import Binder, Names
 from tolv.check.languages.syntax import DEEPEST, Syntax, Visit
 from tolv.check.languages.values import Values
-from tolv.check.languages.words import words_of
+from tolv.check.languages.words import Worded
 from tolv.check.source import Binding, Call, Function, Import, Language, Scope, Value, Write
 
 
-class TreeSource:
+class TreeSource(Worded):
     """One file, parsed when it is first asked for more than its words."""
 
     language: Language
@@ -28,11 +28,6 @@ class TreeSource:
         self.language = dialect.language
         self._dialect = dialect
         self._callees: dict[int, str | None] = {}
-
-    @cached_property
-    def words(self) -> frozenset[bytes]:
-        """All identifiers of the text, comments and literals included."""
-        return words_of(self.data)
 
     @cached_property
     def lines(self) -> Sequence[str]:

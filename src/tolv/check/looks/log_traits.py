@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tolv.check.languages.words import joined
 from tolv.check.look import Look
 from tolv.check.source import Language, Source
 
@@ -88,7 +87,7 @@ def _read(source: Source) -> Iterator[LogTrait]:
             break
     else:
         yield from _formats(source)
-    lower = joined(words).lower()
+    lower = source.lower
     if any(part in lower for part in _ID_PARTS) or _ID_HEADER.search(source.data):
         for number, text in enumerate(source.lines, start=1):
             if (match := _REQUEST_IDS.search(text)) and not _is_comment(source, number):
