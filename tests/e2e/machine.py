@@ -275,14 +275,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(state: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
-    """Wait until `state()` is true, and return it; fails at the deadline."""
+def eventually(state: Callable[[], T], what: str | Callable[[], str] = "", deadline: float = DEADLINE) -> T:
+    """Wait until `state()` is true, and return it; fails at the deadline, and says `what` then."""
     end = time.monotonic() + deadline
     while True:
         value = state()
         if value:
             return value
-        assert time.monotonic() < end, what or "it did not come to pass"
+        assert time.monotonic() < end, (what() if callable(what) else what) or "it did not come to pass"
         time.sleep(0.02)
 
 

@@ -542,11 +542,11 @@ def test_a_server_without_its_keys_or_its_store_does_not_start_and_the_apps_go_o
 
 def test_a_deploy_while_one_runs_is_refused_and_one_whose_client_is_gone_is_finished(bed: Bed, tmp_path: Path) -> None:
     machine, go = bed.machine, bed.machine.projects / "go"
-    path = repository(
-        tmp_path / "slow", {"Procfile": f"{PROCFILE}release: while [ ! -e {go} ]; do sleep 0.1; done\n"}, None
-    )
+    release = f"echo begun; while [ ! -e {go} ]; do sleep 0.1; done"
+    path = repository(tmp_path / "slow", {"Procfile": f"{PROCFILE}release: {release}\n"}, None)
     deploying = machine.start("deploy", str(path), "-e", "prod")
-    eventually(lambda: machine.tolv("releases", "-a", "slow", "-e", "prod", ok=False).code == 0)
+    # The build is made and placed then: what is on disk rests while the release phase waits.
+    eventually(lambda: "begun" in machine.tolv("logs", "-a", "slow", "-e", "prod", ok=False).out)
     for words in (
         ("deploy", str(path), "-e", "prod"),
         ("scale", "web=2", "-a", "slow", "-e", "prod"),

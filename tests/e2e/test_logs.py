@@ -131,7 +131,7 @@ def test_logs_stay_within_their_bounds_while_an_app_writes_without_a_deploy(mach
         return sum(path.stat().st_size for path in directory.glob("*-noise.1-*.out"))
 
     eventually(lambda: written() > 120_000_000)
-    eventually(lambda: held() <= 51_000_000)
+    eventually(lambda: held() <= 51_000_000, lambda: f"{held()} held of {written()} written")
     assert "the end" in {line["message"] for line in lines(machine, name, "-n", "5")}
 
 

@@ -7,6 +7,7 @@ only.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 RECORD = struct.Struct("<QQ")
 #: What is freed goes below the limit by this part of it, so that it is not done at every write.
 SLACK = 8
+#: Where nothing could be freed it is tried again after this part of the limit.
+RETRY = 64
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _PAGE = 4096
@@ -102,13 +105,14 @@ class Quota:
             for one in self._members:
                 one.shrink(share)
             total = sum(one.held() for one in self._members)
-        # At least a part of the limit: where nothing can be freed it is not tried at each write.
-        self._spare = max(self.limit - total, self.limit // SLACK)
+        self._spare = max(self.limit - total, self.limit // RETRY)
 
 
 def _punch(file: int, end: int) -> bool:
     import ctypes
 
-    mode = _PUNCH_HOLE | _KEEP_SIZE
-    failed: int = ctypes.CDLL(None).fallocate(file, mode, ctypes.c_int64(0), ctypes.c_int64(end))
-    return not failed
+    mode, library = _PUNCH_HOLE | _KEEP_SIZE, ctypes.CDLL(None, use_errno=True)
+    while library.fallocate(file, mode, ctypes.c_int64(0), ctypes.c_int64(end)):
+        if ctypes.get_errno() != errno.EINTR:
+            return False
+    return True
