@@ -96,6 +96,32 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceNeed:
+    """A backing service that the app needs in every environment: `[services.<name>]` of `tolv.toml`."""
+
+    name: str
+    """`database`."""
+    kind: str
+    """`postgres`, `redis`, `s3`, `smtp`, `rabbitmq`, or any other that a URL reaches."""
+    version: str | None = None
+    """The version that production runs, as far as it is said: `16`, `16.4`; None: any."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables that the app reads, each with its text, in which `{url}`, `{scheme}`, `{user}`, `{password}`, `{host}`,
+    `{port}` and `{database}` stand for parts of the resource's URL: `(("DATABASE_URL", "{url}"),)`."""
+    required: bool = True
+    """False: the app starts without it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ServiceNeed:
+        """The inverse of `to_dict`; keys of a later version are ignored."""
+        values = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**{**values, "env": tuple((name, text) for name, text in values.get("env", ()))})
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Where a tree came from. `id` is the full SHA; `time` is the commit's, in seconds since 1970."""
 
@@ -129,6 +155,8 @@ class App:
     formation: dict[str, int] = field(default_factory=dict)
     """Quantities for a first deploy, from `tolv.toml`; a type that is not named starts with 1."""
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    services: tuple[ServiceNeed, ...] = ()
+    """Backing services, in the order of `tolv.toml`."""
     notes: tuple[str, ...] = ()
     """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
 
