@@ -390,7 +390,7 @@ async def backup(request: Request, app: str, environment: str, name: str, asked:
     """Write what a resource keeps to a file."""
     platform = _platform(request)
     return _operate(
-        platform, lambda progress: services.backup(platform, (app, environment), name, asked.path, progress)
+        platform, lambda progress: services.backup(platform, (app, environment), name, asked.path, asked.by, progress)
     )
 
 

@@ -284,10 +284,13 @@ class Platform:
                 found[one.app, one.environment] = await self.attached(live)
         return found
 
-    async def settle(self, app: str, environment: str) -> None:
-        """A deploy has come to rest: backing services that no deploy needs any more stop."""
+    async def settle(self, app: str, environment: str, *, wait: bool = True) -> None:
+        """A deploy has come to rest: backing services that no deploy needs any more stop; `wait`: until they have.
+
+        Whoever calls this holds the deploy: what another operation has just asked for must not be stopped.
+        """
         running = await self.attached_now(running=True)
-        await self.backing.settle((app, environment), running.get((app, environment), []))
+        await self.backing.settle((app, environment), running.get((app, environment), []), wait=wait)
 
     async def watch_services(self) -> None:
         """Look at the backing services that somebody else runs, for ever."""

@@ -68,7 +68,10 @@ async def roll_out(
         await platform.backing.await_ready(key, attached, progress, wait=proposal.wait)
         return await _roll_out(platform, operation, proposal, progress, notes)
     finally:
-        platform.operating.note(platform.settle(*key))
+        live = await in_thread(platform.releases.live, *key)
+        running = platform.engine.deployment(*key).processes()
+        if all(live is not None and one.identity.release == live.number for one in running):
+            await platform.settle(*key, wait=False)
 
 
 async def _roll_out(
