@@ -81,6 +81,9 @@ class RedisProvider:
         return f"install it on the host (apt install {self.kind}-server){also}"
 
 
+PROVIDER = RedisProvider()
+
+
 def on_host(kind: str) -> list[Binaries]:
     """The servers of this kind that the host has, as far as Tolv can run them."""
     program = shutil.which(f"{kind}-server", path="/usr/local/bin:/usr/bin:/usr/local/sbin:/usr/sbin")
