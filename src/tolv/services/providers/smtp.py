@@ -6,6 +6,8 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tolv.errors import PlatformError, UsageError
@@ -17,19 +19,21 @@ from tolv.services.protocols import smtp
 from tolv.services.provider import Tell
 from tolv.services.urls import build, parse
 
-_ADMINISTRATOR = "tolv"
+#: No tenant has a name with a hyphen.
+_ADMINISTRATOR = "tolv-admin"
 #: Its grace: what is being received is written in far less.
 _GRACE = 10.0
 
 
-class Smtp:
+class SmtpProvider:
     """Runs `python -m tolv.services.mail`."""
 
     kind = "smtp"
 
     def find(self, wanted: str | None, cache: Path, tell: Tell) -> Binaries:
+        """Tolv's own interpreter. Raises `UsageError` for another version than aiosmtpd's."""
         version = importlib.metadata.version("aiosmtpd")
-        if wanted is not None and f"{version}.".startswith(f"{wanted}.") is False:
+        if wanted is not None and not f"{version}.".startswith(f"{wanted}."):
             raise UsageError(
                 f"there is no mail catcher of version {wanted}; Tolv's is aiosmtpd {version}",
                 remedy="leave the version away, or attach a mail server with --url smtp://…",
@@ -39,16 +43,16 @@ class Smtp:
         return Binaries(version, Path(sys.executable).parent, f"Tolv's own, aiosmtpd {version}", reads)
 
     def prepare(self, instance: Instance) -> None:
-        try:
+        """The directory of messages, and Tolv's own user."""
+        with _can("the mail catcher's directory cannot be made", instance):
             directory = instance.directory / MESSAGES
             directory.mkdir(mode=0o700, exist_ok=True)
             if instance.user is not None:
                 os.chown(directory, instance.user, instance.user)
             users.admit(instance.directory, _ADMINISTRATOR, instance.password, owner=instance.user)
-        except OSError as error:
-            raise _failed("the mail catcher's directory cannot be made", instance, error) from None
 
     def command(self, instance: Instance) -> Command:
+        """The mail server, in Tolv's own interpreter."""
         return Command(
             argv=(
                 *(sys.executable, "-P", "-m", "tolv.services.mail"),
@@ -59,51 +63,42 @@ class Smtp:
         )
 
     def ask(self, instance: Instance, timeout: float) -> Facts:
+        """Version, bytes of all messages, and whether more can be taken."""
         facts = smtp.ask(parse(_url(instance, _ADMINISTRATOR, instance.password)), timeout)
         return Facts(facts.version, _size(instance), facts.read_only)
 
     def grant(self, instance: Instance, tenant: str, password: str) -> str:
-        if tenant == _ADMINISTRATOR:
-            raise UsageError(f"a deploy cannot log in to mail as {tenant}", remedy="choose another name")
-        try:
+        """A user of its own, who may send; all mail lies in one mailbox, and says who sent it."""
+        with _can("the user cannot be written down", instance):
             users.admit(instance.directory, tenant, password, owner=instance.user)
-        except OSError as error:
-            raise _failed("the user cannot be written down", instance, error) from None
         return _url(instance, tenant, password)
 
     def revoke(self, instance: Instance, tenant: str) -> None:
-        try:
+        """The next login is refused."""
+        with _can("the user cannot be taken away", instance):
             users.dismiss(instance.directory, tenant, owner=instance.user)
-        except OSError as error:
-            raise _failed("the user cannot be taken away", instance, error) from None
 
     def backup(self, instance: Instance, target: Path, tell: Tell) -> None:
-        try:
-            with archive.Writer(self.kind, target) as writer:
-                for number in sorted(numbers(instance.directory)):
-                    _add(writer, instance, f"{number:08}")
-        except OSError as error:
-            raise _failed("the mail cannot be read", instance, error) from None
-        tell(f"{writer.count} messages written to {target}")
+        """All messages."""
+        with _can("the mail cannot be read", instance):
+            found = [(f"{each:08}", path_of(instance.directory, str(each))) for each in numbers(instance.directory)]
+        archive.pack(self.kind, instance.binaries.version, sorted(found), target, tell)
 
     def restore(self, instance: Instance, source: Path, tell: Tell) -> None:
-        items = archive.check(self.kind, source)
-        if not all(item.name.isascii() and item.name.isdecimal() and len(item.name) < 19 for item in items):
-            raise UsageError("the backup holds what is no message", where=str(source))
-        try:
+        """All messages, into a mailbox that has none."""
+        with _can("the mail cannot be read", instance):
             if any(True for _ in numbers(instance.directory)):
-                raise UsageError("there is mail already; a backup is restored into an empty mailbox")
-            try:
-                for item, content, changed in archive.read(items, source):
-                    _put(instance, item.name, content, changed)
-                _verify(instance, items)
-            except BaseException:
-                for number in numbers(instance.directory):
-                    path_of(instance.directory, f"{number}").unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise _failed("the mail cannot be restored", instance, error) from None
-        tell(f"{len(items)} messages restored and verified")
+                raise UsageError(
+                    "there is mail already",
+                    where=str(instance.directory),
+                    remedy="restore into a new resource",
+                )
+
+        def place(name: str) -> Path | None:
+            number = name.isascii() and name.isdecimal() and len(name) < 19
+            return path_of(instance.directory, name) if number else None
+
+        archive.unpack(self.kind, source, place, instance.user, tell)
 
 
 def _packages() -> list[str]:
@@ -126,36 +121,11 @@ def _size(instance: Instance) -> int | None:
         return None
 
 
-def _add(writer: archive.Writer, instance: Instance, id: str) -> None:
-    """A message that went meanwhile, as the oldest do, is left out."""
+@contextmanager
+def _can(problem: str, instance: Instance) -> Iterator[None]:
     try:
-        file = path_of(instance.directory, id).open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        state = os.fstat(file.fileno())
-        writer.add(id, state.st_size, file, state.st_mtime, {})
-
-
-def _put(instance: Instance, id: str, content: archive.Stream, changed: float) -> None:
-    path = path_of(instance.directory, id)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        if instance.user is not None:
-            os.fchown(descriptor, instance.user, instance.user)
-        while data := content.read(1 << 20):
-            file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    os.utime(path, (changed, changed))
-
-
-def _verify(instance: Instance, items: list[archive.Item]) -> None:
-    for item in items:
-        if archive.sha256(path_of(instance.directory, item.name)) != item.sha256:
-            raise PlatformError(f"message {item.name} is not what the backup holds", where=str(instance.directory))
-
-
-def _failed(problem: str, instance: Instance, error: OSError) -> PlatformError:
-    remedy = "free some space on the disk, or look at the directory's owner and mode"
-    return PlatformError(f"{problem}: {error.strerror or error}", where=str(instance.directory), remedy=remedy)
+        yield
+    except OSError as error:
+        remedy = "free some space on the disk, or look at the directory's owner and mode"
+        where = str(instance.directory)
+        raise PlatformError(f"{problem}: {error.strerror or error}", where=where, remedy=remedy) from None
