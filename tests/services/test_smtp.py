@@ -159,8 +159,11 @@ def test_what_is_no_smtp_is_answered_and_does_not_end_the_server(catcher: Runnin
 
 
 def test_the_oldest_go_when_there_are_more_than_a_thousand(catcher: Running) -> None:
+    for number in range(995):
+        path = catcher.instance.directory / "messages" / f"{number + 1:08}.eml"
+        path.write_text(f"Subject: {number}\r\n\r\n")
     with _client(catcher) as client:
-        for number in range(1003):
+        for number in range(995, 1003):
             client.sendmail("a@example.org", ["b@example.org"], f"Subject: {number}\r\n\r\n".encode())
     subjects = _subjects(catcher)
     assert subjects == [str(number) for number in range(1002, 2, -1)]

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 from tolv.errors import PlatformError, UsageError
 from tolv.services.backup import Tell, amount, reading, write, writing
@@ -55,8 +55,12 @@ def unpack(kind: str, source: Path, place: Callable[[str], Path | None], user: i
             places = [place(item.name) for item in items]
             if None in places:
                 raise UsageError("the backup holds a name that cannot be", where=str(source))
-            for path, (content, changed) in zip(cast("list[Path]", places), _entries(data, source), strict=True):
+            entries = _entries(data, source)
+            for path in cast("list[Path]", places):
+                content, changed = next(entries, None) or _raise(_senseless(source))
                 _put(path, content, changed, user, made)
+            if next(entries, None) is not None:
+                raise _senseless(source)
             for path, item in zip(made, items, strict=True):
                 _compare(path, item)
     except BaseException as error:
@@ -83,7 +87,8 @@ class _Packing:
 
     def read(self, size: int) -> bytes:
         if not self._left:
-            self._left = next(self._blocks, b"")
+            # No empty one: it would pass for the end.
+            self._left = next(filter(None, self._blocks), b"")
         data, self._left = self._left[:size], self._left[size:]
         return data
 
@@ -135,6 +140,10 @@ def _entries(data: IO[bytes], source: Path) -> Iterator[tuple[IO[bytes], float]]
                 yield content, entry.mtime
     except (tarfile.TarError, ValueError):
         raise _senseless(source) from None
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _senseless(source: Path) -> UsageError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from pathlib import Path
+
+from tolv.services import private
 
 _FILE = "users.json"
 
@@ -56,12 +57,4 @@ def _read(directory: Path) -> dict[str, dict[str, str]]:
 
 
 def _write(directory: Path, users: dict[str, dict[str, str]], owner: int | None) -> None:
-    aside = directory / f"{_FILE}.new"
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        if owner is not None:
-            os.fchown(descriptor, owner, owner)
-        json.dump(users, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(descriptor)
-    aside.rename(directory / _FILE)
+    private.write(directory / _FILE, json.dumps(users, indent=1, sort_keys=True), owner)

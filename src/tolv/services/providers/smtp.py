@@ -6,17 +6,16 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tolv.errors import PlatformError, UsageError
-from tolv.services import archive
+from tolv.errors import UsageError
+from tolv.services import archive, private
 from tolv.services.mail import users
 from tolv.services.mail.spool import MESSAGES, numbers, path_of
 from tolv.services.model import Binaries, Command, Facts, Instance
 from tolv.services.protocols import smtp
 from tolv.services.provider import Tell
+from tolv.services.providers.failing import can
 from tolv.services.urls import build, parse
 
 #: No tenant has a name with a hyphen.
@@ -44,11 +43,8 @@ class SmtpProvider:
 
     def prepare(self, instance: Instance) -> None:
         """The directory of messages, and Tolv's own user."""
-        with _can("the mail catcher's directory cannot be made", instance):
-            directory = instance.directory / MESSAGES
-            directory.mkdir(mode=0o700, exist_ok=True)
-            if instance.user is not None:
-                os.chown(directory, instance.user, instance.user)
+        with can("the mail catcher's directory cannot be made", instance):
+            private.make(instance.directory / MESSAGES, instance.user)
             users.admit(instance.directory, _ADMINISTRATOR, instance.password, owner=instance.user)
 
     def command(self, instance: Instance) -> Command:
@@ -69,24 +65,24 @@ class SmtpProvider:
 
     def grant(self, instance: Instance, tenant: str, password: str) -> str:
         """A user of its own, who may send; all mail lies in one mailbox, and says who sent it."""
-        with _can("the user cannot be written down", instance):
+        with can("the user cannot be written down", instance):
             users.admit(instance.directory, tenant, password, owner=instance.user)
         return _url(instance, tenant, password)
 
     def revoke(self, instance: Instance, tenant: str) -> None:
         """The next login is refused."""
-        with _can("the user cannot be taken away", instance):
+        with can("the user cannot be taken away", instance):
             users.dismiss(instance.directory, tenant, owner=instance.user)
 
     def backup(self, instance: Instance, target: Path, tell: Tell) -> None:
         """All messages."""
-        with _can("the mail cannot be read", instance):
+        with can("the mail cannot be read", instance):
             found = [(f"{each:08}", path_of(instance.directory, str(each))) for each in numbers(instance.directory)]
         archive.pack(self.kind, instance.binaries.version, sorted(found), target, tell)
 
     def restore(self, instance: Instance, source: Path, tell: Tell) -> None:
         """All messages, into a mailbox that has none."""
-        with _can("the mail cannot be read", instance):
+        with can("the mail cannot be read", instance):
             if any(True for _ in numbers(instance.directory)):
                 raise UsageError(
                     "there is mail already",
@@ -119,13 +115,3 @@ def _size(instance: Instance) -> int | None:
             return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     except OSError:
         return None
-
-
-@contextmanager
-def _can(problem: str, instance: Instance) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        remedy = "free some space on the disk, or look at the directory's owner and mode"
-        where = str(instance.directory)
-        raise PlatformError(f"{problem}: {error.strerror or error}", where=where, remedy=remedy) from None
