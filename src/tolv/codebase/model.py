@@ -9,6 +9,9 @@ from typing import Any, Literal
 Rollout = Literal["start-first", "stop-first"]
 SignalScope = Literal["leader", "group"]
 
+#: The environment that counts as production where `tolv.toml` does not say.
+PRODUCTION = "prod"
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessType:
@@ -157,6 +160,8 @@ class App:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     services: tuple[ServiceNeed, ...] = ()
     """Backing services, in the order of `tolv.toml`."""
+    production: str = PRODUCTION
+    """The environment that counts as production, which others are compared with."""
     notes: tuple[str, ...] = ()
     """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
 
