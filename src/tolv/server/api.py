@@ -27,6 +27,7 @@ from tolv.route.edge.certificates import authority_root
 from tolv.server import deploys, queries, running, services
 from tolv.server import domains as own_domains
 from tolv.server import maintenance as maintenances
+from tolv.server import parity as parities
 from tolv.server.platform import Platform
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
@@ -315,6 +316,12 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
 async def config_diff(request: Request, app: str, left: str, right: str, reveal: bool = False) -> dict[str, Any]:
     """How the config of two environments differs."""
     return await queries.config_diff(_platform(request), app, left, right, reveal=reveal)
+
+
+@api.get("/apps/{app}/parity")
+async def parity(request: Request, app: str, left: str, right: str) -> dict[str, Any]:
+    """How far apart two environments are: figures, and differences judged."""
+    return await parities.parity(_platform(request), app, left, right)
 
 
 # Own domains.

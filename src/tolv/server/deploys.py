@@ -21,6 +21,7 @@ from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
+from tolv.server.parity import warnings_at_start
 from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
@@ -84,6 +85,8 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
+            for line in await warnings_at_start(platform, app, request.environment, made, config):
+                progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
