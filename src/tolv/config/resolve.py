@@ -96,15 +96,14 @@ def _variable(name: str, environment: Mapping[str, str]) -> bytes:
 def _file(path: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise _CannotRead("that is no file", "name a regular file")
+            return os.read(handle, _LARGEST)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise _CannotRead(f"{error.strerror}", "make the file, readable for the user that the server runs as") from None
-    with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _CannotRead("that is no file", "name a regular file")
-        try:
-            return file.read(_LARGEST)
-        except OSError as error:
-            raise _CannotRead(f"{error.strerror}", "see to the disk that it is on") from None
 
 
 def _without_line_end(content: bytes) -> bytes:
