@@ -147,6 +147,7 @@ def test_what_a_release_holds_outlives_the_store(store: Store, name: str) -> Non
     (pid,) = [row["pid"] for row in machine.ps(name)]
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not alive(pid))
+    eventually(lambda: machine.get(f"{name}-prod").status == 200)
     assert store.env(name)["TOKEN"] == SECRET
     machine.tolv("down", "-a", name, "-e", "prod")
     machine.tolv("restart", "-a", name, "-e", "prod")

@@ -135,6 +135,18 @@ def test_without_code_there_is_nothing_to_check_against(machine: Machine, name: 
     assert "WORKERS is not a whole number" in result.out
 
 
+def test_a_required_service_that_is_not_attached_is_told(machine: Machine, name: str) -> None:
+    path = machine.app(
+        name, {"tolv.toml": '[services.database]\nkind = "postgres"\n', ".env.example": "DATABASE_URL=\n"}
+    )
+    machine.tolv("config", "set", "OTHER=1", "-e", "prod", cwd=path)
+    result = check(machine, name, str(path))
+    assert result.code == 1
+    assert "error    database is a backing service (postgres) that is required, and not attached" in result.out
+    config(machine, name, "set", "DATABASE_URL=postgresql://db.internal/x")
+    assert check(machine, name, str(path)).code == 0
+
+
 def deployed(machine: Machine, name: str) -> Path:
     path = machine.app(name, {".env.example": SCHEMA})
     machine.tolv("config", "set", *GOOD, "-e", "prod", cwd=path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tolv.codebase.model import ProcessType, RolloutPolicy, Variable
+from tolv.codebase.model import PRODUCTION, ProcessType, RolloutPolicy, ServiceNeed, Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ class Build:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    services: tuple[ServiceNeed, ...] = ()
+    """Backing services that it needs, in the order of `tolv.toml`."""
+    production: str = PRODUCTION
+    """The environment that counts as production."""
 
     @property
     def summary(self) -> str:
@@ -102,6 +106,8 @@ def build_to_json(build: Build) -> dict[str, Any]:
         "layers": [{name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers],
         "notes": list(build.notes),
         "rollout": build.rollout.to_dict(),
+        "services": [one.to_dict() for one in build.services],
+        "production": build.production,
     }
 
 
@@ -115,5 +121,6 @@ def build_from_json(data: dict[str, Any]) -> Build:
             "layers": tuple(Layer(**one) for one in data["layers"]),
             "notes": tuple(data["notes"]),
             "rollout": RolloutPolicy.from_dict(data.get("rollout", {})),
+            "services": tuple(ServiceNeed.from_dict(one) for one in data.get("services", ())),
         }
     )

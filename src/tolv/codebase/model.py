@@ -10,6 +10,9 @@ Rollout = Literal["start-first", "stop-first"]
 SignalScope = Literal["leader", "group"]
 VariableType = Literal["text", "int", "number", "bool", "url", "email", "port", "path", "json"]
 
+#: The environment that counts as production where `tolv.toml` does not say.
+PRODUCTION = "prod"
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessType:
@@ -183,6 +186,8 @@ class App:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     services: tuple[ServiceNeed, ...] = ()
     """Backing services, in the order of `tolv.toml`."""
+    production: str = PRODUCTION
+    """The environment that counts as production, which others are compared with."""
     notes: tuple[str, ...] = ()
     """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
 

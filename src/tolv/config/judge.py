@@ -16,7 +16,7 @@ from tolv.codebase.variables import fault, is_true
 from tolv.config.assemble import LOCAL_ENVIRONMENT
 from tolv.config.names import is_reserved
 
-Rule = Literal["missing", "value", "secret", "development", "unknown", "reference"]
+Rule = Literal["missing", "value", "secret", "development", "unknown", "reference", "service"]
 
 _LOOPBACK = re.compile(r"(?i)(?:localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[?::1\]?|host\.docker\.internal)(?::\d+)?")
 _DEVELOPMENT = frozenset({"dev", "development", "local"})

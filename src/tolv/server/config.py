@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
-from tolv.codebase.model import Variable
+from tolv.codebase.manifest import read_manifest
+from tolv.codebase.model import ServiceNeed, Variable
+from tolv.codebase.reader import name_source
 from tolv.codebase.schema import read_schema
 from tolv.config.assemble import LOCAL_ENVIRONMENT
 from tolv.config.cipher import Cipher
@@ -17,8 +19,9 @@ from tolv.config.redact import mask
 from tolv.config.references import known, plain, reference_in, references
 from tolv.config.resolve import resolve
 from tolv.errors import PlatformError, UsageError
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress
+from tolv.server.threads import in_thread
 
 #: Hex digits of a value's keyed hash that are shown.
 _SHOWN = 8
@@ -110,18 +113,24 @@ async def check(platform: Platform, app: str, environment: str, path: Path | Non
     Raises `UsageError` if nothing is live and no path is given.
     """
     await in_thread(platform.deploys.get, app, environment)
-    schema, where = await _schema(platform, app, environment, path)
+    code = await _code(platform, app, environment, path)
     config = await platform.config_of(app, environment)
     if path is not None and environment == LOCAL_ENVIRONMENT:
-        config |= await in_thread(read_env, path / ".env")
+        config |= await in_thread(read_env, Path(code.where) / ".env")
     values, unread = await _values(config)
-    found = [*unread, *problems(values, schema, environment)]
+    found = [*unread, *_unattached(config, code, environment)]
+    made = {name for need in code.services for name, _ in need.env} if environment == LOCAL_ENVIRONMENT else ()
+    found += [
+        one
+        for one in problems(values, code.schema, environment, code.services)
+        if one.rule != "missing" or one.name not in made  # `tolv up` makes the service, and sets it
+    ]
     errors = sum(one.severity == "error" for one in found)
     return {
         "app": app,
         "environment": environment,
-        "schema": where,
-        "variables": len(schema),
+        "schema": code.where,
+        "variables": len(code.schema),
         "set": len(config),
         "errors": errors,
         "warnings": len(found) - errors,
@@ -129,25 +138,51 @@ async def check(platform: Platform, app: str, environment: str, path: Path | Non
     }
 
 
-def problems(values: Mapping[str, str | None], schema: Iterable[Variable], environment: str) -> tuple[Problem, ...]:
-    """What is wrong with the values; a name says whether a value is secret where the schema does not."""
+def problems(
+    values: Mapping[str, str | None], schema: Iterable[Variable], environment: str, needs: Iterable[ServiceNeed] = ()
+) -> tuple[Problem, ...]:
+    """What is wrong with the values. A name says whether a value is secret where the schema does not; variables that a
+    backing service of tolv.toml sets need not be in it."""
     from tolv.check.facts.values import is_secret_name
 
-    return judge(values, schema, environment, is_secret=is_secret_name)
+    provided = {name for need in needs for name, _ in need.env}
+    return judge(values, schema, environment, is_secret=is_secret_name, provided=provided)
 
 
-async def _schema(
-    platform: Platform, app: str, environment: str, path: Path | None
-) -> tuple[tuple[Variable, ...], str]:
+class _Code(NamedTuple):
+    """What code says of its config."""
+
+    schema: tuple[Variable, ...]
+    services: tuple[ServiceNeed, ...]
+    where: str
+    """The release that it is live in, or its directory."""
+
+
+async def _code(platform: Platform, app: str, environment: str, path: Path | None) -> _Code:
     if path is not None:
-        source = await in_thread(git.locate, path)
-        return await in_thread(read_schema, source.path / ".env.example"), str(source.path)
+        return await in_thread(_code_at, path, app)
     live = await in_thread(platform.releases.live, app, environment)
     build = None if live is None else await in_thread(platform.builds.find, live.build)
     if live is None or build is None:
         remedy = f"name the code: tolv config check PATH -a {app} -e {environment}"
         raise UsageError(f"nothing of {app} is live in {environment}, so there is no schema", remedy=remedy)
-    return build.variables, live.name
+    return _Code(build.variables, build.services, live.name)
+
+
+def _code_at(path: Path, app: str) -> _Code:
+    root = name_source(git.locate(path), app)[0].path
+    return _Code(read_schema(root / ".env.example"), read_manifest(root / "tolv.toml").services, str(root))
+
+
+def _unattached(config: Mapping[str, str], code: _Code, environment: str) -> list[Problem]:
+    """Required services that a release would be refused for; in `dev` `tolv up` makes them."""
+    if environment == LOCAL_ENVIRONMENT:
+        return []
+    return [
+        Problem(one.name, "service", "error", f"is a backing service ({one.kind}) that is required, and not attached")
+        for one in code.services
+        if one.required and not any(name in config for name, _ in one.env)
+    ]
 
 
 async def _values(config: Mapping[str, str]) -> tuple[dict[str, str | None], list[Problem]]:
