@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.codebase.model import Variable
+from tolv.codebase.model import Variable, VariableType
 from tolv.codebase.schema import parse_schema
 from tolv.codebase.variables import fault
 from tolv.errors import UsageError
@@ -163,3 +166,17 @@ def test_a_build_of_before_is_still_read_and_a_plain_one_is_written_as_before() 
     assert Variable.from_dict(before) == Variable("A", None, "x")
     assert Variable("A", None, "x").to_dict() == before
     assert Variable.from_dict({**before, "later": 1}) == Variable("A", None, "x")
+
+
+def test_the_page_shows_what_is_read_and_names_every_directive() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "config.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert parse_schema(example, ".env.example") == (
+        Variable("DATABASE_URL", None, "Where the data is", "url", example="postgresql://localhost/guestbook"),
+        Variable("WORKERS", "2", "processes of gunicorn", "int", minimum=1, maximum=64),
+        Variable("LOG_LEVEL", "info", "", choices=("debug", "info", "warning")),
+        Variable("SIGNING_KEY", None, "", secret=True),
+        Variable("SENTRY_DSN", None, "", "url", optional=True),
+    )
+    for word in ("required", "optional", "secret", *get_args(VariableType)):
+        assert word == "text" or f"`{word}`" in page
