@@ -24,15 +24,18 @@ from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
 from tolv.route.edge.certificates import authority_root
-from tolv.server import deploys, queries, running
+from tolv.server import deploys, queries, running, services
 from tolv.server import domains as own_domains
 from tolv.server import maintenance as maintenances
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
+    AttachRequest,
+    BackupRequest,
     BuildRequest,
     ConfigRequest,
     DeployRequest,
+    DetachRequest,
     DomainRequest,
     DownRequest,
     FormationRequest,
@@ -40,10 +43,14 @@ from tolv.server.requests import (
     OneOffRequest,
     PromoteRequest,
     RestartRequest,
+    RestoreRequest,
     RollbackRequest,
+    ShareRequest,
     StopRequest,
+    SwapRequest,
     Watched,
 )
+from tolv.server.threads import in_thread
 
 NDJSON = "application/x-ndjson"
 _SEE_DOCUMENT = "see the API's document, /v1/openapi.json; a command says --help"
@@ -124,12 +131,20 @@ async def apps(request: Request) -> list[dict[str, Any]]:
 
 @api.delete("/apps/{app}")
 async def destroy(
-    request: Request, app: str, environment: str | None = None, dry_run: bool = False, by: str = "tolv"
+    request: Request,
+    app: str,
+    environment: str | None = None,
+    with_data: bool = False,
+    dry_run: bool = False,
+    by: str = "tolv",
 ) -> StreamingResponse:
     """Remove an app, or one of its deploys, with all that belongs to it."""
     platform = _platform(request)
     return _operate(
-        platform, lambda progress: running.remove(platform, app, environment, dry_run=dry_run, by=by, progress=progress)
+        platform,
+        lambda progress: running.remove(
+            platform, app, environment, with_data=with_data, dry_run=dry_run, by=by, progress=progress
+        ),
     )
 
 
@@ -303,6 +318,101 @@ async def config_diff(request: Request, app: str, left: str, right: str, reveal:
 
 
 # Own domains.
+
+
+# Backing services.
+
+
+@api.get("/services")
+async def list_services(
+    request: Request, app: str | None = None, environment: str | None = None
+) -> list[dict[str, Any]]:
+    """Backing services, asked how they are."""
+    return await services.listed(_platform(request), app, environment)
+
+
+@api.post(f"{_DEPLOY}/services")
+async def attach(request: Request, app: str, environment: str, asked: AttachRequest) -> StreamingResponse:
+    """Make a resource for a deploy, or name one that runs elsewhere, and put it into config."""
+    platform = _platform(request)
+    wanted = services.Asked(asked.kind, asked.version, asked.url, asked.variable, asked.check)
+    return _operate(
+        platform,
+        lambda progress: services.attach(
+            platform, (app, environment), asked.name, wanted, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+_SERVICE = f"{_DEPLOY}/services/{{name}}"
+
+
+@api.post(f"{_SERVICE}/detach")
+async def detach(request: Request, app: str, environment: str, name: str, asked: DetachRequest) -> StreamingResponse:
+    """Take a resource out of a deploy's config; its data stays."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: services.detach(
+            platform, (app, environment), name, asked.revoke, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/swap")
+async def swap(request: Request, app: str, environment: str, name: str, asked: SwapRequest) -> StreamingResponse:
+    """Lead a deploy's variables to another resource."""
+    platform = _platform(request)
+    wanted = services.Asked(version=asked.version, url=asked.url, check=asked.check)
+    return _operate(
+        platform,
+        lambda progress: services.swap(
+            platform, (app, environment), name, wanted, asked.to, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/share")
+async def share(request: Request, app: str, environment: str, name: str, asked: ShareRequest) -> StreamingResponse:
+    """Let another deploy use a resource, too."""
+    platform = _platform(request)
+    other = (asked.app, asked.environment)
+    return _operate(
+        platform,
+        lambda progress: services.share(
+            platform, (app, environment), name, other, asked.variable, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/backup")
+async def backup(request: Request, app: str, environment: str, name: str, asked: BackupRequest) -> StreamingResponse:
+    """Write what a resource keeps to a file."""
+    platform = _platform(request)
+    return _operate(
+        platform, lambda progress: services.backup(platform, (app, environment), name, asked.path, progress)
+    )
+
+
+@api.post(f"{_SERVICE}/restore")
+async def restore(request: Request, app: str, environment: str, name: str, asked: RestoreRequest) -> StreamingResponse:
+    """Make a new resource of a backup."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: services.restore(
+            platform, (app, environment), name, asked.path, asked.into, asked.by, progress
+        ),
+    )
+
+
+@api.delete(_SERVICE)
+async def destroy_service(
+    request: Request, app: str, environment: str, name: str, dry_run: bool = False
+) -> StreamingResponse:
+    """Remove a resource and all that it keeps."""
+    platform = _platform(request)
+    return _operate(platform, lambda progress: services.destroy(platform, (app, environment), name, dry_run, progress))
 
 
 @api.get("/domains")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from tolv.build.builder import build as make_build
 from tolv.build.model import Build
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
-from tolv.codebase.model import Commit, RolloutPolicy, Source
+from tolv.codebase.model import Commit, RolloutPolicy, ServiceNeed, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
 from tolv.errors import AppError, PlatformError, UsageError
@@ -21,9 +21,10 @@ from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
+from tolv.server.threads import in_thread
 from tolv.store.operations import Operation
 
 
@@ -82,14 +83,40 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
             config |= await _local_config(source, progress)
         _tell_defaults(made, config, progress)
         if request.mode == "up":
+            config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
         # `up` runs what somebody works on: to see it fail is the point.
         rollout = request.watch.policy(made) if request.mode == "deploy" else None
-        proposal = Proposal(app, request.environment, made, config, _describe(made), request.by, rollout=rollout)
+        proposal = Proposal(
+            app,
+            request.environment,
+            made,
+            config,
+            _describe(made),
+            request.by,
+            rollout=rollout,
+            wait=request.watch.wait,
+        )
         value = await roll_out(platform, operation, proposal, progress)
     return await see_it_bake(platform, value, progress) if request.watch.wait else value
+
+
+async def provide(
+    platform: Platform,
+    key: tuple[str, str],
+    needs: Iterable[ServiceNeed],
+    config: Mapping[str, str],
+    by: str,
+    progress: Progress,
+) -> dict[str, str]:
+    """Config for the services that a build declares and nobody has set: what is not there yet is made."""
+    added: dict[str, str] = {}
+    for need in needs:
+        if not any(name in config for name, _ in need.env):
+            added |= (await platform.backing.make(key, need, by, progress)).values
+    return added
 
 
 async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
@@ -368,6 +395,7 @@ async def _bring_back(
     refuse_incomplete(Proposal(app, environment, made, config, "", request.by))
     progress.done("release", f"{live.name}, unchanged")
     deployment = platform.engine.deployment(app, environment)
+    await platform.backing.await_ready((app, environment), await platform.attached(live), progress, wait=False)
     progress.begin("run", describe(deployment.formation))
     await in_thread(platform.deploys.set_running, app, environment, True)
     deployment.set_running(True)

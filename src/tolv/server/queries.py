@@ -17,7 +17,8 @@ from tolv.errors import TolvError, UsageError
 from tolv.logs.streams import find_streams
 from tolv.release.rollback import parse_number
 from tolv.server.maintenance import row
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
+from tolv.server.threads import in_thread
 
 _STARTED = time.time()
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])?")

@@ -20,8 +20,9 @@ from tolv.run.formation import describe, formation_for
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
 from tolv.server.evidence import last_lines
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress, explain
+from tolv.server.threads import in_thread
 from tolv.store.operations import Operation
 
 #: Seconds that a command waits for the end of the processes that it replaced.
@@ -48,6 +49,8 @@ class Proposal:
     """None: what the deploy has now."""
     rollout: RolloutPolicy | None = None
     """How it is watched once it is live; None: not at all."""
+    wait: bool = False
+    """Wait for required services that somebody else runs."""
 
 
 async def roll_out(
@@ -59,6 +62,18 @@ async def roll_out(
     not get to be live.
     """
     refuse_incomplete(proposal)
+    key = (proposal.app, proposal.environment)
+    try:
+        attached = await platform.backing.attached(key, proposal.build.services, proposal.config)
+        await platform.backing.await_ready(key, attached, progress, wait=proposal.wait)
+        return await _roll_out(platform, operation, proposal, progress, notes)
+    finally:
+        platform.operating.note(platform.settle(*key))
+
+
+async def _roll_out(
+    platform: Platform, operation: Operation, proposal: Proposal, progress: Progress, notes: tuple[str, ...]
+) -> dict[str, Any]:
     release = await _make_release(platform, proposal)
     await in_thread(platform.operations.advance, operation.id, "release", release=release.number)
     progress.done("release", release.name)
@@ -88,7 +103,20 @@ async def roll_out(
 
 
 def refuse_incomplete(proposal: Proposal) -> None:
-    """Raise `AppError`, naming each variable that `.env.example` requires and nobody set."""
+    """Raise `AppError`, naming each required backing service that is not attached, or else each variable that
+    `.env.example` requires and nobody set."""
+    config, where = proposal.config, f"-a {proposal.app} -e {proposal.environment}"
+    needs = [one for one in proposal.build.services if one.required]
+    detached = [one for one in needs if not any(name in config for name, _ in one.env)]
+    if detached:
+        plural = "service is" if len(detached) == 1 else "services are"
+        names = ", ".join(f"{one.name} ({one.kind})" for one in detached)
+        raise AppError(
+            f"{len(detached)} backing {plural} not attached: {names}",
+            where="[services] of tolv.toml names what the app needs",
+            remedy="; ".join(f"tolv attach {one.name} {where}" for one in detached)
+            + " (with --url for one that runs elsewhere)",
+        )
     _values, missing = assemble(proposal.config, proposal.build.variables, {}, proposal.environment)
     if missing:
         plural = "variable is" if len(missing) == 1 else "variables are"
