@@ -289,7 +289,7 @@ def mail(*env: tuple[str, str], required: bool = False) -> ServiceNeed:
                     "s3",
                     None,
                     (
-                        ("AWS_S3_ENDPOINT_URL", "http://{host}:{port}"),
+                        ("AWS_S3_ENDPOINT_URL", "{endpoint}"),
                         ("AWS_ACCESS_KEY_ID", "{user}"),
                         ("AWS_SECRET_ACCESS_KEY", "{password}"),
                         ("S3_BUCKET", "{database}"),

@@ -237,7 +237,9 @@ def test_what_cannot_be_attached_is_refused_and_nothing_is_left(
     port, name_of_database = url.rpartition(":")[2].split("/")
     filled = [word.format(port=port, database=name_of_database, url=url) for word in words]
     before = services(machine)
-    refused = machine.tolv("attach", "archive", "--kind", "postgres", "-a", app, "--env", "ARCHIVE_URL", *filled, ok=False)
+    refused = machine.tolv(
+        "attach", "archive", "--kind", "postgres", "-a", app, "--env", "ARCHIVE_URL", *filled, ok=False
+    )
     assert refused.code in (2, 3)
     assert says in refused.err
     assert "secretword" not in refused.err + refused.out

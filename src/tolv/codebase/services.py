@@ -218,7 +218,7 @@ KINDS: tuple[Kind, ...] = (
 _BY_NAME = {spelling: kind for kind in KINDS for spelling in (kind.name, *kind.aliases)}
 
 #: Parts of a resource's URL that the text of a variable may hold.
-PLACEHOLDERS = ("url", "scheme", "user", "password", "host", "port", "database")
+PLACEHOLDERS = ("url", "scheme", "user", "password", "host", "port", "database", "endpoint")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 

@@ -98,7 +98,7 @@ def storage_variables(signs: Signs) -> tuple[dict[str, str], Place] | None:
     if endpoint.endswith("S3_URL") and scheme_of(value) in ("", "s3"):
         return {endpoint: "{url}"}, named[endpoint].place
     with_scheme = endpoint.endswith("URL") or scheme_of(value).startswith("http")
-    env = {endpoint: "http://{host}:{port}" if with_scheme else "{host}:{port}"}
+    env = {endpoint: "{endpoint}" if with_scheme else "{host}:{port}"}
     for name in named:
         part = next((part for pattern, part in _STORED if pattern.fullmatch(name)), None)
         if part is not None and part not in env.values():
