@@ -136,7 +136,7 @@ class ServiceNeed:
     """The version that production runs, as far as it is said: `16`, `16.4`; None: any."""
     env: tuple[tuple[str, str], ...] = ()
     """Variables that the app reads, each with its text, in which `{url}`, `{scheme}`, `{user}`, `{password}`, `{host}`,
-    `{port}` and `{database}` stand for parts of the resource's URL: `(("DATABASE_URL", "{url}"),)`."""
+    `{port}`, `{database}` and `{endpoint}` stand for parts of the resource's URL: `(("DATABASE_URL", "{url}"),)`."""
     required: bool = True
     """False: the app starts without it."""
 
