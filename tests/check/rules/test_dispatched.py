@@ -1,4 +1,4 @@
-"""VI-01, VI-05 in code that no route names: a server calls the methods of what it was given, by what they are called."""
+"""VI-01, VI-05 in code that no route names: a server calls the methods of what it was given, by their names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ CASES = [
             "  startup: function() { this.state = {}; }\n});\n",
             "api.js": "module.exports = {\n  api_set: function(args, callback) {\n    this.merge(args.params);\n"
             "    callback({});\n  }\n};\n",
-            "jobs.js": "module.exports = {\n  merge: function(given) {\n    Object.assign(this.state, given);\n  }\n};\n",
+            "jobs.js": "module.exports = {\n  merge: function(given) {\n"
+            "    Object.assign(this.state, given);\n  }\n};\n",
         },
         "jobs.js:3",
         why="mixed from modules",
@@ -98,9 +99,10 @@ CASES = [
         "javascript",
         {
             "main.js": _MAIN,
-            "engine.js": _ENGINE
-            + "  launch: function(job) {\n    var target = this.dir + '/queue/' + job.id;\n    var temp = target + '.tmp';\n"
-            "    fs.writeFile(temp, 'x', function(err) {\n      fs.rename(temp, target, function() {});\n    });\n  }\n});\n",
+            "engine.js": _ENGINE + "  launch: function(job) {\n    var target = this.dir + '/queue/' + job.id;\n"
+            "    var temp = target + '.tmp';\n"
+            "    fs.writeFile(temp, 'x', function(err) {\n      fs.rename(temp, target, function() {});\n"
+            "    });\n  }\n});\n",
         },
         "engine.js:15",
         why="renamed to what others see",
@@ -130,7 +132,8 @@ CASES = [
             "main.js": _MAIN,
             "engine.js": _ENGINE
             + "  launch: function(job) {\n    var temp = os.tmpdir() + '/a', next = os.tmpdir() + '/b';\n"
-            "    fs.writeFile(temp, 'x', function(err) {\n      fs.rename(temp, '/tmp/b', function() {});\n    });\n  }\n});\n",
+            "    fs.writeFile(temp, 'x', function(err) {\n      fs.rename(temp, '/tmp/b', function() {});\n"
+            "    });\n  }\n});\n",
         },
         "renamed within the temporary directory",
     ),
