@@ -35,6 +35,8 @@ class Written:
     """The file is a program for the command line."""
     removed: bool
     """The function around it deletes files too."""
+    secret: bool = False
+    """The function around it makes up a value that is called a secret or key."""
     of_work: bool = False
     """Its path is a field of what is worked on (`job.log_file`), not of a setting."""
 
@@ -55,6 +57,11 @@ _STORED = re.compile(
 _GENERATED = re.compile(
     r"token_(hex|bytes|urlsafe)|urandom|generate_key|get_random_secret_key|randomBytes|generateKeyPair|SecureRandom|"
     r"generate_private_key|uuid4|randomUUID"
+)
+#: `secret_key = generateId(32)`, `"SECRET_KEY_BASE" => SecureRandom.hex(64)`.
+_MADE_UP = re.compile(
+    r"(?i)\b\w*(?:secret_?key|signing_?key|session_?(?:key|secret)|jwt_?(?:key|secret)|app_?key|encryption_?key)\w*[\"']?\s*"
+    r"(?:=>|:=|=(?!=)|:)[^\n]{0,80}(?:random|generat|uuid|unique_?id|nanoid|token_hex|token_urlsafe)\w*"
 )
 _SCRIPT = (
     *("argparse", "click", "typer", "fire", "docopt", "commander", "yargs", "minimist", "inquirer", "optparse"),
@@ -189,6 +196,7 @@ def _written(
         bool(_GENERATED.search(around)),
         script,
         bool(re.search(r"\b(os\.(remove|unlink)|\.unlink|rmtree|unlinkSync|rmSync)\(", around)),
+        _MADE_UP.search(around) is not None,
         _is_of_work(source, functions, call, path),
     )
 
