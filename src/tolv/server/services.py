@@ -107,7 +107,7 @@ async def swap(
     if set(before.values) != {one for one, _ in env}:
         env = tuple((one, "{url}") for one in before.values)
     if to is not None:
-        other = await find(platform, key, to)
+        other = await find(platform, key, to, in_use=False)
         need = ServiceNeed(other.name, other.kind, None, env, declared.required)
         grant = await platform.backing.grant(other, key, need, by, progress)
     else:
@@ -227,7 +227,7 @@ async def restore(
 
 async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progress: Progress) -> dict[str, Any]:
     """Remove a resource and all that it keeps. Raises `ConflictError` if a live release uses it."""
-    resource = await find(platform, key, name)
+    resource = await find(platform, key, name, in_use=False)
     for user, services in (await platform.attached_now()).items():
         if any(one.resource is not None and one.resource.id == resource.id for one in services):
             raise ConflictError(
