@@ -14,6 +14,7 @@ from services.servers import USER, Server, copy_of, free_port, own, shared_direc
 from tolv.errors import PlatformError
 from tolv.services.model import Binaries, Instance
 from tolv.services.providers.postgres import PostgresProvider
+from tolv.services.providers.redis import RedisProvider
 
 PASSWORD = "admin0Password1"
 
@@ -77,6 +78,37 @@ def make_postgres(reachable: Path, postgres_template: Instance) -> Iterator[Make
 @pytest.fixture
 def postgres(make_postgres: Make) -> Server:
     return make_postgres()
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def make_redis(request: pytest.FixtureRequest, shared: Path, reachable: Path) -> Iterator[Make]:
+    """Makes running servers of each kind with nothing in them."""
+    provider = RedisProvider(request.param)
+    try:
+        binaries = provider.find({"redis": "6.2", "valkey": "9"}[request.param], shared, print)
+    except PlatformError as error:
+        pytest.skip(f"{request.param} cannot be fetched here: {error.problem}")
+    made: list[Server] = []
+
+    def make() -> Server:
+        directory = Path(tempfile.mkdtemp(prefix="redis-", dir=reachable))
+        directory.chmod(0o755)
+        home = own(directory / f"redis-{next(_numbers)}", USER)
+        server = Server(provider, Instance(home.name, home, free_port(), USER, PASSWORD, binaries))
+        made.append(server)
+        provider.prepare(server.instance)
+        server.start()
+        return server
+
+    yield make
+    for server in made:
+        server.kill()
+        shutil.rmtree(server.instance.directory.parent, ignore_errors=True)
+
+
+@pytest.fixture
+def redis(make_redis: Make) -> Server:
+    return make_redis()
 
 
 _numbers = itertools.count(1)

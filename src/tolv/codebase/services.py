@@ -19,7 +19,7 @@ class Kind:
     schemes: tuple[str, ...]
     """Of its URLs, the usual one first."""
     provider: str
-    """The kind whose servers and protocol serve it: `redis` for `valkey`."""
+    """The kind whose servers and protocol serve it: `mysql` for `mariadb`."""
     aliases: tuple[str, ...] = ()
     """Other spellings."""
     drivers: Mapping[str, tuple[str, ...]] | None = None
@@ -133,7 +133,7 @@ KINDS: tuple[Kind, ...] = (
         "valkey",
         "REDIS_URL",
         _words("redis rediss valkey valkeys"),
-        "redis",
+        "valkey",
         (),
         {"python": _words("valkey valkey-glide django-valkey"), "javascript": _words("iovalkey @valkey/valkey-glide")},
         _words("valkey valkey-server"),

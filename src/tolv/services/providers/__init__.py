@@ -8,7 +8,7 @@ from tolv.codebase.services import kind_named
 from tolv.errors import UsageError
 from tolv.services.provider import Provider
 
-_KINDS = ("postgres", "rabbitmq", "redis", "s3", "smtp")
+_KINDS = ("postgres", "rabbitmq", "redis", "s3", "smtp", "valkey")
 
 
 def provider_of(kind: str) -> Provider:

@@ -101,12 +101,15 @@ class PostgresProvider:
         postgres_backup.restore(instance, source, tell)
 
 
+PROVIDER = PostgresProvider()
+
+
 def on_host() -> list[Binaries]:
     """The PostgreSQL servers that the host has."""
     places = [found for pattern in _PLACES for found in Path("/").glob(pattern[1:])]
     config, server = shutil.which("pg_config"), shutil.which("postgres")
     if config:
-        places.append(Path(_output(config, "--bindir").strip() or "/nowhere"))
+        places.append(Path(_programs(config, Path(config).stat().st_mtime_ns)))
     if server:
         places.append(Path(server).resolve().parent)
     found = {}
@@ -117,6 +120,12 @@ def on_host() -> list[Binaries]:
             if version:
                 found[place] = Binaries(version, place, f"the host's {place}")
     return list(found.values())
+
+
+@functools.cache
+def _programs(config: str, changed: int) -> str:
+    """Where the programs lie that this `pg_config` speaks of."""
+    return _output(config, "--bindir").strip() or "/nowhere"
 
 
 @functools.cache
@@ -150,3 +159,6 @@ def _url(instance: Instance, database: str) -> str:
         password=instance.password,
         database=database,
     )
+
+
+PROVIDER = PostgresProvider()

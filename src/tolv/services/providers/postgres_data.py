@@ -113,6 +113,7 @@ def _link(source: str, target: str) -> None:
 
 def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_passwd | None) -> None:
     command = [
+        *(() if user else _as_nobody()),
         str(programs / "initdb"),
         *("--pgdata", str(data), "--username", ADMINISTRATOR, "--pwfile", "/dev/stdin"),
         *("--auth-host", "scram-sha-256", "--auth-local", "scram-sha-256"),
@@ -146,12 +147,22 @@ def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_pas
         os.close(reading)
     if done.returncode != 0:
         detail = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-500:]
-        full = "No space left" in detail
-        raise PlatformError(
-            f"the database cannot be made: {detail}",
-            where=str(instance.directory),
-            remedy="free some space, then try again" if full else f"see what is wrong with {instance.binaries.origin}",
-        )
+        remedy = f"see what is wrong with {instance.binaries.origin}"
+        if "No space left" in detail:
+            remedy = "free some space, then try again"
+        elif "unshare" in detail:
+            remedy = f"add a line for user {os.geteuid()} to /etc/passwd, which initdb asks for"
+        raise PlatformError(f"the database cannot be made: {detail}", where=str(instance.directory), remedy=remedy)
+
+
+def _as_nobody() -> tuple[str, ...]:
+    """Where Tolv's own user has no name: it is called nobody for as long as initdb runs, in a namespace of its own."""
+    try:
+        pwd.getpwuid(os.geteuid())
+        return ()
+    except KeyError:
+        nobody = pwd.getpwnam("nobody")
+    return ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--")
 
 
 def _locale() -> str:
