@@ -110,12 +110,16 @@ class Backing:
             else:
                 await self._await_elsewhere(one, progress, wait=wait)
 
-    async def settle(self, key: Key, attached: Iterable[Attached]) -> None:
-        """A deploy has come to rest with these (none: it does not run). Servers that nobody needs stop; data stays."""
+    async def settle(self, key: Key, attached: Iterable[Attached], *, wait: bool) -> None:
+        """A deploy has come to rest with these (none: it does not run). Servers that nobody needs stop; data stays.
+        `wait`: until they have."""
         self._claims[key] = {one.resource.id for one in attached if one.resource is not None}
         claimed = set().union(*self._claims.values())
-        stopping = [server.stop() for id_, server in self._engine.servers.items() if id_ not in claimed]
-        await asyncio.gather(*stopping)
+        idle = [server for id_, server in self._engine.servers.items() if id_ not in claimed]
+        for server in idle:
+            server.end()
+        if wait:
+            await asyncio.gather(*(server.stop() for server in idle))
 
     # Resources.
 
@@ -171,9 +175,10 @@ class Backing:
 
     async def remove(self, resource: Resource) -> None:
         """Stop a resource's server and remove all that it keeps; one elsewhere is only forgotten."""
-        server = self._engine.servers.pop(resource.id, None)
+        server = self._engine.servers.get(resource.id)
         if server is not None:
             await server.stop()
+            del self._engine.servers[resource.id]
         await in_thread(remove_tree, self._home.services / resource.id)
         await in_thread(self.resources.remove, resource.id)
 

@@ -18,6 +18,7 @@ from tolv.build.model import Build, Runnable
 from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
+from tolv.config.references import plain
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import shrink, trim
@@ -212,12 +213,12 @@ class Platform:
             yield
 
     async def config_of(self, app: str, environment: str) -> dict[str, str]:
-        """What is set for the next release."""
+        """What is set for the next release; references among it are entries of `tolv.config.references`."""
         head = await in_thread(self.configs.head, app, environment)
         return {} if head is None else self.cipher.open(head.sealed)
 
     async def config_in(self, release: Release) -> dict[str, str]:
-        """What was set when the release was made."""
+        """What was set when the release was made; its references with what they gave then."""
         snapshot = await in_thread(self.configs.get, release.config)
         return self.cipher.open(snapshot.sealed)
 
@@ -242,7 +243,7 @@ class Platform:
         build = await self.build_of(release)
         async with self.building():
             runnable = await in_thread(unpack, self.home, release.build)
-        values, _missing = assemble(await self.config_in(release), build.variables, {}, release.environment)
+        values, _missing = assemble(plain(await self.config_in(release)), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,
@@ -273,7 +274,8 @@ class Platform:
         """The backing services that a release uses."""
         build = await in_thread(self.builds.find, release.build)
         needs = () if build is None else build.services
-        return await self.backing.attached((release.app, release.environment), needs, await self.config_in(release))
+        config = plain(await self.config_in(release))
+        return await self.backing.attached((release.app, release.environment), needs, config)
 
     async def attached_now(self, *, running: bool = False) -> dict[tuple[str, str], list[Attached]]:
         """The backing services that the live releases use, by deploy; `running`: of deploys that run alone."""
@@ -284,10 +286,13 @@ class Platform:
                 found[one.app, one.environment] = await self.attached(live)
         return found
 
-    async def settle(self, app: str, environment: str) -> None:
-        """A deploy has come to rest: backing services that no deploy needs any more stop."""
+    async def settle(self, app: str, environment: str, *, wait: bool = True) -> None:
+        """A deploy has come to rest: backing services that no deploy needs any more stop; `wait`: until they have.
+
+        Whoever calls this holds the deploy: what another operation has just asked for must not be stopped.
+        """
         running = await self.attached_now(running=True)
-        await self.backing.settle((app, environment), running.get((app, environment), []))
+        await self.backing.settle((app, environment), running.get((app, environment), []), wait=wait)
 
     async def watch_services(self) -> None:
         """Look at the backing services that somebody else runs, for ever."""

@@ -15,6 +15,7 @@ from typing import Any
 from tolv.codebase.model import ServiceNeed
 from tolv.codebase.services import KINDS, kind_named
 from tolv.codebase.services import need as need_for
+from tolv.config.references import plain
 from tolv.errors import ConflictError, TolvError, UsageError
 from tolv.names import check_name
 from tolv.run.local.server_process import ServerState
@@ -83,7 +84,7 @@ async def detach(
         value = await configure(platform, *key, change, by, watch, progress)
     if revoke:
         await platform.backing.revoke(resource, grant, progress)
-    await platform.settle(*key)
+    await _rest(platform, key, by)
     return {**value, "app": key[0], "environment": key[1], "service": name, "resource": resource.name}
 
 
@@ -182,7 +183,7 @@ async def versions(platform: Platform, app: str, environment: str) -> dict[str, 
     }
 
 
-async def backup(platform: Platform, key: Key, name: str, target: str, progress: Progress) -> dict[str, Any]:
+async def backup(platform: Platform, key: Key, name: str, target: str, by: str, progress: Progress) -> dict[str, Any]:
     """Write all that a resource of this machine keeps to a file."""
     resource = await _local(platform, key, name, "backed up")
     path = Path(target)
@@ -193,7 +194,7 @@ async def backup(platform: Platform, key: Key, name: str, target: str, progress:
     await in_thread(provider.backup, instance, path, lambda line: progress.info("backup", line))
     size = path.stat().st_size
     progress.done("backup", f"{path}, {size} bytes")
-    await platform.settle(*key)
+    await _rest(platform, key, by)
     return {"resource": resource.name, "path": str(path), "size": size}
 
 
@@ -220,7 +221,7 @@ async def restore(
         await platform.backing.remove(made)
         raise
     progress.done("restore", f"{new} has all of it; to use it: tolv swap {name} --to {new} -a {key[0]} -e {key[1]}")
-    await platform.settle(*key)
+    await _rest(platform, key, by)
     return {"resource": new, "from": str(path)}
 
 
@@ -244,7 +245,7 @@ async def find(platform: Platform, key: Key, name: str) -> Resource:
     is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    for one in await platform.backing.attached(key, needs, await platform.config_of(*key)):
+    for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
         if one.name == name and one.resource is not None:
             return one.resource
     mine = [resources[one.resource] for one in await platform.backing.grants_of(key)]
@@ -264,9 +265,14 @@ async def _put(
 ) -> dict[str, Any]:
     """Have the deploy use what it was granted: a release of the same build, if one runs."""
     value = await configure(platform, *key, ConfigChange(set=dict(grant.values)), by, watch, progress)
-    await platform.settle(*key)
     resource = next(one for one in await in_thread(platform.backing.resources.list) if one.id == grant.resource)
     return {**value, "service": name, "resource": resource.name, "kind": resource.kind, "version": resource.version}
+
+
+async def _rest(platform: Platform, key: Key, by: str) -> None:
+    """Stop what was started for this alone, once no other operation holds the deploy."""
+    async with platform.lease(*key, "services", by, wait=True):
+        await platform.settle(*key)
 
 
 async def _need(platform: Platform, key: Key, name: str, asked: Asked) -> ServiceNeed:

@@ -17,6 +17,8 @@ ASKERS: Mapping[str, str] = {
     "postgres": "tolv.services.protocols.postgres",
     "redis": "tolv.services.protocols.redis",
     "valkey": "tolv.services.protocols.redis",
+    "s3": "tolv.services.protocols.s3",
+    "smtp": "tolv.services.protocols.smtp",
 }
 
 #: For every other kind.

@@ -52,6 +52,7 @@ class ServerState(StrEnum):
     READY = "ready"
     UNREADY = "unready"
     """It was ready, and does not answer well now."""
+    STOPPING = "stopping"
     CRASHED = "crashed"
 
 
@@ -107,9 +108,11 @@ class ServerProcess:
         return self._run.process if self._run else None
 
     def start(self) -> None:
-        """Have it run, unless it does."""
-        if self._task is None or self._task.done():
+        """Have it run, unless it does; one that is stopping starts again."""
+        if self._stop.is_set():
             self._stop.clear()
+            self.state = ServerState.STARTING
+        if self._task is None or self._task.done():
             self.state = ServerState.STARTING
             self._task = asyncio.create_task(self._live(None), name=f"service {self.id}")
 
@@ -150,9 +153,15 @@ class ServerProcess:
             )
             raise PlatformError(self.reason or reason, where=self.last_lines())
 
-    async def stop(self) -> None:
-        """Stop it gracefully; returns when its whole tree is dead."""
+    def end(self) -> None:
+        """Have it stop, gracefully."""
         self._stop.set()
+        if self._task is not None and not self._task.done():
+            self.state = ServerState.STOPPING
+
+    async def stop(self) -> None:
+        """The same; returns when its whole tree is dead."""
+        self.end()
         if self._task is not None:
             await asyncio.wait({self._task})
 
@@ -193,7 +202,7 @@ class ServerProcess:
                 run = self._run = None
             self.pid = None
             if reason is None:
-                break
+                continue
             crashes = crashes_in_a_row(crashes, time.monotonic() - began)
             self.restarts += 1
             pause = delay(crashes)
@@ -223,7 +232,7 @@ class ServerProcess:
         try:
             waited: set[asyncio.Future[Any]] = {watching, stopping, run.exited}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if self._stop.is_set():
+            if stopping.done():
                 await self._end(run, job)
                 return None
             if run.exited.done():
@@ -256,7 +265,7 @@ class ServerProcess:
                 await job.ask(_LOOK_WITHIN)
             except TolvError as error:
                 failures, why = failures + 1, error.problem
-                if self.state is ServerState.READY:
+                if self.state is ServerState.READY and not self._stop.is_set():
                     self._say(f"unready: {why}")
                     await self._become(ServerState.UNREADY, why)
             else:

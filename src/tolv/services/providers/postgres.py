@@ -159,3 +159,6 @@ def _url(instance: Instance, database: str) -> str:
         password=instance.password,
         database=database,
     )
+
+
+PROVIDER = PostgresProvider()
