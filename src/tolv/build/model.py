@@ -101,9 +101,7 @@ def build_to_json(build: Build) -> dict[str, Any]:
         "processes": [one.to_dict() for one in build.processes],
         "release_command": build.release_command,
         "release_timeout": build.release_timeout,
-        "variables": [
-            {"name": one.name, "default": one.default, "description": one.description} for one in build.variables
-        ],
+        "variables": [one.to_dict() for one in build.variables],
         "formation": build.formation,
         "layers": [{name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers],
         "notes": list(build.notes),
@@ -119,7 +117,7 @@ def build_from_json(data: dict[str, Any]) -> Build:
         **{
             **data,
             "processes": tuple(ProcessType.from_dict(one) for one in data["processes"]),
-            "variables": tuple(Variable(**one) for one in data["variables"]),
+            "variables": tuple(Variable.from_dict(one) for one in data["variables"]),
             "layers": tuple(Layer(**one) for one in data["layers"]),
             "notes": tuple(data["notes"]),
             "rollout": RolloutPolicy.from_dict(data.get("rollout", {})),

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollback": "Go back: a new release from an old one.",
         "promote": "Move a build from one environment to another.",
         "config": "Show and change config: environment variables.",
+        "parity": "Say how far apart two environments are, in figures.",
         "domains": "Show and change own domains, and their HTTPS.",
     },
     "Backing services": {

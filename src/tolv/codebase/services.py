@@ -28,7 +28,6 @@ class Kind:
     """Names of the images of its servers, without registry and tag."""
     addons: tuple[str, ...] = ()
     """What Heroku and its kin call the service."""
-    port: int = 0
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -57,7 +56,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("postgres postgresql postgis timescaledb pgvector timescaledb-ha supabase-postgres paradedb pgvecto-rs"),
         _words("heroku-postgresql postgresql scalingo-postgresql crunchy-postgres"),
-        5432,
     ),
     Kind(
         "mysql",
@@ -74,7 +72,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("mysql mysql-server percona percona-server"),
         _words("cleardb jawsdb scalingo-mysql stackhero-mysql"),
-        3306,
     ),
     Kind(
         "mariadb",
@@ -89,7 +86,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("mariadb"),
         _words("jawsdb-maria"),
-        3306,
     ),
     Kind(
         "mongodb",
@@ -106,7 +102,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("mongo mongodb mongodb-community-server"),
         _words("mongolab mongodb ormongo scalingo-mongodb"),
-        27017,
     ),
     Kind(
         "redis",
@@ -133,7 +128,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("redis redis-stack redis-stack-server keydb dragonfly"),
         _words("heroku-redis rediscloud redistogo redisgreen openredis heroku-key-value-store scalingo-redis"),
-        6379,
     ),
     Kind(
         "valkey",
@@ -144,7 +138,6 @@ KINDS: tuple[Kind, ...] = (
         {"python": _words("valkey valkey-glide django-valkey"), "javascript": _words("iovalkey @valkey/valkey-glide")},
         _words("valkey valkey-server"),
         (),
-        6379,
     ),
     Kind(
         "memcached",
@@ -160,7 +153,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("memcached"),
         _words("memcachier memcachedcloud"),
-        11211,
     ),
     Kind(
         "rabbitmq",
@@ -177,7 +169,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("rabbitmq"),
         _words("cloudamqp rabbitmq-bigwig"),
-        5672,
     ),
     Kind(
         "s3",
@@ -194,7 +185,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("minio localstack garage seaweedfs s3mock"),
         _words("bucketeer cloudcube"),
-        9000,
     ),
     Kind(
         "smtp",
@@ -209,7 +199,6 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("mailhog mailpit mailcatcher maildev mailcrab maildump inbucket smtp4dev postfix"),
         _words("sendgrid mailgun postmark mailtrap mailersend sparkpost mandrill"),
-        25,
     ),
     Kind(
         "elasticsearch",
@@ -223,14 +212,13 @@ KINDS: tuple[Kind, ...] = (
         },
         _words("elasticsearch"),
         _words("bonsai searchbox foundelasticsearch"),
-        9200,
     ),
 )  # fmt: skip
 
 _BY_NAME = {spelling: kind for kind in KINDS for spelling in (kind.name, *kind.aliases)}
 
 #: Parts of a resource's URL that the text of a variable may hold.
-PLACEHOLDERS = ("url", "scheme", "user", "password", "host", "port", "database")
+PLACEHOLDERS = ("url", "scheme", "user", "password", "host", "port", "database", "endpoint")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
@@ -261,8 +249,3 @@ def need(
 def unknown_placeholder(text: str) -> str | None:
     """The first `{…}` of a text that stands for no part of a URL, as written; None if all do."""
     return next((match[0] for match in _PLACEHOLDER.finditer(text) if match[1] not in PLACEHOLDERS), None)
-
-
-def fill(text: str, parts: Mapping[str, str]) -> str:
-    """A variable's text with the parts of a resource's URL in place of their names; one that is not given is empty."""
-    return _PLACEHOLDER.sub(lambda match: parts.get(match[1], ""), text)

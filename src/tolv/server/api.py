@@ -19,14 +19,15 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from tolv import __version__
-from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
 from tolv.route.edge.certificates import authority_root
+from tolv.server import config as configs
 from tolv.server import deploys, queries, running, services
 from tolv.server import domains as own_domains
 from tolv.server import maintenance as maintenances
+from tolv.server import parity as parities
 from tolv.server.platform import Platform
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
@@ -278,29 +279,33 @@ async def maintain(request: Request, app: str, environment: str, asked: Maintena
 
 @api.get(f"{_DEPLOY}/config")
 async def config(request: Request, app: str, environment: str, reveal: bool = False) -> dict[str, str]:
-    """What is set; masked unless asked for."""
-    platform = _platform(request)
-    await in_thread(platform.deploys.get, app, environment)
-    values = await platform.config_of(app, environment)
-    return {name: value if reveal else mask(value) for name, value in sorted(values.items())}
+    """What is set; masked unless asked for. Of a reference: what it is, and a keyed hash of what it gave."""
+    return await configs.show(_platform(request), app, environment, reveal=reveal)
 
 
 @api.get(f"{_DEPLOY}/config/{{key}}")
 async def config_value(request: Request, app: str, environment: str, key: str) -> dict[str, str]:
     """One value, in the clear: it was asked for by name."""
-    platform = _platform(request)
-    await in_thread(platform.deploys.get, app, environment)
-    values = await platform.config_of(app, environment)
-    if key not in values:
-        raise UsageError(f"{key} is not set for {app} in {environment}", remedy="see `tolv config`")
-    return {key: values[key]}
+    return {key: await configs.value_of(_platform(request), app, environment, key)}
+
+
+@api.get(f"{_DEPLOY}/config-references")
+async def config_references(request: Request, app: str, environment: str) -> dict[str, str]:
+    """Which variables are references, and to what."""
+    return await configs.references_of(_platform(request), app, environment)
+
+
+@api.get(f"{_DEPLOY}/config-check")
+async def config_check(request: Request, app: str, environment: str, path: str | None = None) -> dict[str, Any]:
+    """The values of the next release against the schema of the live code, or of the code at a path."""
+    return await configs.check(_platform(request), app, environment, None if path is None else Path(path))
 
 
 @api.patch(f"{_DEPLOY}/config")
 async def configure(request: Request, app: str, environment: str, asked: ConfigRequest) -> StreamingResponse:
     """Set and unset variables."""
     platform = _platform(request)
-    change = deploys.ConfigChange(asked.set, tuple(asked.unset))
+    change = deploys.ConfigChange(asked.set, tuple(asked.unset), asked.references)
 
     async def act(progress: Progress) -> dict[str, Any]:
         if asked.path is not None:
@@ -314,7 +319,13 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
 @api.get("/apps/{app}/config-diff")
 async def config_diff(request: Request, app: str, left: str, right: str, reveal: bool = False) -> dict[str, Any]:
     """How the config of two environments differs."""
-    return await queries.config_diff(_platform(request), app, left, right, reveal=reveal)
+    return await configs.difference(_platform(request), app, left, right, reveal=reveal)
+
+
+@api.get("/apps/{app}/parity")
+async def parity(request: Request, app: str, left: str, right: str) -> dict[str, Any]:
+    """How far apart two environments are: figures, and differences judged."""
+    return await parities.parity(_platform(request), app, left, right)
 
 
 # Own domains.

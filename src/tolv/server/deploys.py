@@ -16,11 +16,14 @@ from tolv.codebase.envfile import read_env
 from tolv.codebase.model import Commit, RolloutPolicy, ServiceNeed, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
+from tolv.config.references import known, parse_reference, unread
 from tolv.errors import AppError, PlatformError, UsageError
 from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
+from tolv.server.config import problems, read_references
+from tolv.server.parity import warnings_at_start
 from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
@@ -84,6 +87,8 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
+            for line in await warnings_at_start(platform, app, request.environment, made, config):
+                progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
@@ -169,6 +174,7 @@ async def go_back(
         f"Rollback to {target.name}" + (f" by itself: {because.partition(';')[0]}" if because else ""),
         by,
         formation=target.last_formation or target.formation,
+        restores=True,
     )
     return await roll_out(platform, operation, proposal, progress, notes)
 
@@ -221,10 +227,20 @@ async def promote(
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """Variables to set and to unset."""
+    """Variables to set, to unset, and to have read from elsewhere."""
 
     set: dict[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    references: dict[str, str] = field(default_factory=dict)
+    """By name, where its value comes from: `op://vault/item/field`."""
+
+    def entries(self) -> dict[str, str]:
+        """What a config gets. Raises `UsageError` for a variable that cannot be, or a reference to nothing."""
+        for name, text in {**self.set, **dict.fromkeys(self.references, "")}.items():
+            check_variable(name, text)
+        if both := sorted(self.set.keys() & self.references.keys()):
+            raise UsageError(f"{both[0]} is given twice: as a value, and with --from", remedy="leave one of them out")
+        return {**self.set, **{name: parse_reference(text).entry for name, text in self.references.items()}}
 
 
 async def configure(
@@ -237,10 +253,9 @@ async def configure(
     progress: Progress,
 ) -> dict[str, Any]:
     """Change the config: a new release of the same build, when there is one that runs."""
-    for name, text in change.set.items():
-        check_variable(name, text)
+    entries = change.entries()
     await in_thread(platform.check_deploy, app, environment)
-    if await in_thread(platform.deploys.find, app, environment) is None and change.set:
+    if await in_thread(platform.deploys.find, app, environment) is None and entries:
         progress.warn("config", f"{environment} is a new environment of {app}: nothing is deployed there yet")
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "config", by) as operation:
@@ -248,14 +263,18 @@ async def configure(
         unknown = [name for name in change.unset if name not in before]
         if unknown:
             raise UsageError(f"{', '.join(unknown)} is not set", remedy="see `tolv config`")
-        after = {name: value for name, value in {**before, **change.set}.items() if name not in change.unset}
-        keys = sorted({*change.set, *change.unset})
+        after = {name: value for name, value in {**before, **entries}.items() if name not in change.unset}
+        keys = sorted({*entries, *change.unset})
         value: dict[str, Any] = {"app": app, "environment": environment, "release": None, "keys": keys}
         live = await in_thread(platform.releases.live, app, environment)
+        deploy = await in_thread(platform.deploys.get, app, environment)
+        if live is not None and deploy.running and unread(after) == unread(before):
+            after = await read_references(platform, after, progress)
         if after == before:
             progress.info("config", "nothing changes")
             return {**value, "release": live.name if live else None}
-        deploy = await in_thread(platform.deploys.get, app, environment)
+        if live is not None:
+            await _tell_problems(platform, live, after, keys, errors=not deploy.running, progress=progress)
         if live is None or not deploy.running:
             await _set_head(platform, app, environment, after, by)
             progress.info("config", "set; the next release has it")
@@ -406,6 +425,17 @@ async def _bring_back(
     return value
 
 
+async def _tell_problems(
+    platform: Platform, live: Release, config: dict[str, str], keys: list[str], *, errors: bool, progress: Progress
+) -> None:
+    """Say what the live code's schema does not like of a change; `errors`: also what a release is refused for."""
+    build = await in_thread(platform.builds.find, live.build)
+    if build is not None:
+        for one in problems(known(config), build.variables, live.environment, build.services):
+            if one.name in keys and (errors or one.severity == "warning"):
+                progress.warn("config", str(one))
+
+
 async def _live(platform: Platform, app: str, environment: str) -> Release:
     live = await in_thread(platform.releases.live, app, environment)
     if live is None:
@@ -428,8 +458,8 @@ def _describe(made: Build) -> str:
 
 def _describe_change(change: ConfigChange) -> str:
     parts = []
-    if change.set:
-        parts.append(f"Set {', '.join(sorted(change.set))}")
+    if change.set or change.references:
+        parts.append(f"Set {', '.join(sorted({*change.set, *change.references}))}")
     if change.unset:
         parts.append(f"Unset {', '.join(sorted(change.unset))}")
     return "; ".join(parts)

@@ -18,6 +18,7 @@ from tolv.build.model import Build, Runnable
 from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
+from tolv.config.references import plain
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import shrink, trim
@@ -212,12 +213,12 @@ class Platform:
             yield
 
     async def config_of(self, app: str, environment: str) -> dict[str, str]:
-        """What is set for the next release."""
+        """What is set for the next release; references among it are entries of `tolv.config.references`."""
         head = await in_thread(self.configs.head, app, environment)
         return {} if head is None else self.cipher.open(head.sealed)
 
     async def config_in(self, release: Release) -> dict[str, str]:
-        """What was set when the release was made."""
+        """What was set when the release was made; its references with what they gave then."""
         snapshot = await in_thread(self.configs.get, release.config)
         return self.cipher.open(snapshot.sealed)
 
@@ -242,7 +243,7 @@ class Platform:
         build = await self.build_of(release)
         async with self.building():
             runnable = await in_thread(unpack, self.home, release.build)
-        values, _missing = assemble(await self.config_in(release), build.variables, {}, release.environment)
+        values, _missing = assemble(plain(await self.config_in(release)), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,
@@ -273,7 +274,8 @@ class Platform:
         """The backing services that a release uses."""
         build = await in_thread(self.builds.find, release.build)
         needs = () if build is None else build.services
-        return await self.backing.attached((release.app, release.environment), needs, await self.config_in(release))
+        config = plain(await self.config_in(release))
+        return await self.backing.attached((release.app, release.environment), needs, config)
 
     async def attached_now(self, *, running: bool = False) -> dict[tuple[str, str], list[Attached]]:
         """The backing services that the live releases use, by deploy; `running`: of deploys that run alone."""

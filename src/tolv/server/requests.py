@@ -71,6 +71,8 @@ class MaintenanceRequest(Asked):
 class ConfigRequest(Asked, Watched):
     set: dict[str, str] = {}
     unset: list[str] = []
+    references: dict[str, str] = {}
+    """By name, where the value is read from for each release: `op://vault/item/field`."""
     path: str | None = None
     """Where the caller stands: an app that was never deployed may get its config from there."""
 

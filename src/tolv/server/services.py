@@ -15,6 +15,7 @@ from typing import Any
 from tolv.codebase.model import ServiceNeed
 from tolv.codebase.services import KINDS, kind_named
 from tolv.codebase.services import need as need_for
+from tolv.config.references import plain
 from tolv.errors import ConflictError, TolvError, UsageError
 from tolv.names import check_name
 from tolv.run.local.server_process import ServerState
@@ -244,7 +245,7 @@ async def find(platform: Platform, key: Key, name: str) -> Resource:
     is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    for one in await platform.backing.attached(key, needs, await platform.config_of(*key)):
+    for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
         if one.name == name and one.resource is not None:
             return one.resource
     mine = [resources[one.resource] for one in await platform.backing.grants_of(key)]

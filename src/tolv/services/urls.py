@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from tolv.codebase.services import PLACEHOLDERS
 from tolv.config.redact import MASK, Redactor
 from tolv.errors import UsageError
 
@@ -160,8 +161,9 @@ def masked(url: str) -> str:
 
 
 def fill(template: str, url: str) -> str:
-    """A config variable's text with `{url}`, `{scheme}`, `{user}`, `{password}`, `{host}`, `{port}` and `{database}`
-    replaced by what they stand for, decoded.
+    """A config variable's text with each of `PLACEHOLDERS` replaced by what it stands for, decoded.
+
+    `{endpoint}` is where the service is, without who asks and for what: `http://127.0.0.1:9000`.
 
     Raises `UsageError` for another name in braces, or a URL that `parse` refuses.
     """
@@ -175,6 +177,7 @@ def fill(template: str, url: str) -> str:
         "host": parsed.host,
         "port": "" if port is None else str(port),
         "database": parsed.database,
+        "endpoint": _endpoint(parsed),
     }
     check_template(template)
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
@@ -191,8 +194,14 @@ def check_template(template: str) -> None:
         )
 
 
-#: What a template may name.
-PLACEHOLDERS = ("url", "scheme", "user", "password", "host", "port", "database")
+def _endpoint(url: ServiceUrl) -> str:
+    """An object store speaks HTTP: with TLS where its URL names no port, or says `tls=true`."""
+    scheme = url.scheme
+    if url.kind == "s3":
+        options = {name.lower(): value.lower() for name, value in url.parameters().items()}
+        tls = options.get("tls", options.get("secure", "true" if url.port in (None, 443) else "false"))
+        scheme = "https" if tls in ("1", "true", "yes", "on") else "http"
+    return f"{scheme}://{_written_host(url.host, url.port)}"
 
 
 def _known(scheme: str) -> tuple[str, int] | None:

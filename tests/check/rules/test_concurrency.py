@@ -94,6 +94,33 @@ CASES = [
         "conf/app.json:2",
         why="a pid file",
     ),
+    bad(
+        "VIII-02",
+        "manifests",
+        {
+            "sample_conf/app.json": '{\n  "pid_file": "logs/app.pid"\n}\n',
+            "package.json": '{"name": "x", "scripts": {"postinstall": "cp -r sample_conf conf"}}',
+        },
+        "sample_conf/app.json:2",
+        why="a sample that set-up copies",
+        severity="error",
+    ),
+    ok(
+        "VIII-02",
+        "manifests",
+        {"sample_conf/app.json": '{\n  "pid_file": "a.pid"\n}\n'},
+        "a sample that nothing copies",
+    ),
+    ok(
+        "VIII-02",
+        "manifests",
+        {
+            "app.example.json": '{\n  "pid_file": "a.pid"\n}\n',
+            "app.json": "{}",
+            "package.json": '{"name": "x", "scripts": {"postinstall": "cp app.example.json app.json"}}',
+        },
+        "the file that it stands for is there",
+    ),
     ok("VIII-02", "manifests", {"conf/app.json": '{\n  "stupid_file": "a.pid"\n}\n'}, "another name"),
     bad(
         "VIII-02",

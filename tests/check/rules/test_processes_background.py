@@ -12,6 +12,9 @@ _ROUTE = "\n@app.get('/')\ndef index():\n    return ''\n"
 _EXPRESS = "const app = require('express')();\napp.get('/', (req, res) => res.send('x'));\n"
 _GO = 'package main\n\nimport "net/http"\n\nfunc routes() {\n\thttp.HandleFunc("/x", save)\n}\n'
 
+_PROGRAM = "#!/usr/bin/env node\nconst fs = require('fs');\n"
+_PARSE = 'package config\n\nimport "crypto/rand"\n\nfunc Parse(options *Options) {\n'
+
 CASES = [
     bad(
         "VI-07",
@@ -172,6 +175,110 @@ CASES = [
         "a secret of one user",
     ),
     ok("VI-08", "javascript", {"test/a.js": "const secret = require('crypto').randomBytes(32);\n"}, "a test"),
+    bad(
+        "VI-08",
+        "javascript",
+        {
+            "bin/build-tools.js": _PROGRAM + "exports.make = function(file, text) {\n"
+            "  var secret_key = Tools.generateUniqueID(32);\n"
+            "  fs.writeFileSync(file, text.replace('CHANGE_ME', secret_key));\n};\n"
+        },
+        "bin/build-tools.js:5",
+        why="an installer",
+        severity="warning",
+    ),
+    ok(
+        "VI-08",
+        "javascript",
+        {
+            "bin/build-tools.js": _PROGRAM + "exports.make = function(file, text) {\n"
+            "  var row = Tools.generateUniqueID(32);\n  fs.writeFileSync(file, text.replace('ROW', row));\n};\n"
+        },
+        "an id",
+    ),
+    bad(
+        "VI-08",
+        "go",
+        {
+            "config/parse.go": _PARSE + "\tif len(options.privateKey) == 0 {\n\t\trandomKey := make([]byte, 16)\n"
+            "\t\trand.Read(randomKey)\n\t\toptions.privateKey = randomKey\n\t}\n}\n"
+        },
+        "config/parse.go:8",
+        severity="warning",
+    ),
+    bad(
+        "VI-08",
+        "go",
+        {
+            "config/parse.go": _PARSE
+            + '\tif options.sessionSecret == "" {\n\t\tkey := crypto.GenerateRandomString(32)\n'
+            "\t\toptions.sessionSecret = key\n\t}\n}\n"
+        },
+        "config/parse.go:7",
+        why="a helper draws it",
+    ),
+    ok(
+        "VI-08",
+        "go",
+        {
+            "config/parse.go": _PARSE
+            + '\tif options.sessionSecret == "" {\n\t\tlog.Fatal("SESSION_SECRET is not set")\n'
+            "\t}\n}\n"
+        },
+        "it refuses to start",
+    ),
+    ok(
+        "VI-08",
+        "go",
+        {
+            "user/reset.go": _PARSE.replace("Parse", "Reset")
+            + '\tif user.secret == "" {\n\t\tkey := make([]byte, 16)\n'
+            "\t\trand.Read(key)\n\t\tuser.secret = key\n\t}\n}\n"
+        },
+        "a secret of one user",
+    ),
+    ok(
+        "VI-08",
+        "go",
+        {
+            "config/parse_test.go": _PARSE + '\tif o.secret == "" {\n\t\tkey := make([]byte, 16)\n'
+            "\t\trand.Read(key)\n\t\to.secret = key\n\t}\n}\n"
+        },
+        "a test",
+    ),
+    bad(
+        "VI-08",
+        "ruby",
+        {
+            "docker/init_env.rb": 'wanted = {\n  "SECRET_KEY_BASE" => SecureRandom.hex(64)\n}\n\n'
+            'wanted.each do |key, value|\n  File.open("/app/.env", "a") { |file| file << "#{key}=#{value}" }\nend\n'
+        },
+        "docker/init_env.rb:6",
+        severity="warning",
+    ),
+    bad(
+        "VI-08",
+        "ruby",
+        {
+            "lib/keys.rb": "module Keys\n  def self.signing_key\n    signing_key = SecureRandom.hex(32)\n"
+            '    File.write("config/signing", signing_key)\n    signing_key\n  end\nend\n'
+        },
+        "lib/keys.rb:4",
+        why="kept in a file",
+    ),
+    ok("VI-08", "ruby", {"config/secrets.rb": 'SECRET_KEY_BASE = ENV.fetch("SECRET_KEY_BASE")\n'}, "given"),
+    ok(
+        "VI-08",
+        "ruby",
+        {"lib/a.rb": 'def save(row)\n  name = SecureRandom.hex(8)\n  File.write("rows/#{name}", row)\nend\n'},
+        "a name of a file",
+    ),
+    ok(
+        "VI-08",
+        "ruby",
+        {"spec/a_spec.rb": 'signing_key = SecureRandom.hex(8)\nFile.write("key", signing_key)\n'},
+        "a test",
+    ),
     bad(
         "VI-09",
         "manifests",

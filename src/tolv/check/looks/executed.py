@@ -137,7 +137,13 @@ def _argv(value: Value | None) -> tuple[str, ...]:
         return next((argv for one in value.parts if (argv := _argv(one))), ())
     if value.is_text or value.kind == "template":
         return split_words(value.text or "")
+    if value.kind == "call" and _LOCATES.search(value.name or "") and value.parts and value.parts[-1].is_text:
+        return (value.parts[-1].text or "",) if "/" in (value.parts[-1].text or "") else ("{}",)
     return ("{}",)
+
+
+#: Functions that tell where a file of the app's own lies.
+_LOCATES = re.compile(r"(?:^|\.)(?:path\.(?:resolve|join|abspath)|require\.resolve|File\.(?:expand_path|join))$")
 
 
 def _word(value: Value) -> str:

@@ -35,6 +35,10 @@ class Written:
     """The file is a program for the command line."""
     removed: bool
     """The function around it deletes files too."""
+    secret: bool = False
+    """The function around it makes up a value that is called a secret or key."""
+    of_work: bool = False
+    """Its path is a field of what is worked on (`job.log_file`), not of a setting."""
 
 
 writes_of_files: Look[Written] = Look("written files")
@@ -53,6 +57,11 @@ _STORED = re.compile(
 _GENERATED = re.compile(
     r"token_(hex|bytes|urlsafe)|urandom|generate_key|get_random_secret_key|randomBytes|generateKeyPair|SecureRandom|"
     r"generate_private_key|uuid4|randomUUID"
+)
+#: `secret_key = generateId(32)`, `"SECRET_KEY_BASE" => SecureRandom.hex(64)`.
+_MADE_UP = re.compile(
+    r"(?i)\b\w*(?:secret_?key|signing_?key|session_?(?:key|secret)|jwt_?(?:key|secret)|app_?key|encryption_?key)\w*[\"']?\s*"
+    r"(?:=>|:=|=(?!=)|:)[^\n]{0,80}(?:random|generat|uuid|unique_?id|nanoid|token_hex|token_urlsafe)\w*"
 )
 _SCRIPT = (
     *("argparse", "click", "typer", "fire", "docopt", "commander", "yargs", "minimist", "inquirer", "optparse"),
@@ -98,7 +107,7 @@ def _saves_upload(source: Source, call: Call) -> bool:
     "javascript",
     words=(
         *("writeFile", "writeFileSync", "appendFile", "appendFileSync", "createWriteStream", "outputFile"),
-        *("outputFileSync", "mv", "outputJson", "writeJson"),
+        *("outputFileSync", "mv", "outputJson", "writeJson", "openSync"),
     ),
 )
 def _javascript(source: Source) -> Iterator[Written]:
@@ -107,6 +116,11 @@ def _javascript(source: Source) -> Iterator[Written]:
     for call in source.calls(*names, "outputFile", "outputFileSync", "writeJson", "outputJson"):
         receiver = call.name.rpartition(".")[0]
         if receiver == "" or re.search(r"\bfs\b|fs-extra|fs/promises|graceful-fs|^node:fs", receiver):
+            yield _written(source, functions, call, call.argument(0))
+    for call in source.calls("open", "openSync"):
+        mode = call.argument(1)
+        opened = re.search(r"\bfs\b|fs-extra|graceful-fs|^node:fs", call.name.rpartition(".")[0])
+        if opened and mode is not None and mode.is_text and _WRITING.search(mode.text or ""):
             yield _written(source, functions, call, call.argument(0))
     for call in source.calls(".mv"):
         if "files" in call.written or b"fileupload" in source.words:
@@ -159,9 +173,13 @@ def _java(source: Source) -> Iterator[Written]:
 def _written(
     source: Source, functions: Sequence[Function], call: Call, path: Value | None, *, uploaded: bool = False
 ) -> Written:
-    around = _around(source, functions, call.line)
+    around = _around(source, functions, call.line, call.end_line)
     described = described_path(path) if path is not None else call.written
     text = "\n".join(source.lines[call.line - 1 : call.end_line])
+    temporary = bool(_TEMPORARY.search(described) or (path is not None and _TEMPORARY.search(text)))
+    last = _last_name(text, around) if path is not None else None
+    if last is not None:
+        described, temporary = last, bool(_TEMPORARY.search(last))
     names = [n for n, k in zip(call.scope.names, call.scope.kinds, strict=True) if k == "function"]
     script = any(one.encode() in source.words for one in _SCRIPT) or source.data.startswith(b"#!")
     return Written(
@@ -172,19 +190,57 @@ def _written(
         names[-1] if names else None,
         call.scope.owner,
         call.scope.at_import,
-        bool(_TEMPORARY.search(described) or (path is not None and _TEMPORARY.search(text))),
+        temporary,
         uploaded or bool(_UPLOADED.search(around)),
         bool(_STORED.search(around)),
         bool(_GENERATED.search(around)),
         script,
         bool(re.search(r"\b(os\.(remove|unlink)|\.unlink|rmtree|unlinkSync|rmSync)\(", around)),
+        _MADE_UP.search(around) is not None,
+        _is_of_work(source, functions, call, path),
     )
 
 
-def _around(source: Source, functions: Sequence[Function], line: int) -> str:
-    """The text of the innermost function around a line, or of some lines about it."""
+#: What is renamed, and to what: the second half of a write that others see whole or not at all.
+_RENAMED = re.compile(
+    r"(?:\brename(?:Sync)?|\bos\.(?:replace|rename)|\bos\.Rename|\bshutil\.move|\bmoveSync|\bFile\.rename|\bFileUtils\.mv"
+    r"|\bFiles\.move)\(\s*([^,\n]{1,120}?)\s*,\s*([\w.$]+)"
+)
+
+
+def _last_name(text: str, around: str) -> str | None:
+    """What a file that is renamed at once is called in the end, as far as the function around tells."""
+    for renamed in _RENAMED.finditer(around):
+        if renamed[1] in text:
+            made = re.search(rf"\b{re.escape(renamed[2].rpartition('.')[2])}\s*:?=\s*([^\n]+)", around)
+            return f"{renamed[2]} {made[1] if made else ''}"
+    return None
+
+
+#: Owners of paths that are settings, or the process's own.
+_SETTINGS = re.compile(
+    r"(?i)this|self|cls|that|exports|module|\w*(?:config|conf|settings?|options?|opts|args|argv|params|env|environ|app"
+    r"|application|server|logger|log|logging|ctx|context|constants|paths?|process|cfg|program|flags)"
+)
+
+
+def _is_of_work(source: Source, functions: Sequence[Function], call: Call, path: Value | None) -> bool:
+    """`appendFile(job.log_file, …)`, where the job is a parameter or comes with a call."""
+    text = "\n".join(source.lines[call.line - 1 : call.end_line])
+    given = re.search(rf"{re.escape(call.written.rpartition('.')[2])}\(\s*(\w+)\.\w+", text)
+    if path is None or given is None or _SETTINGS.fullmatch(given[1]):
+        return False
+    within = [one for one in functions if one.line <= call.line <= one.end_line]
+    if any(given[1] in one.parameters for one in within):
+        return True
+    taken = re.compile(rf"\b{re.escape(given[1])}\s*=\s*[\w.$]+\[|\b{re.escape(given[1])}\s+(?:of|in)\s")
+    return any(taken.search(line) for one in within for line in source.lines[one.line - 1 : call.line])
+
+
+def _around(source: Source, functions: Sequence[Function], line: int, end: int) -> str:
+    """The text of the innermost function around a call, or of some lines about it."""
     spans = [(one.end_line - one.line, one.line, one.end_line) for one in functions if one.line <= line <= one.end_line]
-    first, last = min(spans)[1:] if spans else (max(1, line - 12), line + 6)
+    first, last = min(spans)[1:] if spans else (max(1, line - 12), end + 6)
     return "\n".join(source.lines[first - 1 : last])
 
 

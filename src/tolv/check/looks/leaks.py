@@ -56,7 +56,7 @@ _HARMLESS = re.compile(
     r"|status|limit|budget|prompt|completion|input|output|cached|reasoning|encrypted|provider|source|prefix|suffix|length|next"
     r"|page|continuation|cancellation|cancel|stop|public|placeholder|message|label|idx|index|pattern|regex|symbol|address)(?:_|$)"
 )
-_HEADERS = re.compile(
+HEADERS = re.compile(
     r"(?i)(?:^|\.)(?:req|request|NewRequest|NewRequestWithContext|r|ctx|context|scope|event|self|flask|environ)\.(?:headers|rawHeaders|header|META)$"
 )
 #: Headers that are about to be sent; only in code that calls others by HTTP.
@@ -76,14 +76,14 @@ _LEXERS = frozenset(b"tokenize tokenizer Tokenizer lexer Lexer spacy nltk sympy 
 _BODY = re.compile(r"(?:req|request|r)\.(?:body|data|json|get_json|form|POST|rawBody|params|get_data)$")
 #: What a library of clients gives is the answer of another service.
 _ANSWER = re.compile(r"(?:axios|requests|httpx|superagent|got|needle|http|https|net/http|fetch|aiohttp)\b")
-_ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|ENV|_ENV|_SERVER|os\.Environ|System\.getenv)$")
+ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|ENV|_ENV|_SERVER|os\.Environ|System\.getenv)$")
 _SETTINGS = re.compile(
     r"(?:^|\.)(?:app|current_app|application|server)\.(?:config|settings)$|(?:conf|config|settings|core)\.settings$"
 )
 #: At the top of a module, these are the whole configuration.
 _WHOLE = re.compile(r"(?i)config|settings|configuration|cfg")
 #: Functions that give their argument as text or as the same thing.
-_SHOWING = re.compile(
+SHOWING = re.compile(
     r"(?:^|[./])(?:str|repr|dict|list|json\.dumps|dumps|pformat|pprint\.pformat|vars|JSON\.stringify|stringify|util\.inspect|inspect"
     r"|String|fmt\.Sprintf|Sprintf|fmt\.Sprint|print_r|json_encode|var_export|sprintf|to_json|toString|format|join|slog\.(?:String|Group)"
     r"|slog\.Any|zap\.String|zap\.Any|Object\.assign|Object\.entries|items|copy)$"
@@ -113,6 +113,8 @@ _WITHIN = (
     "config",
     "env",
     "body",
+    "query",
+    "urlencode",
 )
 
 
@@ -120,20 +122,25 @@ _WITHIN = (
 def _read(source: Source) -> Iterator[Leak]:
     if not _is_worth_it(source):
         return
+    signed = _signed(source)
+    for call, printed in logging_calls(source):
+        found = _found(call, source) or _signed_address(call, signed) or _record(call, source)
+        if found is not None and not (found[0] == "secret" and is_over(call.scope.names, found[1])):
+            what, name, line = found
+            line = line if call.line <= line <= call.end_line else call.line
+            yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+
+
+def logging_calls(source: Source) -> Iterator[tuple[Call, bool]]:
+    """The calls that log, and whether they print, without a logging library."""
     prints = _PRINTED[source.language]
     names = _logging_names(source)
     if not names and not any(one.rpartition(".")[2].encode() in source.words for one in prints):
         return
-    signed = _signed(source)
     for call in source.calls(*names, *prints):
         printed = call.name in _PRINTS or call.written in _PRINTS or call.written.startswith("console.")
-        if not printed and not _LOGGERS.search(_owner(call)) and call.last not in _CALLED[source.language]:
-            continue
-        found = _found(call, source) or _signed_address(call, signed)
-        if found is not None:
-            what, name, line = found
-            line = line if call.line <= line <= call.end_line else call.line
-            yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
+        if printed or _LOGGERS.search(_owner(call)) or call.last in _CALLED[source.language]:
+            yield call, printed
 
 
 _OWNER = re.compile(rb"(\w+)(?:\(\))?(?:\?\.|\.|->|::)$")
@@ -180,8 +187,8 @@ def _is_worth_it(source: Source) -> bool:
                 if _SENSITIVE.search(data, start, _end_of(data, end)):
                     return True
             at = data.find(name, end)
-    # An address may be made of a secret before it is logged.
-    return bool(names) and b"=" in data and _SIGNING.search(data) is not None
+    # An address may be made of a secret before it is logged, and a record may have one.
+    return bool(names) and b"=" in data and (_SIGNING.search(data) or _KEYED.search(data)) is not None
 
 
 def _end_of(data: bytes, at: int) -> int:
@@ -193,7 +200,15 @@ def _end_of(data: bytes, at: int) -> int:
     return at
 
 
-_SIGNING = re.compile(rb"[?&](?i:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=")
+_SIGNING = re.compile(
+    rb"[?&](?i:api_?key|access_?token|token|auth|secret|password|sig(?:nature)?)=|[Qq]uery\w*\(|urlencode\(|URLSearchParams"
+)
+#: What makes a query of a mapping, and a secret among its keys.
+_COMPOSED = re.compile(
+    r"(?:\w*[Qq]uery\w*|urlencode|URLSearchParams|qs\.stringify|querystring\.stringify)\(\s*[\[{][^)]*?[\"']?"
+    r"\b(?:auth|token|access_?token|api_?key|secret|password|sig|signature)[\"']?\s*(?::|=>)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def _signed(source: Source) -> list[Binding]:
@@ -201,7 +216,14 @@ def _signed(source: Source) -> list[Binding]:
     if not _SIGNING.search(source.data):
         return []
     named = source.bindings("url", "uri", "endpoint", "address", "link")
-    return [one for one in named if one.value.kind == "template" and _IN_ADDRESS.search(one.value.text or "")]
+    return [one for one in named if _is_signed(source, one)]
+
+
+def _is_signed(source: Source, one: Binding) -> bool:
+    if one.value.kind == "template" and _IN_ADDRESS.search(one.value.text or ""):
+        return True
+    rest = "\n".join(source.lines[one.line - 1 : one.line + 5])[one.column - 1 :].partition(";")[0]
+    return one.how in ("assign", "augment") and _COMPOSED.search(rest) is not None
 
 
 def _signed_address(call: Call, signed: list[Binding]) -> tuple[What, str, int] | None:
@@ -209,9 +231,38 @@ def _signed_address(call: Call, signed: list[Binding]) -> tuple[What, str, int] 
     for binding in signed:
         if binding.scope.names == call.scope.names and 0 < call.line - binding.line < 40:
             for value in _all_of(call):
-                if value.kind == "name" and binding.target in (value.name, value.via):
+                if binding.target == value.via or (value.kind == "name" and binding.target == value.name):
                     return "address", binding.target, value.line
     return None
+
+
+_RECORDS = re.compile(
+    r"^(?:export\s+)?(?:const\s+|let\s+|var\s+)?(\w+)\s*(?::[^=\n]{1,60})?=\s*[\[{(]\s*\n"
+    r"(?P<body>(?:[ \t][^\n]*\n|\n){1,200})",
+    re.MULTILINE,
+)
+_PLAIN = re.compile(r"[\"']?\b(?:password|passwd|secret|api_?key)[\"']?\s*[:=]\s*[\"'][^\"'\n]{3,}[\"']", re.IGNORECASE)
+_EACH = re.compile(
+    r"\b(\w+)\.(?:forEach|map)\(\s*(?:function\s*)?\(?\s*(\w+)|\bfor\s+\(?(?:(?:const|let|var)\s+)?(\w+)\s+(?:of|in)\s+(\w+)"
+)
+
+
+def _record(call: Call, source: Source) -> tuple[What, str, int] | None:
+    """A whole record of a table in the code that has passwords: `USERS.forEach((user) => log(user))`."""
+    if not _KEYED.search(source.data):
+        return None
+    above = "\n".join(source.lines[max(call.line - 4, 0) : call.end_line])
+    for each in _EACH.finditer(above):
+        table, item = each[1] or each[4], each[2] or each[3]
+        if item not in {value.via or value.name for value in _all_of(call) if value.kind == "name"}:
+            continue
+        text = "\n".join(source.lines)
+        if any(one[1] == table and _PLAIN.search(one["body"]) for one in _RECORDS.finditer(text)):
+            return "secret", f"{table} with its passwords", call.line
+    return None
+
+
+_KEYED = re.compile(rb"(?i)\b(?:password|passwd|secret|api_?key)[\"']?\s*[:=]\s*[\"']")
 
 
 def _all_of(call: Call) -> Iterator[Value]:
@@ -272,18 +323,18 @@ def _leak(value: Value, source: Source, depth: int) -> tuple[What, str, int] | N
     if depth > 5:
         return None
     if value.kind == "env":
-        return ("secret", value.name, value.line) if value.name and _is_secret(value.name) else None
+        return ("secret", value.name, value.line) if value.name and is_secret(value.name) else None
     if value.kind == "name" and (found := _by_name(value, source)):
         return found
     if value.kind == "call" and (found := _by_call(value)):
         return found
-    if value.via is not None and value.kind in ("call", "unknown", "template") and _is_secret(value.via):
+    if value.via is not None and value.kind in ("call", "unknown", "template") and is_secret(value.via):
         hidden = value.kind == "call" and not _may_be_secret(value)
         return None if hidden or _is_lexed(value.via, source) else ("secret", value.via, value.line)
     if value.kind == "template" and _IN_ADDRESS.search(value.text or ""):
         return "address", value.via or "an address", value.line
     inside = value.kind in ("template", "container", "choice") or (
-        value.kind == "call" and bool(_SHOWING.search(value.name or ""))
+        value.kind == "call" and bool(SHOWING.search(value.name or ""))
     )
     if inside:
         return next((found for part in value.parts if (found := _leak(part, source, depth + 1))), None)
@@ -292,7 +343,7 @@ def _leak(value: Value, source: Source, depth: int) -> tuple[What, str, int] | N
 
 def _whole(value: Value) -> str | None:
     """The configuration of a module, printed when it is loaded."""
-    if value.kind == "call" and value.via is None and _SHOWING.search(value.name or "") and value.parts:
+    if value.kind == "call" and value.via is None and SHOWING.search(value.name or "") and value.parts:
         return _whole(value.parts[0])
     name = value.via or value.name or ""
     return name if value.kind in ("name", "container", "call") and _WHOLE.fullmatch(name) else None
@@ -310,9 +361,9 @@ def _by_call(value: Value) -> tuple[What, str, int] | None:
 def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
     full = value.name or ""
     name = value.via or full
-    if _ENVIRONMENT.search(full) and (full != "ENV" or source.language == "ruby"):
+    if ENVIRONMENT.search(full) and (full != "ENV" or source.language == "ruby"):
         return "environment", full, value.line
-    if _HEADERS.search(full):
+    if HEADERS.search(full):
         return "headers", full, value.line
     if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and not _ANSWERED.search(full):
         return "sent", full, value.line
@@ -325,7 +376,7 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
     last = name.rpartition(".")[2].rpartition(">")[2].lstrip("$@:")
     if _ABOUT.search(name):
         return None
-    return ("secret", name, value.line) if _is_secret(last) and not _is_lexed(name, source) else None
+    return ("secret", name, value.line) if is_secret(last) and not _is_lexed(name, source) else None
 
 
 def _is_lexed(name: str, source: Source) -> bool:
@@ -341,15 +392,24 @@ def _may_be_secret(value: Value) -> bool:
     )
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     snake = _snake(name)
     return bool(_SECRET.fullmatch(snake)) and not _HARMLESS.search(snake)
+
+
+_ENDS = re.compile(r"(?:^|_)(?:delete|deleted|remove|revoke|invalidate|expire|destroy|blacklist)(?:_|$)")
+
+
+def is_over(functions: tuple[str, ...], name: str) -> bool:
+    """Whether a secret has just ceased to be one: it is what the function around is there to revoke."""
+    last = _snake(name.rpartition(".")[2])
+    return any(last in (snake := _snake(one)) and _ENDS.search(snake) is not None for one in functions)
 
 
 def _leaks_by_key(key: str, value: Value) -> bool:
     """`logger.info("…", password=given)`: unless the value is fixed, or a truth about it."""
     return (
-        _is_secret(key) and value.kind in ("name", "env", "template") and not _HARMLESS.search(_snake(value.name or ""))
+        is_secret(key) and value.kind in ("name", "env", "template") and not _HARMLESS.search(_snake(value.name or ""))
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tolv.check.unit import Unit
-from tolv.codebase.context import stands_for
 from tolv.codebase.yamlfile import Node, parse_yaml
 
 _PLACEHOLDER = re.compile(r"\$\{?[\w.:-]+(?::(?P<default>[^}]*))?\}?")
@@ -52,19 +51,6 @@ def configured_sinks(unit: Unit) -> Iterator[Configured]:
         if read is not None and (text := unit.text(file.path)):
             for kind, what, target, line in read(text):
                 yield Configured(kind, what, target, file.path, line)
-
-
-def is_in_use(unit: Unit, path: str) -> bool:
-    """Whether a file is more than a sample: the file that it stands for is not in the tree, and what sets the app up
-    names the sample."""
-    real = stands_for(path)
-    if real is None or unit.context(path) != "docs":
-        return unit.context(path) not in ("docs", "test")
-    if any(file.path == real for file in unit.files):
-        return False
-    sample = path.rpartition("/")[0].rpartition("/")[2] if real.rpartition("/")[2] == path.rpartition("/")[2] else path
-    names = unit.named("package.json", "Dockerfile*", "Makefile", "*.sh", "setup.json", "bin/*")
-    return any(sample and sample in (unit.text(one.path) or "") for one in names if one.size < 1 << 19)
 
 
 _Found = tuple[Literal["file", "service", "stream", "rotation"], str, str, int]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tolv.check.facts.components import components_of
 from tolv.check.look import Look, Seen
 from tolv.check.looks.mentions import mentions
 from tolv.check.looks.routes import Route, routes
@@ -43,9 +44,16 @@ class Requests:
     """By the last part, what handlers call: the whole name, and the handler."""
     modules: dict[str, set[str]] = field(default_factory=dict)
     """By file, the last parts of the modules that it asks for."""
+    methods: dict[str, list[tuple[int, int, Way]]] = field(default_factory=dict)
+    """By file, the first and last lines of methods that a server dispatches to, or their siblings that those call."""
 
     def __bool__(self) -> bool:
-        return bool(self.spans or self.named)
+        return bool(self.spans or self.named or self.methods)
+
+    @property
+    def of_objects(self) -> set[Route]:
+        """The methods that a server calls by their names."""
+        return {way.route for found in self.methods.values() for _, _, way in found}
 
     def way_to(self, path: str, line: int, function: str | None, owner: str | None = None) -> Way | None:
         """How a request gets to a line of a function; None: not that can be told within one call."""
@@ -56,6 +64,9 @@ class Requests:
             for seen in self.named.get(name or "", ()):
                 if self._means(seen.what.handler or "", seen.path, path):
                     return Way(seen.path, seen.what, True)
+        for first, last, way in self.methods.get(path, ()):
+            if first <= line <= last:
+                return way
         return next(self._calls_to(path, function, owner), None) if function else None
 
     def way_by(self, name: str, methods: set[str]) -> Iterator[Way]:
@@ -129,4 +140,15 @@ def _read(unit: Unit) -> Requests:
             last = mention.what.module.rstrip("/").rpartition("/")[2]
             parts = [one.lower() for one in last.split(".") if one]
             found.modules.setdefault(mention.path, set()).update(parts[-2:])
+    _dispatched(unit, found)
     return found
+
+
+def _dispatched(unit: Unit, found: Requests) -> None:
+    """Handlers that no route names: a server calls them by what they are called."""
+    for component in components_of(unit):
+        for method, root in component.answering():
+            one = root.what
+            route = Route("*", None, one.name, one.first, 1, one.first, one.last, "route", "", one.calls)
+            way = Way(root.path, route, method is root)
+            found.methods.setdefault(method.path, []).append((method.what.first, method.what.last, way))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.samples import is_in_use
 from tolv.check.looks.asked import own_workloads
 from tolv.check.looks.of_names import bindings_look, calls_look
 from tolv.check.looks.queues import queues
@@ -107,6 +108,7 @@ _DAEMON_WORDS = {
     severity="error",
     materials=("python", "manifests"),
     looks=(daemons, daemon_settings),
+    everywhere=True,
     title="A process puts itself into the background",
     why="The platform sees its child exit and believes it dead: it restarts it, loses its output, and cannot stop it.",
     fix="Stay in the foreground, and leave starting, restarting and stopping to the platform.",
@@ -204,7 +206,8 @@ _PID_SCRIPT = re.compile(r"^\s*(export\s+)?PID_?FILE=\S*\.pid\b")
 
 def _daemon_files(unit: Unit) -> Iterator[Finding]:
     for file in unit.named("*.json", "*.yml", "*.yaml", "*.sh", "*.ctl"):
-        if file.context != "prod" or file.size > 1 << 18:
+        shipped = file.context == "prod" or (file.context == "docs" and is_in_use(unit, file.path))
+        if not shipped or file.size > 1 << 18:
             continue
         text = unit.text(file.path) or ""
         script = file.name.endswith((".sh", ".ctl"))

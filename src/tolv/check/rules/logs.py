@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.samples import is_in_use
 from tolv.check.look import Seen
-from tolv.check.looks.log_files import Configured, configured_sinks, environment_decides, is_in_use, is_stream
+from tolv.check.looks.log_files import Configured, configured_sinks, environment_decides, is_stream
 from tolv.check.looks.log_upkeep import log_upkeep
 from tolv.check.looks.logging import Sink, log_sinks
 from tolv.check.model import SEVERITIES, Finding, NotApplicable, Outcome, Severity, Witness

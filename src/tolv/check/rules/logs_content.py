@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.look import Seen
+from tolv.check.looks.leak_flows import Flow, flows
 from tolv.check.looks.leaks import Leak, leaks
 from tolv.check.looks.log_traits import LogTrait, Trait, log_traits
 from tolv.check.looks.logging import log_sinks
@@ -102,7 +103,7 @@ _SAID = {
     "XI-06",
     severity="error",
     materials=("python", "javascript", "go", "php"),
-    looks=(leaks, log_traits),
+    looks=(leaks, flows, log_traits),
     title="A secret or personal data is logged",
     why="Logs are read by more people and kept longer than any secret may be: whoever reads them can use it.",
     fix="Log an id of the thing instead, or mask the value before it gets to the log.",
@@ -125,10 +126,54 @@ def logged_secret(unit: Unit) -> Iterator[Outcome]:
             place = Place(seen.path, leak.line, leak.column, leak.end_line)
             name = leak.name.rpartition(".")[2] if leak.what == "secret" else leak.name
             yield Finding(_SAID[leak.what].format(name=name), place, severity, subject=leak.name)
+    for finding in _flows(unit, redacted):
+        found = True
+        yield finding
     if not found and (_traits(unit, "logs") or _traits(unit, "prints")):
         yield Witness("no call that logs is given a secret, headers or the environment")
     elif not found:
         yield NotApplicable("nothing logs")
+
+
+def _flows(unit: Unit, redacted: bool) -> Iterator[Finding]:
+    """Secrets that get to the log over a name or a function."""
+    seen = [one for one in unit.seen(flows, *_PRODUCTION) if not (one.what.printed and _is_command(one.path))]
+    asked: dict[str, list[Seen[Flow]]] = {}
+    passed: dict[str, set[int]] = {}
+    for one in seen:
+        if one.what.kind == "asked":
+            asked.setdefault(one.what.function, []).append(one)
+        elif one.what.kind == "passed":
+            passed.setdefault(one.what.function, set()).add(one.what.given)
+    for one in seen:
+        flow = one.what
+        place = unit.place(one.path, flow.line)
+        severity = _flow_severity(flow, redacted)
+        if flow.kind == "logged":
+            message = f"{flow.name} is logged, which holds {_WHOLE[flow.what]}"
+            yield Finding(message, place, severity, also=(unit.place(one.path, flow.given),), subject=flow.name)
+        elif flow.kind == "kept":
+            yield Finding(f"{flow.function} keeps {_WHOLE[flow.what]}", place, severity, subject=flow.function)
+        elif flow.kind == "returned" and (calls := asked.get(flow.function)):
+            also = tuple(unit.place(call.path, call.what.line) for call in calls[:5])
+            message = f"{flow.function} returns {_WHOLE[flow.what]}, and what it returns is logged"
+            yield Finding(message, place, severity, also=also, subject=flow.function)
+        elif flow.kind == "asked" and flow.name and flow.given in passed.get(flow.function, ()):
+            yield Finding(f"{flow.name} is logged, as {flow.function} returns what it is given", place, severity,
+                          subject=flow.name)  # fmt: skip
+
+
+_WHOLE = {
+    "headers": "whole request headers, cookies and authorization included",
+    "environment": "the whole environment, with its secrets",
+    "secret": "a secret",
+}
+
+
+def _flow_severity(flow: Flow, redacted: bool) -> Severity:
+    if redacted or any(_DEVELOPING.search(one) for one in flow.guards):
+        return "note"
+    return "warning" if any(_DEBUGGING.search(one) for one in flow.guards) else "error"
 
 
 def _generators(unit: Unit) -> set[str]:

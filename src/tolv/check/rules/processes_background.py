@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tolv.check.look import Seen
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
+from tolv.check.looks.made_secrets import made_secrets
 from tolv.check.looks.of_names import bindings_look
 from tolv.check.looks.reach import Requests, requests_of, unfollowed
 from tolv.check.looks.routes import routes
@@ -150,8 +151,8 @@ _NO_KEY = re.compile(r"client_?secret|shared_?secret|totp|otp|user|hash|reset|ve
 @rule(
     "VI-08",
     severity="error",
-    materials=("python", "javascript", "manifests"),
-    looks=(secret_bindings, writes_of_files),
+    materials=("python", "javascript", "go", "ruby", "manifests"),
+    looks=(secret_bindings, made_secrets, writes_of_files),
     title="A process makes up its own secret",
     why="Each process and each restart has another key: sessions and tokens that one signs, the others reject.",
     fix="Read the secret from the environment, and refuse to start without it.",
@@ -177,9 +178,15 @@ def secret_made_up(unit: Unit) -> Iterator[Outcome]:
         elif value.kind == "env" and not given:
             given = True
             yield Witness(f"{one.name} is given by the environment", place)
-    for seen_write in unit.seen(writes_of_files, "prod"):
+    for made_secret in unit.seen(made_secrets, "prod"):
+        found = True
+        name = made_secret.what.name
+        message = f"{name} is random at each start unless a setting gives it: each process has another"
+        yield Finding(message, unit.place(made_secret.path, made_secret.what.line), "warning", subject=name)
+    for seen_write in unit.seen(writes_of_files, "prod", "admin"):
         write = seen_write.what
-        if write.generated and not write.temporary and re.search(r"secret|key\b|_key|\.pem", write.path, re.I):
+        named = write.generated and re.search(r"secret|key\b|_key|\.pem", write.path, re.I)
+        if (named or write.secret) and not write.temporary:
             found = True
             place = unit.place(seen_write.path, write.line, write.column)
             yield Finding("a secret is made up and kept in a local file", place, "warning", subject="file")

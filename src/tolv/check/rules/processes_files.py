@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.look import Seen
+from tolv.check.looks.executed import executed
 from tolv.check.looks.files_written import Written, writes_of_files
 from tolv.check.looks.of_names import bindings_look, calls_look
 from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
@@ -52,14 +53,23 @@ def _is_scripted(path: str, written: Written) -> bool:
     )
 
 
+def _started_by_code(unit: Unit) -> set[str]:
+    """The app's own programs that its server starts, to work on what requests ask for."""
+    asked = {one.what.argv[0].removeprefix("./") for one in unit.seen(executed, "prod")
+             if one.what.in_function and one.what.argv and not _SCRIPT_PATH.search(one.path)}  # fmt: skip
+    root = f"{unit.root}/" if unit.root else ""
+    return {file.path for file in unit.files if file.path.removeprefix(root) in asked}
+
+
 def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written], Way | None]]:
     """What production code writes to the local disk for good, and how a request gets there."""
+    started = _started_by_code(unit)
     for seen in unit.seen(writes_of_files, "prod"):
         one = seen.what
-        if one.temporary or _OTHERS.search(one.path):
+        if one.temporary or (_OTHERS.search(one.path) and not one.of_work):
             continue
         way = requests.way_to(seen.path, one.line, one.function, one.owner)
-        if way is None and _is_scripted(seen.path, one):
+        if way is None and seen.path not in started and _is_scripted(seen.path, one):
             continue
         yield seen, way
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.components import components_of
 from tolv.check.look import Seen
 from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
 from tolv.check.looks.routes import routes
@@ -125,7 +126,7 @@ def state_in_memory(unit: Unit) -> Iterator[Outcome]:
             continue  # nobody reads it here
         found = True
         yield _state_finding(unit, group, seen, way)
-    for finding in _objects(unit, requests):
+    for finding in (*_objects(unit, requests), *_fields_of_components(unit)):
         found = True
         yield finding
     if not found:
@@ -157,6 +158,30 @@ def _objects(unit: Unit, requests: Requests) -> Iterator[Finding]:
             subject=called,
             fix=f"Keep what {called} holds in a backing service (database, Redis).",
         )
+
+
+def _fields_of_components(unit: Unit) -> Iterator[Finding]:
+    """Containers of the object that a server dispatches to, which a method that answers changes."""
+    requests = requests_of(unit)
+    for component in components_of(unit):
+        for name, made, changed in component.kept():
+            if _OWN.search(name) or CACHE.search(name) or LIMITER.search(name):
+                continue
+            ways = [(one, requests.way_to(one.path, one.what.line, None)) for one in changed]
+            reached = [(one, way) for one, way in ways if way is not None]
+            if not reached:
+                continue
+            seen, way = reached[0]
+            others = [one for one, _ in reached[1:]] + [one for one in changed if one not in [it for it, _ in reached]]
+            yield Finding(
+                f"{name} lives in the memory of one process, and {way} changes it: another process, or this one "
+                "restarted, does not have it",
+                unit.place(seen.path, seen.what.line),
+                "warning" if _LIVE.search(name) else None,
+                also=tuple(unit.place(one.path, one.what.line) for one in [*others[:7], *made[:1]]),
+                subject=name,
+                fix=f"Keep what {name} holds in a backing service (database, Redis).",
+            )
 
 
 def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen[Change], way: Way) -> Finding:
@@ -231,4 +256,5 @@ def _handlers_change_nothing(unit: Unit, what: str) -> Outcome:
         return CannotTell(f"what handlers in {language.capitalize()} keep is not followed", "VI-P2")
     seen = list(unit.seen(routes, *_PRODUCTION))
     place = unit.place(seen[0].path, seen[0].what.line) if seen else None
-    return Witness(f"none of {len(seen)} handlers {what}" if len(seen) != 1 else f"the one handler never {what}", place)
+    count = len(seen) + len(requests_of(unit).of_objects)
+    return Witness(f"none of {count} handlers {what}" if count != 1 else f"the one handler never {what}", place)
