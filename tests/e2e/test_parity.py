@@ -143,12 +143,12 @@ def test_a_database_of_another_kind_breaks_parity(machine: Machine, name: str) -
 
 def test_a_service_that_does_not_answer_is_said_to_be_unmeasured(machine: Machine, name: str) -> None:
     path = machine.app(name)
-    machine.tolv("config", "set", "REDIS_URL=redis://:p@127.0.0.1:1/0", "-e", "prod", cwd=path)
+    machine.tolv("config", "set", "STATS_URL=postgres://u:p@127.0.0.1:1/stats", "-e", "prod", cwd=path)
     machine.deploy(path, "staging")
     machine.deploy(path, "prod")
     measured = parity(machine, name)
-    assert judged(measured) == {("service", "REDIS_URL"): "breaking"}
-    assert [one["what"] for one in measured["unmeasured"]] == ["service REDIS_URL"]
+    assert judged(measured) == {("service", "STATS_URL"): "breaking"}
+    assert [one["what"] for one in measured["unmeasured"]] == ["service STATS_URL"]
 
 
 @pytest.mark.parametrize(
