@@ -14,6 +14,7 @@ from tolv.build.model import Build
 from tolv.codebase.commits import CommitLog, read_commits
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
+from tolv.config.references import known
 from tolv.errors import TolvError, UsageError
 from tolv.parity.between import commit_below
 from tolv.parity.compare import compare, differences_at_start
@@ -100,7 +101,7 @@ def _at_start(
 def _told(
     platform: Platform, environment: str, build: Build, config: Mapping[str, str]
 ) -> tuple[dict[str, Setting], tuple[Service, ...]]:
-    values, _ = assemble(config, build.variables, {}, environment)
+    values, _ = assemble(_in_the_clear(config), build.variables, {}, environment)
     return _settings(platform.cipher, values), tuple(_by_url(values))
 
 
@@ -109,7 +110,7 @@ async def _side(platform: Platform, app: str, environment: str, attached: Attach
     live = await in_thread(platform.releases.live, app, environment)
     build = await in_thread(platform.builds.find, live.build) if live else None
     config = await platform.config_in(live) if live else await platform.config_of(app, environment)
-    values, _ = assemble(config, build.variables if build else (), {}, environment)
+    values, _ = assemble(_in_the_clear(config), build.variables if build else (), {}, environment)
     return Side(
         environment=environment,
         release=live.name if live else None,
@@ -122,6 +123,11 @@ async def _side(platform: Platform, app: str, environment: str, attached: Attach
         os=_operating_system(),
         engine="local",
     )
+
+
+def _in_the_clear(config: Mapping[str, str]) -> dict[str, str]:
+    """The values; a reference that no release has read yet counts as empty."""
+    return {name: value or "" for name, value in known(config).items()}
 
 
 def _settings(cipher: Cipher, values: Mapping[str, str]) -> dict[str, Setting]:
