@@ -240,14 +240,15 @@ async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progre
     return {"resource": resource.name, "kind": resource.kind, "local": resource.local, "removed": not dry_run}
 
 
-async def find(platform: Platform, key: Key, name: str) -> Resource:
-    """The resource that a deploy calls by this name: the one that a service of this name uses now, its own, or one that
-    is shared with it. Raises `UsageError`."""
+async def find(platform: Platform, key: Key, name: str, *, in_use: bool = True) -> Resource:
+    """The resource that a deploy calls by this name: the one that a service of this name uses now (`in_use`), its own,
+    or one that is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
-        if one.name == name and one.resource is not None:
-            return one.resource
+    if in_use:
+        for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
+            if one.name == name and one.resource is not None:
+                return one.resource
     mine = [resources[one.resource] for one in await platform.backing.grants_of(key)]
     own = [one for one in resources.values() if (one.app, one.environment) == key]
     for resource in (*own, *mine):
