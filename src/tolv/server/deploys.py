@@ -87,7 +87,7 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
-            for line in await warnings_at_start(platform, app, request.environment, made, config):
+            for line in await warnings_at_start(platform, app, request.environment, made, config, made.production):
                 progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:

@@ -107,7 +107,7 @@ async def swap(
     if set(before.values) != {one for one, _ in env}:
         env = tuple((one, "{url}") for one in before.values)
     if to is not None:
-        other = await find(platform, key, to)
+        other = await find(platform, key, to, in_use=False)
         need = ServiceNeed(other.name, other.kind, None, env, declared.required)
         grant = await platform.backing.grant(other, key, need, by, progress)
     else:
@@ -227,7 +227,7 @@ async def restore(
 
 async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progress: Progress) -> dict[str, Any]:
     """Remove a resource and all that it keeps. Raises `ConflictError` if a live release uses it."""
-    resource = await find(platform, key, name)
+    resource = await find(platform, key, name, in_use=False)
     for user, services in (await platform.attached_now()).items():
         if any(one.resource is not None and one.resource.id == resource.id for one in services):
             raise ConflictError(
@@ -240,14 +240,15 @@ async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progre
     return {"resource": resource.name, "kind": resource.kind, "local": resource.local, "removed": not dry_run}
 
 
-async def find(platform: Platform, key: Key, name: str) -> Resource:
-    """The resource that a deploy calls by this name: the one that a service of this name uses now, its own, or one that
-    is shared with it. Raises `UsageError`."""
+async def find(platform: Platform, key: Key, name: str, *, in_use: bool = True) -> Resource:
+    """The resource that a deploy calls by this name: the one that a service of this name uses now (`in_use`), its own,
+    or one that is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
-        if one.name == name and one.resource is not None:
-            return one.resource
+    if in_use:
+        for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
+            if one.name == name and one.resource is not None:
+                return one.resource
     mine = [resources[one.resource] for one in await platform.backing.grants_of(key)]
     own = [one for one in resources.values() if (one.app, one.environment) == key]
     for resource in (*own, *mine):

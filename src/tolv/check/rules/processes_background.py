@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.look import Seen
+from tolv.check.looks.answers import is_browser_script
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
 from tolv.check.looks.made_secrets import made_secrets
@@ -56,7 +57,12 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
     told: set[tuple[str, str]] = set()
     for seen in unit.seen(background, "prod"):
         one = seen.what
-        if _is_own_work(one) or _has_own_process(unit, seen) or not _in_web(seen, requests):
+        if (
+            is_browser_script(seen.path)
+            or _is_own_work(one)
+            or _has_own_process(unit, seen)
+            or not _in_web(seen, requests)
+        ):
             continue
         if one.kind == "scheduler" and (seen.path, one.what) in told:
             continue

@@ -11,7 +11,7 @@ from tolv.parity.remedies import Remedies
 from tolv.parity.variables import VARYING
 
 #: Kinds of services that keep what is written to them.
-_KEEPS = frozenset({"postgres", "mysql", "mariadb", "mongodb", "redis", "s3", "rabbitmq", "amqp", "kafka"})
+_KEEPS = frozenset({"postgres", "mysql", "mariadb", "mongodb", "redis", "valkey", "s3", "rabbitmq", "kafka"})
 
 
 def judge(left: Side, right: Side, remedies: Remedies) -> Iterator[Difference]:
@@ -76,7 +76,7 @@ def _shared_services(left: Side, right: Side, remedies: Remedies) -> Iterator[Di
             continue
         common = [one for one in ours.variables if one in theirs.variables]
         same = [one for one in common if _value(left, one) is not None and _value(left, one) == _value(right, one)]
-        if common and same == common:
+        if (common and same == common) or (ours.resource and ours.resource == theirs.resource):
             message = f"{name} is one and the same in both: what one writes, the other reads"
             remedy = remedies.own(ours, theirs)
             yield Difference("shared-service", "tools", "notable", message, name, remedy)

@@ -1,10 +1,12 @@
-"""What a full disk makes of a local server: it fails in many words, and has one cause."""
+"""The disk below a local server: when it is full, which is said in many words; and when it has all that was written."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tolv.errors import PlatformError
 from tolv.services.ask import Unreachable
@@ -40,3 +42,16 @@ def free(instance: Instance) -> int | None:
     except OSError:
         return None
     return found.f_bavail * found.f_frsize
+
+
+def settle(path: Path) -> None:
+    """Have all that was written to the file system of a directory on disk: at once, where thousands of files are new.
+
+    Raises `OSError`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)

@@ -159,6 +159,3 @@ def _url(instance: Instance, database: str) -> str:
         password=instance.password,
         database=database,
     )
-
-
-PROVIDER = PostgresProvider()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tolv.errors import PlatformError
 from tolv.services.model import Instance
+from tolv.services.providers.disk import settle
 
 #: Tolv's own user in each instance, a superuser.
 ADMINISTRATOR = "tolv"
@@ -39,8 +40,9 @@ def prepare(instance: Instance) -> None:
             _initdb(instance.binaries.directory, made, instance, None)
         else:
             _initdb_as_nobody(made, instance, instance.user)
+        settle(instance.directory)
         made.rename(data)
-        _sync(instance.directory)
+        settle(instance.directory)
     except OSError as error:
         raise PlatformError(
             f"the database cannot be made: {error.strerror or error}",
@@ -90,7 +92,6 @@ def _initdb_as_nobody(made: Path, instance: Instance, user: int) -> None:
     for path, _, names in os.walk(made):
         for one in (path, *(os.path.join(path, name) for name in names)):
             os.chown(one, user, user, follow_symlinks=False)
-    os.sync()
 
 
 def _within_reach(instance: Instance, copy: Path) -> Path:
@@ -117,8 +118,7 @@ def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_pas
         str(programs / "initdb"),
         *("--pgdata", str(data), "--username", ADMINISTRATOR, "--pwfile", "/dev/stdin"),
         *("--auth-host", "scram-sha-256", "--auth-local", "scram-sha-256"),
-        *("--encoding", "UTF8", "--locale", _locale(), "--data-checksums"),
-        *(("--no-sync",) if user else ()),
+        *("--encoding", "UTF8", "--locale", _locale(), "--data-checksums", "--no-sync"),
     ]
     reading, writing = os.pipe()
     try:
@@ -177,11 +177,3 @@ def _locale() -> str:
         return "C"
     libc.freelocale(found)
     return "C.UTF-8"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
