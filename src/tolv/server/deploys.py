@@ -131,9 +131,13 @@ async def provide(
 ) -> dict[str, str]:
     """Config for the services that a build declares and nobody has set: what is not there yet is made."""
     added: dict[str, str] = {}
-    for need in needs:
-        if not any(name in config for name, _ in need.env):
-            added |= (await platform.backing.make(key, need, by, progress)).values
+    try:
+        for need in needs:
+            if not any(name in config for name, _ in need.env):
+                added |= (await platform.backing.make(key, need, by, progress)).values
+    except (TolvError, OSError):
+        await platform.settle_if_calm(*key)
+        raise
     return added
 
 

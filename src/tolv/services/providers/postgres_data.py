@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tolv.errors import PlatformError
@@ -18,6 +22,8 @@ from tolv.services.providers.disk import settle
 ADMINISTRATOR = "tolv"
 
 _DEADLINE = 120.0
+#: Of the temporary directories in which initdb runs as nobody.
+_PREFIX = "tolv-initdb-"
 
 
 def directory(instance: Instance) -> Path:
@@ -36,22 +42,41 @@ def prepare(instance: Instance) -> None:
         return _forget_the_dead(data)
     made = instance.directory / "data.new"
     try:
-        shutil.rmtree(made, ignore_errors=True)
-        if instance.user is None or os.geteuid() != 0:
-            _initdb(instance.binaries.directory, made, instance, None)
-        else:
-            _initdb_as_nobody(made, instance, instance.user)
-        settle(instance.directory)
-        made.rename(data)
-        settle(instance.directory)
+        with _alone(instance.directory) as held:
+            if not data.exists():
+                _make(instance, made, data, held)
     except OSError as error:
         raise PlatformError(
             f"the database cannot be made: {error.strerror or error}",
             where=str(instance.directory),
             remedy="free some space, then try again",
         ) from None
+
+
+def _make(instance: Instance, made: Path, data: Path, held: int) -> None:
+    try:
+        shutil.rmtree(made, ignore_errors=True)
+        if instance.user is None or os.geteuid() != 0:
+            _initdb(instance.binaries.directory, made, instance, None, held)
+        else:
+            _initdb_as_nobody(made, instance, instance.user, held)
+        settle(instance.directory)
+        made.rename(data)
+        settle(instance.directory)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[int]:
+    """Once nobody else works in a directory: also an initdb of a Tolv that was killed goes on to its end. It inherits
+    the descriptor that this yields, and so holds the lock."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def major(version: str) -> str:
@@ -93,22 +118,32 @@ def _forget_the_dead(data: Path) -> None:
         lock.unlink(missing_ok=True)
 
 
-def _initdb_as_nobody(made: Path, instance: Instance, user: int) -> None:
+def _initdb_as_nobody(made: Path, instance: Instance, user: int, held: int) -> None:
     """initdb wants a user who has a name, which an instance's has not: it runs as nobody, where nobody may be."""
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
         raise PlatformError("initdb needs the user nobody", where="/etc/passwd", remedy="add it") from None
-    with tempfile.TemporaryDirectory(prefix="tolv-initdb-") as name:
+    _remove_stale()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         place = Path(name)
         place.chmod(0o711)
         (place / "own").mkdir(mode=0o700)
         os.chown(place / "own", nobody.pw_uid, nobody.pw_gid)
-        _initdb(_within_reach(instance, place / "programs"), place / "own" / "data", instance, nobody)
+        _initdb(_within_reach(instance, place / "programs"), place / "own" / "data", instance, nobody, held)
         shutil.move(place / "own" / "data", made)
     for path, _, names in os.walk(made):
         for one in (path, *(os.path.join(path, name) for name in names)):
             os.chown(one, user, user, follow_symlinks=False)
+
+
+def _remove_stale() -> None:
+    """Places that were left by a Tolv that was killed."""
+    for one in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = one.lstat()
+            if found.st_uid == os.geteuid() and found.st_mtime < time.time() - 2 * _DEADLINE:
+                shutil.rmtree(one)
 
 
 def _within_reach(instance: Instance, copy: Path) -> Path:
@@ -129,7 +164,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_passwd | None) -> None:
+def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_passwd | None, held: int) -> None:
     command = [
         *(() if user else _as_nobody()),
         str(programs / "initdb"),
@@ -157,6 +192,7 @@ def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_pas
             user=None if user is None else user.pw_uid,
             group=None if user is None else user.pw_gid,
             extra_groups=None if user is None else [],
+            pass_fds=(held,),
         )
     except subprocess.TimeoutExpired:
         raise PlatformError(f"initdb took more than {_DEADLINE:.0f} s", where=str(instance.directory)) from None
