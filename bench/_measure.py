@@ -104,11 +104,9 @@ class Tolv:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command that runs."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("TOLV_")}
-        variables |= {"TOLV_HOME": str(self.home), "TOLV_PORT": str(self.port), **self.settings}
         return subprocess.Popen(
             [str(ROOT / "bin" / "tolv"), *arguments],
-            env=variables,
+            env=self._variables(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -119,6 +117,17 @@ class Tolv:
         began = time.perf_counter()
         finish(self.start(*arguments), "tolv", *arguments)
         return time.perf_counter() - began
+
+    def ask(self, *arguments: str) -> str:
+        """What a command prints."""
+        command = [str(ROOT / "bin" / "tolv"), *arguments]
+        return subprocess.run(
+            command, env=self._variables(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
+    def _variables(self) -> dict[str, str]:
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("TOLV_")}
+        return variables | {"TOLV_HOME": str(self.home), "TOLV_PORT": str(self.port), **self.settings}
 
     def until_page(self, text: str, host: str, *arguments: str) -> float:
         """Seconds from the start of a command to the first page of `host` that has `text`."""
