@@ -19,7 +19,7 @@ from services.servers import USER, Server, as_user, eventually, free_port, own
 from tolv.errors import PlatformError, UsageError
 from tolv.services.ask import Unreachable, ask
 from tolv.services.model import Binaries, Instance
-from tolv.services.providers.postgres import WHEELS, PostgresProvider
+from tolv.services.providers.postgres import NPM, WHEELS, PostgresProvider
 
 Find = Callable[[str | None], Binaries]
 
@@ -41,10 +41,14 @@ def refuses(url: str, statement: str) -> str:
 # Finding.
 
 
-@pytest.mark.parametrize(("wanted", "version"), [("16", "16.14"), ("16.2", "16.2"), ("17", "17.10"), ("18.6", "18.6")])
+@pytest.mark.parametrize(
+    ("wanted", "version"), [("14", "14.23"), ("16", "16.14"), ("16.2", "16.2"), ("17", "17.10"), ("18.6", "18.6")]
+)
 def test_the_wanted_version_is_fetched_and_runs(postgres_binaries: Find, wanted: str, version: str) -> None:
+    if wanted == "14" and not NPM[1].available():
+        pytest.skip("there is no npm here")
     binaries = postgres_binaries(wanted)
-    if "host" in binaries.origin:
+    if binaries.origin.startswith("the host's"):
         pytest.skip(f"the host has {binaries.version}")
     assert binaries.version == version
     said = subprocess.run([binaries.directory / "postgres", "--version"], capture_output=True, text=True).stdout
@@ -67,12 +71,13 @@ def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_fetch_that_fails_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "none"))
-    wheel = next(one for one in WHEELS if one.version == "16.2")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://ada:hunter2@127.0.0.1:9/simple")
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(PlatformError) as failed:
-        wheel.fetch(tmp_path, print)
-    assert "postgres 16.2 cannot be fetched (pgserver 0.1.4)" in failed.value.problem
+        WHEELS[0].fetch(tmp_path, print)
+    assert "postgres 16.2 (pgserver 0.1.4) cannot be fetched" in failed.value.problem
+    assert "hunter2" not in str(failed.value)
     assert not [one for one in (tmp_path / "servers").iterdir() if not one.name.endswith(".lock")]
 
 
@@ -262,6 +267,30 @@ def test_a_tenant_whose_name_is_taken_or_long_gets_another(postgres: Server) -> 
         url = postgres.provider.grant(postgres.instance, tenant, "secret1")
         assert url == postgres.provider.grant(postgres.instance, tenant, "secret1")
         assert rows(url, "SELECT current_user::text") == [("tolv_owner",)]
+
+
+def test_in_an_old_version_a_deploy_owns_its_schema_and_has_the_usual_extensions(
+    reachable: Path, postgres_binaries: Find, tmp_path: Path
+) -> None:
+    if not NPM[1].available():
+        pytest.skip("there is no npm here")
+    provider = PostgresProvider()
+    home = own(reachable / "old", USER)
+    server = Server(provider, Instance("old", home, free_port(), USER, "admin0Password1", postgres_binaries("14")))
+    try:
+        provider.prepare(server.instance)
+        server.start()
+        url = provider.grant(server.instance, "shop_prod", "secret0")
+        rows(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        rows(url, 'CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION pgcrypto; CREATE EXTENSION citext')
+        rows(url, "CREATE TABLE t AS SELECT uuid_generate_v4() AS id, 'A'::citext AS name")
+        provider.backup(server.instance, tmp_path / "saved", print)
+        rows(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        provider.restore(server.instance, tmp_path / "saved", print)
+        assert rows(url, "SELECT name = 'a' FROM t") == [(True,)]
+    finally:
+        server.kill()
+        shutil.rmtree(home)
 
 
 def test_who_is_revoked_is_out_at_once_and_its_data_stays(postgres: Server) -> None:
