@@ -274,6 +274,20 @@ def mail(*env: tuple[str, str], required: bool = False) -> ServiceNeed:
             id="mail, which an app starts without",
         ),
         pytest.param(
+            {"package.json": '{"dependencies": {"nodemailer": "6"}}', ".env.example": "EMAIL_SERVER=\nEMAIL_FROM=\n"},
+            [mail(("EMAIL_SERVER", "{url}"))],
+            id="a server without a port beside it is a URL",
+        ),
+        pytest.param(
+            {
+                "package.json": '{"dependencies": {"concurrently": "9"}}',
+                "server/package.json": '{"dependencies": {"pg": "8"}}',
+                "server/.env.sample": "DATABASE_URL=postgresql://localhost/app\n",
+            },
+            [database()],
+            id="an app whose root starts the parts below",
+        ),
+        pytest.param(
             {"requirements.txt": "boto3\n", "s.py": "import os\nB = os.environ['S3_BUCKET']\n"},
             [],
             id="storage that can be nowhere but at one provider",
@@ -298,6 +312,11 @@ def mail(*env: tuple[str, str], required: bool = False) -> ServiceNeed:
                 )
             ],
             id="storage by its parts",
+        ),
+        pytest.param(
+            {"requirements.txt": "minio\n", ".env.example": "S3_ENDPOINT=\n"},
+            [ServiceNeed("storage", "s3", None, (("S3_ENDPOINT", "{host}:{port}"),), False)],
+            id="storage by a client that wants no scheme",
         ),
         pytest.param(
             {

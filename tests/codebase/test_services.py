@@ -138,7 +138,7 @@ def test_every_spelling_of_a_kind_means_one_kind_that_has_a_variable() -> None:
     spellings = [spelling for kind in KINDS for spelling in (kind.name, *kind.aliases)]
     assert len(spellings) == len(set(spellings))
     for kind in KINDS:
-        assert kind_named(kind.provider).name == kind.provider
+        assert kind_named(kind.family).name == kind.family
         assert kind.variable.endswith("_URL")
 
 

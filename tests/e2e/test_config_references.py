@@ -192,6 +192,23 @@ def test_each_environment_has_references_of_its_own(store: Store, name: str) -> 
     assert SECRET not in found.out
     machine.tolv("config", "set", f"TOKEN={SECRET}", "-a", name, "-e", "staging")
     assert machine.tolv("config", "diff", "prod", "staging", "-a", name, "--json").json["same"] == ["TOKEN"]
+    compared = machine.tolv("parity", "staging", "prod", "-a", name, "--json", ok=False)
+    assert SECRET not in compared.out
+    assert "TOKEN is the same in both" in compared.out
+
+
+def test_up_reads_a_reference_only_for_a_release(store: Store, name: str) -> None:
+    machine = store.machine
+    path = machine.app(name)
+    machine.tolv("config", "set", "--from", f"TOKEN={OP}", "-e", "dev", cwd=path)
+    for _ in range(2):
+        machine.tolv("up", str(path), "--detach")
+        assert machine.get(name).json["env"]["TOKEN"] == SECRET
+    assert store.asked == 1
+    machine.tolv("down", "-a", name, "-e", "dev")
+    store.does("exit 1")
+    machine.tolv("up", str(path), "--detach")
+    assert machine.get(name).json["env"]["TOKEN"] == SECRET
 
 
 def deployed(store: Store, name: str) -> Path:

@@ -65,7 +65,7 @@ def test_the_values_of_an_environment_are_checked_and_none_is_shown(machine: Mac
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("WORKERS=0", "WORKERS is less than 1"),
+        ("WORKERS=-918273", "WORKERS is less than 1"),
         ("DATABASE_URL=secret-place", "DATABASE_URL is not a URL"),
         ("LEVEL=loud-and-clear", "LEVEL is not one of debug, info"),
         ("SIGNING_KEY=changeme", "SIGNING_KEY is a secret"),

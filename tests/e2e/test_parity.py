@@ -143,12 +143,42 @@ def test_a_database_of_another_kind_breaks_parity(machine: Machine, name: str) -
 
 def test_a_service_that_does_not_answer_is_said_to_be_unmeasured(machine: Machine, name: str) -> None:
     path = machine.app(name)
-    machine.tolv("config", "set", "REDIS_URL=redis://:p@127.0.0.1:1/0", "-e", "prod", cwd=path)
+    machine.tolv("config", "set", "STATS_URL=postgres://u:p@127.0.0.1:1/stats", "-e", "prod", cwd=path)
     machine.deploy(path, "staging")
     machine.deploy(path, "prod")
     measured = parity(machine, name)
-    assert judged(measured) == {("service", "REDIS_URL"): "breaking"}
-    assert [one["what"] for one in measured["unmeasured"]] == ["service REDIS_URL"]
+    assert judged(measured) == {("service", "STATS_URL"): "breaking"}
+    assert [one["what"] for one in measured["unmeasured"]] == ["service STATS_URL"]
+
+
+def test_servers_of_two_versions_break_parity_and_one_for_both_is_worth_knowing(machine: Machine, name: str) -> None:
+    path = machine.app(name)
+    for environment, version in (("staging", "16"), ("prod", "18")):
+        machine.deploy(path, environment)
+        machine.tolv(*_words("attach database --kind postgres", name, environment), "--version", version)
+    try:
+        measured = parity(machine, name)
+        assert judged(measured) == {("service-version", "database"): "breaking"}
+        ours, theirs = figure(measured, "tools.service.database")
+        assert (ours[:11], theirs[:11]) == ("postgres 16", "postgres 18")
+        assert "." in ours, "the server said it, not whoever asked for it"
+        (difference,) = measured["differences"]
+        assert f"tolv swap database --version 18 -a {name} -e staging" in difference["remedy"]
+        assert measured["unmeasured"] == []
+
+        machine.write(path, {"tolv.toml": '[services.database]\nkind = "postgres"\nversion = "16"\n'})
+        assert "database is postgres 16 in dev, postgres 18 in prod" in _up(machine, path)
+
+        machine.tolv(*_words("detach database", name, "staging"))
+        assert judged(parity(machine, name))["service", "database"] == "breaking"
+        machine.tolv(*_words("share database", name, "prod"), "--with", f"{name}/staging")
+        assert judged(parity(machine, name)) == {("shared-service", "database"): "notable"}
+    finally:
+        machine.tolv("destroy", name, "--yes", "--with-data")
+
+
+def _words(command: str, app: str, environment: str) -> list[str]:
+    return [*command.split(), "-a", app, "-e", environment]
 
 
 @pytest.mark.parametrize(

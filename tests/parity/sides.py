@@ -55,7 +55,7 @@ def side(environment: str = "staging", made: Build | None = None, **more: Any) -
 
 
 def setting(value: str, role: Any = "other") -> Setting:
-    return Setting(f"hash of {value}", role, empty=not value)
+    return Setting(f"hash of {value} as {role}", role, empty=not value)
 
 
 def log(*commits: tuple[str, str, float], author: str = "Ada") -> CommitLog:
@@ -94,6 +94,8 @@ SERVICES = st.lists(
         st.lists(st.sampled_from(["DATABASE_URL", "REDIS_URL", "A"]), unique=True, max_size=2).map(tuple),
         st.booleans(),
         st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "shop-staging-database-1", "shop-prod-database-2"]),
         st.none() | st.just("it does not answer"),
     ),
     unique_by=lambda one: one.name,

@@ -194,6 +194,13 @@ def test_a_login_that_many_use_is_told_apart_and_counts_neither_way() -> None:
     assert any("root@ci" in one.why for one in measured.unmeasured)
 
 
+def test_what_tolv_rolled_back_by_itself_is_nobodys_deploy() -> None:
+    back = (*went(6, 5, commits=(A, B)), Went("v3", NOW, "tolv", "sha256:0", A))
+    measured = parity(side(made=build(B), went=back), side("prod", build(B)), log((A, "", 9), (B, A, 8)))
+    assert measured.unmeasured == ()
+    assert figure(measured, "people.deployers")[0] == ["ada@here (2)"]
+
+
 # Tools.
 
 
@@ -320,3 +327,30 @@ def test_dev_is_followed_by_a_deploy_and_not_by_a_promotion() -> None:
 @given(value=st.sampled_from(["os", "engine"]))
 def test_the_system_below_is_compared(value: str) -> None:
     assert judged(side(**{value: "one"}), side("prod", **{value: "two"}))[value] == "notable"
+
+
+def test_one_resource_is_known_in_both_though_each_has_a_user_of_its_own() -> None:
+    def using(environment: str, url: str) -> Side:
+        service = Service(
+            "database", "postgres", "16.2", ("DATABASE_URL",), local=True, resource="shop-prod-database-1"
+        )
+        return side(environment, settings={"DATABASE_URL": setting(url, "address")}, services=(service,))
+
+    one = found(using("staging", "postgres://a"), using("prod", "postgres://b"))["shared-service"]
+    assert (one.judgement, one.remedy) == ("notable", "tolv swap database --url URL -a shop -e staging")
+
+
+def test_a_local_service_of_another_version_is_swapped_by_version() -> None:
+    left = side(services=(Service("database", "postgres", "15.6", ("DATABASE_URL",), local=True),))
+    right = side("prod", services=(Service("database", "postgres", "16.2", ("DATABASE_URL",)),))
+    remedy = found(left, right)["service-version"].remedy or ""
+    assert remedy.startswith("tolv swap database --version 16 -a shop -e staging, a new one")
+
+
+@pytest.mark.parametrize(
+    ("attached", "judgement"), [(True, {"service-kind": "notable"}), (False, {"service-version": "notable"})]
+)
+def test_valkey_is_not_redis_but_a_url_does_not_tell(attached: bool, judgement: dict[str, str]) -> None:
+    left = side(services=(Service("cache", "valkey", "7.2.4", ("REDIS_URL",)),))
+    right = side("prod", services=(Service("cache", "redis", "7.4.1", ("REDIS_URL",), attached=attached),))
+    assert judged(left, right) == judgement

@@ -264,6 +264,7 @@ def test_asking_says_what_is_wrong(store: Running) -> None:
         (url.replace("shop_prod", "nobody"), "password"),
         (url.replace("/shop-prod", "/another"), "missing"),
         (f"{url}?tls=true", "tls"),
+        (url.replace("s3:", "s3+https:"), "tls"),
     ):
         with pytest.raises(Unreachable) as raised:
             ask("s3", wrong, 10)

@@ -323,7 +323,7 @@ _TEST_FILE = re.compile(
     r"|.*_(?:test|spec)\.(?:go|rb|exs?|php)|test_.*\.rb|.*\.snap"
     r"|(?:.*[a-z0-9_])?(?:Tests?|TestCase|TestBase|IT|ITCase|Spec|TestSuite)\.(?:java|kt|groovy|scala)"
     r"|.*(?:Test|TestCase|Cest|_test)\.php"
-    r"|(?:jest|vitest|karma|playwright|cypress|wdio|protractor|codecept|nightwatch)[.-].*"
+    r"|(?:(?:set-?up|config)[.-])?(?:jest|vitest|karma|playwright|cypress|wdio|protractor|codecept|nightwatch)[.-].*"
     r"|phpunit.*\.xml(?:\.dist)?|codeception\.ya?ml|behat\.ya?ml|locustfile\.py|test[-_]?settings\.py"
     r"|settings[-_]?tests?\.py"
 )
@@ -350,7 +350,7 @@ _PROSE = re.compile(
 )
 _SAMPLE = re.compile(
     r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
-    r"|^(?:example|sample)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret)",
+    r"|^(?:example|sample|template)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret)",
     re.IGNORECASE,
 )
 _SAMPLE_DIRECTORY = re.compile(

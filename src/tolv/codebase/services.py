@@ -18,8 +18,9 @@ class Kind:
     """That holds its URL where nobody says another."""
     schemes: tuple[str, ...]
     """Of its URLs, the usual one first."""
-    provider: str
-    """The kind whose servers and protocol serve it: `mysql` for `mariadb`."""
+    family: str
+    """The kind whose protocol it speaks, so that drivers and variables of the one serve the other: `redis` for
+    `valkey`, `mysql` for `mariadb`."""
     aliases: tuple[str, ...] = ()
     """Other spellings."""
     drivers: Mapping[str, tuple[str, ...]] | None = None
@@ -133,7 +134,7 @@ KINDS: tuple[Kind, ...] = (
         "valkey",
         "REDIS_URL",
         _words("redis rediss valkey valkeys"),
-        "valkey",
+        "redis",
         (),
         {"python": _words("valkey valkey-glide django-valkey"), "javascript": _words("iovalkey @valkey/valkey-glide")},
         _words("valkey valkey-server"),

@@ -46,7 +46,11 @@ class Service:
     """Those of the config that lead to it."""
     required: bool = True
     attached: bool = True
-    """False: all that is known of it is a variable."""
+    """False: Tolv knows no more of it than a variable."""
+    local: bool = False
+    """Tolv runs it."""
+    resource: str = ""
+    """Its id, where Tolv knows it; never shown."""
     problem: str | None = None
     """Why its version is not known, where it should be."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from tolv.config.assemble import LOCAL_ENVIRONMENT
 from tolv.parity.between import Between
 from tolv.parity.model import Service, Side
+from tolv.parity.versions import line
 
 #: Kinds of backing services that Tolv runs itself.
-LOCAL_KINDS = frozenset({"postgres", "redis", "s3", "smtp", "rabbitmq"})
+LOCAL_KINDS = frozenset({"postgres", "redis", "valkey", "s3", "smtp", "rabbitmq"})
 #: Names that production goes by.
 PRODUCTION = ("prod", "production", "live")
 
@@ -69,19 +70,21 @@ class Remedies:
         wanted, name = (theirs, ours.name) if side is self.left else (ours, theirs.name)
         mine = ours if side is self.left else theirs
         kind = f"{wanted.kind} {wanted.version}" if wanted.version else wanted.kind
-        command = self.command(f"swap {name} --url URL", side) if mine.attached else self.set(name, side)
-        return f"{command}, with the URL of {'an' if kind[0] in 'aeio' else 'a'} {kind}"
+        if mine.local and mine.kind == wanted.kind and wanted.version:
+            command = self.command(f"swap {name} --version {line(wanted.kind, wanted.version)}", side)
+            return f"{command}, a new one to which the data is yet to be brought"
+        return f"{self._lead_elsewhere(mine, side)}, with the URL of {'an' if kind[0] in 'aeio' else 'a'} {kind}"
 
     def own(self, ours: Service, theirs: Service) -> str:
         """How the side that is changed gets a service of its own."""
         side = self.changed()
         mine = ours if side is self.left else theirs
-        return self.command(f"swap {mine.name} --url URL", side) if mine.attached else self.set(mine.name, side)
+        return self._lead_elsewhere(mine, side)
 
     def attach(self, one: Service, side: Side) -> str:
         """How a side gets a service that only the other one has."""
         if not one.attached and one.kind not in LOCAL_KINDS:
-            return self.set(one.name, side)
+            return self.set(_variable(one), side)
         name = one.kind if not one.attached else one.name
         what = f"--kind {one.kind}" if one.kind in LOCAL_KINDS else "--url URL"
         return self.command(f"attach {name} {what}", side)
@@ -89,6 +92,12 @@ class Remedies:
     def command(self, words: str, side: Side) -> str:
         """A command for one side."""
         return f"tolv {words}{self._app()} -e {side.environment}"
+
+    def _lead_elsewhere(self, mine: Service, side: Side) -> str:
+        """How a variable of a side comes to lead to another resource."""
+        if mine.attached:
+            return self.command(f"swap {mine.name} --url URL", side)
+        return self.set(_variable(mine), side)
 
     def _app(self) -> str:
         return f" -a {self.app}" if self.app else ""
@@ -101,3 +110,7 @@ class Remedies:
         both = sorted((self.left, self.right), key=lambda one: (one.environment in PRODUCTION, one.environment))
         ahead = max(both, key=lambda one: (one.build is not None, one.build.created if one.build else 0))
         return (self.left, self.right) if ahead is self.left else (self.right, self.left)
+
+
+def _variable(one: Service) -> str:
+    return one.variables[0] if one.variables else one.name

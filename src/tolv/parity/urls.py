@@ -1,32 +1,38 @@
-"""Which kind of backing service a URL leads to, told by its scheme. Pure."""
+"""Which kind of backing service a URL in config leads to. Pure."""
 
 from __future__ import annotations
 
-import re
+from tolv.errors import UsageError
+from tolv.services import urls
 
-_SCHEMES = {
-    "postgres": "postgres postgresql postgis pgsql cockroachdb",
-    "mysql": "mysql mysql2 mariadb mysqlgis",
-    "redis": "redis rediss valkey valkeys rediscache",
-    "rabbitmq": "amqp amqps pyamqp",
-    "mongodb": "mongodb",
-    "s3": "s3",
-    "smtp": "smtp smtps smtp+tls smtp+ssl submission",
-    "sqlite": "sqlite sqlite3 spatialite",
-    "memcached": "memcached memcache pymemcache pymemcached",
-    "kafka": "kafka",
-    "nats": "nats",
-    "memory": "memory locmem locmemcache",
-    "nothing": "dummy dummycache",
+#: Schemes of what stands in for a server, and of drivers that have one of their own.
+_OTHERS = {
+    "sqlite": "sqlite",
+    "sqlite3": "sqlite",
+    "spatialite": "sqlite",
+    "memory": "memory",
+    "locmem": "memory",
+    "locmemcache": "memory",
+    "dummy": "nothing",
+    "dummycache": "nothing",
+    "pyamqp": "rabbitmq",
+    "rediscache": "redis",
+    "pymemcache": "memcached",
 }
-_KINDS = {scheme: kind for kind, schemes in _SCHEMES.items() for scheme in schemes.split()}
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+#: What a URL of this scheme leads to is somebody's interface, and no resource of the app's.
+_NO_RESOURCES = frozenset({"http"})
 
 
 def kind_of(value: str) -> str | None:
     """`postgres` of `postgresql+psycopg://…`; None: it is no URL, or leads to no backing service that is known."""
-    found = _SCHEME.match(value)
-    if found is None:
+    scheme, separator, _ = value.partition("://")
+    if not separator:
         return None
-    scheme = found[1].lower()
-    return _KINDS.get(scheme) or _KINDS.get(scheme.partition("+")[0])
+    other = _OTHERS.get(scheme.lower().partition("+")[0])
+    if other is not None:
+        return other
+    try:
+        kind = urls.kind_of(value)
+    except UsageError:
+        return None
+    return None if kind in _NO_RESOURCES else kind

@@ -11,6 +11,11 @@ _PATCH_SECOND = frozenset({"postgres"})
 _MAJOR_SECOND = frozenset({"python", "ruby", "php", "go", "mysql", "mariadb"})
 
 
+def line(name: str, version: str) -> str:
+    """The line that a version belongs to, as one asks for it: `16` of PostgreSQL 16.2, `7.2` of Redis 7.2.4."""
+    return ".".join(version.split(".")[: 1 if name in _PATCH_SECOND else 2])
+
+
 def apart(name: str, one: str, other: str) -> Judgement:
     """Breaking: another line of versions; notable: within a line; harmless: patches.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -325,7 +326,8 @@ async def config_diff(request: Request, app: str, left: str, right: str, reveal:
 @api.get("/apps/{app}/parity")
 async def parity(request: Request, app: str, left: str, right: str) -> dict[str, Any]:
     """How far apart two environments are: figures, and differences judged."""
-    return await parities.parity(_platform(request), app, left, right)
+    platform = _platform(request)
+    return await parities.parity(platform, app, left, right, partial(services.versions, platform))
 
 
 # Own domains.
@@ -415,6 +417,14 @@ async def restore(request: Request, app: str, environment: str, name: str, asked
             platform, (app, environment), name, asked.path, asked.into, asked.by, progress
         ),
     )
+
+
+@api.get(f"{_DEPLOY}/mail")
+async def caught_mail(
+    request: Request, app: str, environment: str, name: str | None = None, id: str | None = None
+) -> list[dict[str, Any]]:
+    """Mail that a deploy sent to a mail server of this machine."""
+    return await services.mail(_platform(request), (app, environment), name, id)
 
 
 @api.delete(_SERVICE)

@@ -7,6 +7,7 @@ import logging
 import platform as machine
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tolv.build.model import Build
 from tolv.codebase.commits import CommitLog, read_commits
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
+from tolv.config.references import known
 from tolv.errors import TolvError, UsageError
 from tolv.parity.between import commit_below
 from tolv.parity.compare import compare, differences_at_start
@@ -21,34 +23,23 @@ from tolv.parity.model import Service, Setting, Side, Went
 from tolv.parity.urls import kind_of
 from tolv.parity.variables import role_of
 from tolv.run.formation import formation_for
+from tolv.server.backing import ASK_WITHIN
 from tolv.server.platform import Platform
 from tolv.server.threads import in_thread
 from tolv.services.ask import ask
-from tolv.services.model import Facts
 
 log = logging.getLogger("tolv.server")
 
-Ask = Callable[[str, str, float], Facts]
-"""Asks a running service, as `tolv.services.ask.ask` does."""
-Attached = Callable[[str, str], Awaitable[Sequence[Service]]]
-"""The services that are attached to a deploy, with the versions of their running servers."""
+Versions = Callable[[str, str], Awaitable[Mapping[str, tuple[str, str]]]]
+"""By name, kind and actual version of what is attached to an app in an environment; empty where it does not answer."""
 
 #: Kinds whose servers say over their own protocol which version they are.
-_TELLING = frozenset({"postgres", "redis", "rabbitmq", "s3", "smtp"})
-#: Seconds that a service has to answer.
-_ANSWER = 3.0
+_TELLING = frozenset({"postgres", "redis", "valkey", "rabbitmq"})
 #: Seconds after which `up` goes on without its warnings.
 _AT_START = 0.25
 
 
-async def none_attached(app: str, environment: str) -> Sequence[Service]:
-    """`Attached` where all that is known of a service is the URL in config."""
-    return ()
-
-
-async def parity(
-    platform: Platform, app: str, left: str, right: str, *, attached: Attached = none_attached, ask: Ask = ask
-) -> dict[str, Any]:
+async def parity(platform: Platform, app: str, left: str, right: str, versions: Versions) -> dict[str, Any]:
     """How far apart two environments of an app are, as `tolv parity --json` prints it.
 
     Raises `UsageError` if there is no such app or environment, or they are one and the same.
@@ -57,13 +48,13 @@ async def parity(
         await in_thread(platform.deploys.get, app, environment)
     if left == right:
         raise UsageError(f"{left} cannot be compared with itself", remedy="name two environments: staging prod")
-    one, other = await asyncio.gather(*(_side(platform, app, name, attached, ask) for name in (left, right)))
+    one, other = await asyncio.gather(*(_side(platform, app, name, versions) for name in (left, right)))
     history = await in_thread(_commits, platform, app, (one, other))
     return compare(app, one, other, history, time.time()).to_dict()
 
 
 async def warnings_at_start(
-    platform: Platform, app: str, environment: str, made: Build, config: Mapping[str, str], production: str = "prod"
+    platform: Platform, app: str, environment: str, made: Build, config: Mapping[str, str], production: str
 ) -> list[str]:
     """What breaks parity between what is about to start and what production runs, a line each.
 
@@ -72,93 +63,147 @@ async def warnings_at_start(
     if environment == production:
         return []
     try:
-        asked = in_thread(_at_start, platform, app, environment, made, config, production)
-        return await asyncio.wait_for(asked, _AT_START)
+        comparing = _at_start(platform, app, environment, made, config, production)
+        return await asyncio.wait_for(comparing, _AT_START)
     except Exception as error:
         log.warning("what %s is about to run was not compared with %s: %r", app, production, error)
         return []
 
 
-def _at_start(
+async def _at_start(
     platform: Platform, app: str, environment: str, made: Build, config: Mapping[str, str], production: str
 ) -> list[str]:
-    deploy, other = platform.deploys.find(app, environment), platform.deploys.find(app, production)
-    live = platform.releases.live(app, production) if other else None
-    build = platform.builds.find(live.build) if live else None
+    other = await in_thread(platform.deploys.find, app, production)
+    live = await in_thread(platform.releases.live, app, production) if other else None
+    build = await in_thread(platform.builds.find, live.build) if live else None
     if other is None or live is None or build is None:
         return []
-    formation = formation_for(made.processes, made.formation, deploy.formation if deploy else {})
-    ours = _told(platform, environment, made, config)
-    theirs = _told(platform, production, build, platform.cipher.open(platform.configs.get(live.config).sealed))
+    deploy = await in_thread(platform.deploys.get, app, environment)
+    formation = formation_for(made.processes, made.formation, deploy.formation)
+    theirs = await platform.config_in(live)
     return differences_at_start(
-        Side(environment, "", True, made, formation, *ours),
-        Side(production, live.name, other.running, build, other.formation, *theirs),
+        await _declared(platform, app, environment, "", made, formation, config),
+        await _declared(platform, app, production, live.name, build, other.formation, theirs),
         app,
     )
 
 
-def _told(
-    platform: Platform, environment: str, build: Build, config: Mapping[str, str]
-) -> tuple[dict[str, Setting], tuple[Service, ...]]:
-    values, _ = assemble(config, build.variables, {}, environment)
-    return _settings(platform.cipher, values), tuple(_by_url(values))
+async def _declared(
+    platform: Platform,
+    app: str,
+    environment: str,
+    release: str,
+    build: Build,
+    formation: Mapping[str, int],
+    config: Mapping[str, str],
+) -> Side:
+    """A side as far as nobody has to be asked: of services the versions that somebody wrote down."""
+    values = _values(config, build, environment)
+    attached = await _attached(platform, app, environment, build, values)
+    services = (*attached, *_by_url(values, attached))
+    return Side(environment, release, True, build, formation, _settings(platform.cipher, values, build), services)
 
 
-async def _side(platform: Platform, app: str, environment: str, attached: Attached, ask: Ask) -> Side:
+async def _side(platform: Platform, app: str, environment: str, versions: Versions) -> Side:
     deploy = await in_thread(platform.deploys.get, app, environment)
     live = await in_thread(platform.releases.live, app, environment)
     build = await in_thread(platform.builds.find, live.build) if live else None
     config = await platform.config_in(live) if live else await platform.config_of(app, environment)
-    values, _ = assemble(config, build.variables if build else (), {}, environment)
+    values = _values(config, build, environment)
     return Side(
         environment=environment,
         release=live.name if live else None,
         running=deploy.running,
         build=build,
         formation=deploy.formation,
-        settings=_settings(platform.cipher, values),
-        services=await _services(values, await attached(app, environment), ask),
+        settings=_settings(platform.cipher, values, build),
+        services=await _asked(platform, app, environment, build, values, versions),
         went=await in_thread(_went, platform, app, environment),
         os=_operating_system(),
         engine="local",
     )
 
 
-def _settings(cipher: Cipher, values: Mapping[str, str]) -> dict[str, Setting]:
+def _values(config: Mapping[str, str], build: Build | None, environment: str) -> dict[str, str]:
+    """What a process gets; nothing for a reference that was not read yet."""
+    values, _ = assemble(config, build.variables if build else (), {}, environment)
+    return {name: value or "" for name, value in known(values).items()}
+
+
+def _settings(cipher: Cipher, values: Mapping[str, str], build: Build | None) -> dict[str, Setting]:
     """The name is hashed with the value: that two variables of one config are equal is nobody's business."""
+    secrets = {one.name for one in build.variables if one.secret} if build else set()
     return {
-        name: Setting(cipher.fingerprint(f"{name}\0{value}"), role_of(name, value), empty=not value)
+        name: Setting(
+            cipher.fingerprint(f"{name}\0{value}"),
+            "secret" if name in secrets else role_of(name, value),
+            empty=not value,
+        )
         for name, value in values.items()
     }
 
 
-async def _services(values: Mapping[str, str], attached: Sequence[Service], ask: Ask) -> tuple[Service, ...]:
-    """Those that are attached, and those that a variable leads to by URL, asked for their versions."""
+async def _asked(
+    platform: Platform,
+    app: str,
+    environment: str,
+    build: Build | None,
+    values: Mapping[str, str],
+    versions: Versions,
+) -> tuple[Service, ...]:
+    """The services that a deploy uses, with the versions that the running servers tell."""
+    if build is None:
+        return ()
+    attached = await _attached(platform, app, environment, build, values)
+    told = await versions(app, environment) if attached else {}
+    bare = _by_url(values, attached)
+    asked = await asyncio.gather(*(in_thread(_ask, one, values[one.name]) for one in bare))
+    return (*(_told(one, told.get(one.name, ("", ""))[1]) for one in attached), *asked)
+
+
+async def _attached(
+    platform: Platform, app: str, environment: str, build: Build, values: Mapping[str, str]
+) -> list[Service]:
+    """The resources and declared services that config leads to, with the versions that somebody wrote down."""
+    key = (app, environment)
+    grants = [one for one in await platform.backing.grants_of(key) if one.in_use(values)]
+    needs = {one.name: one for one in build.services}
+    found = []
+    for one in await platform.backing.attached(key, build.services, values):
+        need, id = needs.get(one.name), one.resource.id if one.resource else ""
+        variables = {name for name, _ in need.env if name in values} if need else set()
+        variables |= {name for grant in grants if grant.resource == id for name in grant.values}
+        version = one.resource.version if one.resource and one.local else need.version if need else None
+        found.append(
+            Service(one.name, one.kind, version, tuple(sorted(variables)), one.required, bool(id), one.local, id)
+        )
+    return found
+
+
+def _by_url(values: Mapping[str, str], attached: Sequence[Service]) -> list[Service]:
+    """The services that nothing but a variable leads to."""
     covered = {name for one in attached for name in one.variables}
-    by_url = [one for one in _by_url(values) if one.name not in covered]
-    asked = await asyncio.gather(*(in_thread(_asked, one, values[one.name], ask) for one in by_url))
-    return (*attached, *asked)
-
-
-def _by_url(values: Mapping[str, str]) -> list[Service]:
     return [
         Service(name, kind, variables=(name,), attached=False)
         for name, value in sorted(values.items())
-        if (kind := kind_of(value)) is not None
+        if name not in covered and (kind := kind_of(value)) is not None
     ]
 
 
-def _asked(one: Service, url: str, ask: Ask) -> Service:
+def _ask(one: Service, url: str) -> Service:
     if one.kind not in _TELLING:
         return one
-    version, problem = None, None
     try:
-        version = ask(one.kind, url, _ANSWER).version or None
+        return _told(one, ask(one.kind, url, ASK_WITHIN).version)
     except TolvError as error:
-        problem = error.problem
-    except NotImplementedError:
-        problem = f"there is no way yet to ask a {one.kind} for its version"
-    return Service(one.name, one.kind, version, one.variables, one.required, one.attached, problem)
+        return replace(one, problem=error.problem)
+
+
+def _told(one: Service, version: str) -> Service:
+    """The service with the version that its server told."""
+    silent = "its server does not answer, or does not say its version"
+    problem = silent if not version and one.kind in _TELLING else None
+    return replace(one, version=version or None, problem=problem)
 
 
 def _went(platform: Platform, app: str, environment: str) -> tuple[Went, ...]:

@@ -24,10 +24,14 @@ from tolv.server.deploys import ConfigChange, Watching, configure
 from tolv.server.platform import Platform
 from tolv.server.progress import Progress
 from tolv.server.threads import in_thread
+from tolv.services import mailbox
 from tolv.services.ask import ask
 from tolv.services.model import Facts
 from tolv.services.resource import Grant, Resource
 from tolv.services.urls import kind_of, masked, parse
+
+#: Messages that are listed.
+_MOST_MAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ async def swap(
     if set(before.values) != {one for one, _ in env}:
         env = tuple((one, "{url}") for one in before.values)
     if to is not None:
-        other = await find(platform, key, to)
+        other = await find(platform, key, to, in_use=False)
         need = ServiceNeed(other.name, other.kind, None, env, declared.required)
         grant = await platform.backing.grant(other, key, need, by, progress)
     else:
@@ -225,9 +229,36 @@ async def restore(
     return {"resource": new, "from": str(path)}
 
 
+async def mail(platform: Platform, key: Key, name: str | None, id: str | None) -> list[dict[str, Any]]:
+    """The messages that a deploy's mail server caught, the newest first; with `id` that one alone, whole."""
+    resource = await _mail_server(platform, key, name)
+    _provider, instance = await platform.backing.instance(resource)
+    if id is not None:
+        found = await in_thread(mailbox.message, instance.directory, id)
+        return [{**found.to_dict(), "page": mailbox.page(found)}]
+    return [one.to_dict() for one in await in_thread(mailbox.messages, instance.directory, _MOST_MAIL)]
+
+
+async def _mail_server(platform: Platform, key: Key, name: str | None) -> Resource:
+    if name is not None:
+        found = [await find(platform, key, name)]
+    else:
+        granted = {one.resource for one in await platform.backing.grants_of(key)}
+        found = [one for one in await in_thread(platform.backing.resources.list) if one.id in granted]
+    servers = [one for one in found if one.kind == "smtp" and one.local]
+    if len(servers) == 1:
+        return servers[0]
+    if servers:
+        raise UsageError("there are several", remedy=f"name one of: {', '.join(one.name for one in servers)}")
+    raise UsageError(
+        f"{key[0]} in {key[1]} has no mail server of this machine",
+        remedy=f"make one: tolv attach mail --kind smtp -a {key[0]} -e {key[1]}",
+    )
+
+
 async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progress: Progress) -> dict[str, Any]:
     """Remove a resource and all that it keeps. Raises `ConflictError` if a live release uses it."""
-    resource = await find(platform, key, name)
+    resource = await find(platform, key, name, in_use=False)
     for user, services in (await platform.attached_now()).items():
         if any(one.resource is not None and one.resource.id == resource.id for one in services):
             raise ConflictError(
@@ -240,14 +271,15 @@ async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progre
     return {"resource": resource.name, "kind": resource.kind, "local": resource.local, "removed": not dry_run}
 
 
-async def find(platform: Platform, key: Key, name: str) -> Resource:
-    """The resource that a deploy calls by this name: the one that a service of this name uses now, its own, or one that
-    is shared with it. Raises `UsageError`."""
+async def find(platform: Platform, key: Key, name: str, *, in_use: bool = True) -> Resource:
+    """The resource that a deploy calls by this name: the one that a service of this name uses now (`in_use`), its own,
+    or one that is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
-        if one.name == name and one.resource is not None:
-            return one.resource
+    if in_use:
+        for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
+            if one.name == name and one.resource is not None:
+                return one.resource
     mine = [resources[one.resource] for one in await platform.backing.grants_of(key)]
     own = [one for one in resources.values() if (one.app, one.environment) == key]
     for resource in (*own, *mine):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from tolv.errors import PlatformError, UsageError
+from tolv.services import private
 from tolv.services.backup import Tell, amount, reading, write, writing
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -75,6 +76,30 @@ def unpack(kind: str, source: Path, place: Callable[[str], Path | None], user: i
         raise
     tell(f"{len(made)} restored and compared")
     return made
+
+
+def files_below(directory: Path) -> Iterator[tuple[str, Path]]:
+    """Each file below a directory with its name there, in an order that stays; links are passed over."""
+    for where, inner, names in os.walk(directory):
+        inner.sort()
+        for name in sorted(names):
+            path = Path(where, name)
+            if path.is_file() and not path.is_symlink():
+                yield str(path.relative_to(directory)), path
+
+
+def place_below(directory: Path, name: str, user: int | None) -> Path | None:
+    """Where a file of this name lies, the directories between made; None for a name that leads elsewhere.
+
+    Raises `OSError`.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        return None
+    for part in parts[:-1]:
+        directory /= part
+        private.make(directory, user)
+    return directory / parts[-1]
 
 
 class _Packing:

@@ -17,6 +17,7 @@ ASKERS: Mapping[str, str] = {
     "postgres": "tolv.services.protocols.postgres",
     "redis": "tolv.services.protocols.redis",
     "valkey": "tolv.services.protocols.redis",
+    "rabbitmq": "tolv.services.protocols.amqp",
     "s3": "tolv.services.protocols.s3",
     "smtp": "tolv.services.protocols.smtp",
 }

@@ -212,4 +212,4 @@ def _tolv_toml(text: str, path: str, context: str) -> Iterator[Attached]:
             header = re.search(rf"(?m)^\s*\[?\s*services\s*\.\s*[\"']?{re.escape(name)}\b", text)
             line = text.count("\n", 0, header.end()) + 1 if header else 1
             said = f"{kind} {version}".rstrip()
-            yield Attached(kind_named(kind).provider, numbers, said, path, line, context, "platform")
+            yield Attached(kind_named(kind).family, numbers, said, path, line, context, "platform")

@@ -76,7 +76,45 @@ _WITH_VALUE = frozenset(
         "--prefix",
     )
     + ("--root", "-f", "--find-links", "--python", "-v", "--version", "--source", "-C", "--registry", "--cache-dir")
-    + ("--trusted-host", "--platform", "--python-version", "--only-binary", "--no-binary", "--install-dir", "-n", "-d")
+    + (
+        "--index",
+        "--default-index",
+        "--index-strategy",
+        "--python-preference",
+        "--requirements",
+        "--override",
+        "--link-mode",
+    )
+    + (
+        "--maxsockets",
+        "--fetch-retries",
+        "--fetch-timeout",
+        "--loglevel",
+        "--omit",
+        "--include",
+        "--workspace",
+        "--userconfig",
+    )
+    + (
+        "--keyring-provider",
+        "--prerelease",
+        "--resolution",
+        "--config-settings",
+        "--retries",
+        "--timeout",
+        "--progress-bar",
+    )
+    + (
+        "--root-user-action",
+        "--trusted-host",
+        "--platform",
+        "--python-version",
+        "--only-binary",
+        "--no-binary",
+        "--install-dir",
+        "-n",
+        "-d",
+    )
 )
 
 
@@ -121,4 +159,6 @@ def _named(installer: str, words: Sequence[str]) -> tuple[str, tuple[str, ...]] 
         rest, wide = rest[1:], True
     if not rest or rest[0] not in ("install", "i", "add", "require", "get", "ci", "update", "upgrade"):
         return None
+    if rest[0] == "ci":
+        return installer, ()  # only what the lock has
     return (f"{installer} -g" if wide and installer == "npm" else installer), tuple(rest[1:])

@@ -83,7 +83,8 @@ def _severity(one: Setting, *, local: bool) -> Severity | None:
     name = one.key if one.name.lower() in ("password", "secret", "pass", "passwd", "pwd") else one.name
     if not is_secret_name(one.name) and not is_signing_name(one.key):
         return None
-    if one.profile and stage_of_class(re.sub(r"\W+", "_", one.profile)) == "test":
+    profile = one.profile or _environment(one)
+    if profile and stage_of_class(re.sub(r"\W+", "_", profile)) == "test":
         return None
     variable, default = _variable(one.value)
     text = default if variable is not None else one.value
@@ -91,11 +92,17 @@ def _severity(one: Setting, *, local: bool) -> Severity | None:
         return None
     if variable is None and is_placeholder(text):
         return None if re.search(r"(?i)fail|invalid", text) else "warning"
-    dev = one.profile is not None and stage_of_class(re.sub(r"\W+", "_", one.profile)) == "dev"
+    dev = profile is not None and stage_of_class(re.sub(r"\W+", "_", profile)) == "dev"
     if dev:
         return "note"
     password = is_service_name(name) and not is_signing_name(name)
     return "warning" if password and (local or text.lower() in STOCK) else "error"
+
+
+def _environment(one: Setting) -> str | None:
+    """The environment whose section of the file it is in: `development` of `development.secret_key_base`."""
+    first = one.key.partition(".")[0].lower()
+    return first if first in ("development", "dev", "test", "testing", "ci") and "." in one.key else None
 
 
 def _is_literal(text: str, name: str, *, has_variable: bool) -> bool:

@@ -234,6 +234,8 @@ def looks_secret(text: str, name: str = "") -> bool:
     text = text.strip()
     if text.lower() in _NO_VALUE or len(text) > 4096 or "{}" in text or "\n" in text.strip("\n"):
         return False
+    if len(words_of_name(name)) > 2 and text == name:
+        return False  # the name of a setting, in a list of such names
     if name and (is_signing_name(name) or is_service_name(name)):
         return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
     if len(text) < 6 or (name and repeats_name(name, text)) or _ADDRESS.match(text) or _URL.match(text):

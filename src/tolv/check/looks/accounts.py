@@ -109,6 +109,7 @@ def _is_password(value: Value) -> bool:
         4 <= len(text) <= 60
         and " " not in text
         and "|" not in text
+        and not re.match(r"(?i)(?:your|my)[-_.]", text)
         and not re.fullmatch(r"(?i)string|text|password|required|hidden|true|false|passwd|wrong\w*|invalid\w*", text)
     )
 

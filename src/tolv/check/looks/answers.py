@@ -12,11 +12,15 @@ from tolv.check.looks.reach import stem_of
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
 from tolv.check.unit import Unit
+from tolv.codebase.context import LANGUAGE_BY_SUFFIX
 from tolv.codebase.survey import File
 
 _PRODUCTION = ("prod", "admin", "migrations")
 #: Code that a browser runs: what looks like a route there is a request.
-_BROWSER = re.compile(r"(?:^|/)(?:public|static|htdocs|assets|www|frontend|client|browser|webroot|web/js|dist)/")
+_BROWSER = re.compile(
+    r"(?:^|/)(?:public|static|htdocs|assets|www|frontend|client|browser|webroot|web/js|dist|app/javascript"
+    r"|resources/(?:assets/)?(?:js|ts)|src-ui|web-?ui)/"
+)
 #: Lines of a handler that are looked at.
 _MOST_LINES = 120
 
@@ -79,6 +83,11 @@ def answers_http(unit: Unit) -> bool:
 def in_browser(path: str) -> bool:
     """Whether a file's code runs in a browser, by its path."""
     return bool(_BROWSER.search(path))
+
+
+def is_browser_script(path: str) -> bool:
+    """Whether a file is JavaScript that a browser runs, by its path."""
+    return in_browser(path) and LANGUAGE_BY_SUFFIX.get(path[path.rfind(".") :]) == "javascript"
 
 
 def _is_url_of_view(one: Answer) -> bool:

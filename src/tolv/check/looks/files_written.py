@@ -77,9 +77,11 @@ def _python(source: Source) -> Iterator[Written]:
     for call in source.calls("open", ".open"):
         mode = call.argument(0 if call.written.endswith(".open") and _is_path_object(call) else 1, "mode")
         if mode is not None and mode.is_text and _WRITING.search(mode.text or "") and len(mode.text or "") < 5:
-            yield _written(source, functions, call, call.argument(0, "file"))
+            of_path = call.written.endswith(".open") and _is_path_object(call)
+            origin = _origin(source, functions, call) if of_path or not call.written.endswith(".open") else ""
+            yield _written(source, functions, call, None if of_path else call.argument(0, "file"), origin=origin)
     for call in source.calls(".write_text", ".write_bytes"):
-        yield _written(source, functions, call, None)
+        yield _written(source, functions, call, None, origin=_origin(source, functions, call))
     for call in source.calls(".save"):
         if _saves_upload(source, call):
             yield _written(source, functions, call, call.argument(0, "dst"), uploaded=True)
@@ -171,12 +173,19 @@ def _java(source: Source) -> Iterator[Written]:
 
 
 def _written(
-    source: Source, functions: Sequence[Function], call: Call, path: Value | None, *, uploaded: bool = False
+    source: Source,
+    functions: Sequence[Function],
+    call: Call,
+    path: Value | None,
+    *,
+    uploaded: bool = False,
+    origin: str = "",
 ) -> Written:
     around = _around(source, functions, call.line, call.end_line)
     described = described_path(path) if path is not None else call.written
     text = "\n".join(source.lines[call.line - 1 : call.end_line])
     temporary = bool(_TEMPORARY.search(described) or (path is not None and _TEMPORARY.search(text)))
+    temporary = temporary or _OF_TEMPORARY.search(origin) is not None
     last = _last_name(text, around) if path is not None else None
     if last is not None:
         described, temporary = last, bool(_TEMPORARY.search(last))
@@ -199,6 +208,41 @@ def _written(
         _MADE_UP.search(around) is not None,
         _is_of_work(source, functions, call, path),
     )
+
+
+#: What Python code calls places for temporary files.
+_OF_TEMPORARY = re.compile(r"(?i)temp_?(?:file|dir|orary|path|folder|nam)|\btmp|_tmp|scratch|mkdtemp|mkstemp|BytesIO")
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+#: Names that a path is made of, one after another.
+_HOPS = 3
+
+
+def _origin(source: Source, functions: Sequence[Function], call: Call) -> str:
+    """What the path of a file is made of, as far as the function around tells: the texts of its names' assignments."""
+    line = source.lines[call.line - 1][call.column - 1 :]
+    around = [one for one in functions if one.line <= call.line <= one.end_line]
+    first = min((one.line for one in around), default=1)
+    above = source.lines[first - 1 : call.line]
+    if call.written.endswith((".write_text", ".write_bytes", ".open")):
+        found = call.written.rpartition(".")[0]
+    else:
+        opened = re.match(r"open\(\s*([^,)]{1,120})", line)
+        found = opened[1] if opened else ""
+    wanted: list[str] = _NAME.findall(found)
+    known: set[str] = set()
+    for _ in range(_HOPS):
+        names, wanted = wanted, []
+        for name in names:
+            if name in known or len(known) > 20:
+                continue
+            known.add(name)
+            for number, text in enumerate(above):
+                made = re.match(rf"\s*{re.escape(name)}\s*(?::[^=]+)?=\s*(.*)", text)
+                if made is not None:
+                    right = made[1] + (" ".join(above[number + 1 : number + 3]) if made[1].endswith(("(", ",")) else "")
+                    found += f" {right}"
+                    wanted += _NAME.findall(right)
+    return found[:2000]
 
 
 #: What is renamed, and to what: the second half of a write that others see whole or not at all.

@@ -175,6 +175,8 @@ def _server_of(call: Call) -> str:
 @listens.reads("go", words=("ListenAndServe", "ListenAndServeTLS", "Listen", "Run", "Start", "Server"))
 def _go(source: Source) -> Iterator[Listen]:
     for call in source.calls("ListenAndServe", "ListenAndServeTLS"):
+        if any(one.kind == "call" and (one.name or "").endswith(".HTTPHandler") for one in call.arguments):
+            continue  # it answers who issues the certificates
         if call.name in ("net/http.ListenAndServe", "net/http.ListenAndServeTLS") and call.arguments:
             yield _listen(call, "http", *_split(call.arguments[0]))
         elif call.name.startswith("net/http."):

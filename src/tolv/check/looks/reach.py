@@ -62,7 +62,7 @@ class Requests:
                 return Way(path, route, True)
         for name in (function, owner):
             for seen in self.named.get(name or "", ()):
-                if self._means(seen.what.handler or "", seen.path, path):
+                if _same_language(seen.path, path) and self._means(seen.what.handler or "", seen.path, path):
                     return Way(seen.path, seen.what, True)
         for first, last, way in self.methods.get(path, ()):
             if first <= line <= last:
@@ -83,7 +83,7 @@ class Requests:
                 head = written.rpartition(".")[0]
                 if not head or head in ("self", "this", "cls", owner or "self"):
                     yield Way(seen.path, seen.what, False)
-            elif self._means(written, seen.path, path):
+            elif _same_language(seen.path, path) and self._means(written, seen.path, path):
                 yield Way(seen.path, seen.what, False)
 
     def _means(self, name: str, here: str, path: str) -> bool:
@@ -93,6 +93,11 @@ class Requests:
         if len(parts) > 1 and stem in (part.lower() for part in parts[:-1]):
             return True
         return stem in self.modules.get(here, ())
+
+
+def _same_language(one: str, other: str) -> bool:
+    """A handler in one language calls nothing in another."""
+    return LANGUAGE_BY_SUFFIX.get(one[one.rfind(".") :]) == LANGUAGE_BY_SUFFIX.get(other[other.rfind(".") :])
 
 
 def stem_of(path: str) -> str:

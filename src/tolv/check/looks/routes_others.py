@@ -161,9 +161,12 @@ def _rails(source: Source) -> Iterator[Route]:
             yield Route(method, path, name, call.line, call.column, framework="rails")
 
 
+_RESOURCES = (".resource", ".apiResource")
+
+
 def php_routes(source: Source) -> Iterator[Route]:
     """Laravel, Slim, Symfony's attributes, and the methods of controllers."""
-    for call in source.calls(*(f".{verb}" for verb in (*VERBS, "any", "match")), ".map", ".addRoute", ".resource"):
+    for call in source.calls(*(f".{verb}" for verb in (*VERBS, "any", "match")), ".map", ".addRoute", *_RESOURCES):
         receiver = call.written.rpartition(".")[0].replace("$", "").lower()
         if not re.search(r"(^|[\w\\>:-])*(route|router|app|group)$", receiver) or not call.arguments:
             continue
@@ -175,7 +178,10 @@ def php_routes(source: Source) -> Iterator[Route]:
         last = call.arguments[-1]
         name = ".".join(part.text or part.name or "" for part in last.parts) if last.kind == "container" else None
         handler = name or last.name or (last.text if last.kind == "literal" else None)
-        yield _shown(source, call, method, path if path.startswith("/") else f"/{path}", handler, "php")
+        path = path if path.startswith("/") else f"/{path}"
+        yield _shown(source, call, method, path, handler, "php")
+        if f".{call.last}" in _RESOURCES:
+            yield _shown(source, call, method, f"{path}/{{id}}", handler, "php")
     for function in source.functions():
         attribute = next((one for one in function.decorators if one.last == "Route"), None)
         if attribute is not None:

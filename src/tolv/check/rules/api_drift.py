@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tolv.check.looks.answers import Answer, answers_of
@@ -75,7 +76,10 @@ def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
     for one in own:
         if one.json and shape(one.route.path or ""):
             within.setdefault(one.path, []).append(any(_is(operation, one) for operation in contract.operations))
+    below = _prefix([one for one in own if any(_is(operation, one) for operation in contract.operations)])
     for one in own:
+        if below and not (one.route.path or "").startswith(below):
+            continue  # a page or a tool beside the API
         if 2 * sum(within.get(one.path, ())) < len(within.get(one.path, ())):
             continue
         path = one.route.path or ""
@@ -85,6 +89,16 @@ def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
             continue
         if not any(_is(operation, one) for operation in contract.operations):
             yield one
+
+
+def _prefix(described: Sequence[Answer]) -> str | None:
+    """What the paths of the routes that the contract has begin with: `/api/`; None: with nothing in common. Some pages
+    may have a path that could be one of the API's."""
+    paths = {path for one in described if shape(path := one.route.path or "")}
+    first, count = next(iter(Counter(path.strip("/").partition("/")[0] for path in paths).most_common(1)), ("", 0))
+    if count < 3 or 4 * count < 3 * len(paths) or first.startswith(("<", "{", ":")):
+        return None
+    return f"/{first}/"
 
 
 def _is(operation: Operation, one: Answer) -> bool:

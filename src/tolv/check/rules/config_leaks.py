@@ -64,7 +64,7 @@ _MOST_BYTES = 64 << 20
 _KEYSTORES = (".jks", ".keystore", ".p12", ".pfx", ".bks", ".kdbx")
 _CERTIFICATES = (".crt", ".cer", ".pem", ".cert")
 _LOCAL_KEY = re.compile(
-    r"(?i)(?:^|[/_.-])(?:dev|local|localhost|self-?signed|snakeoil|example|sample|demo|dummy|fake|test|ci)(?=[/_.-]|$)"
+    r"(?i)(?:^|[/_.-])(?:dev|development|local|localhost|self-?signed|snakeoil|example|sample|demo|dummy|fake|test|ci)(?=[/_.-]|$)"
 )
 
 
@@ -312,9 +312,11 @@ def secrets_of_the_past(repository: Repository) -> Iterator[Outcome]:
         if what is not None and len(reported) < 20:
             reported.add(file.path)
             commit = history.commit_of(file)
+            local = what == "a private key" and _LOCAL_KEY.search(file.path) is not None
             yield Finding(
                 f"{file.path} held {what}, and is still in the history",
                 Place(file.path, commit=commit),
+                "note" if local else None,
                 subject=what,
             )
     if not past.complete:

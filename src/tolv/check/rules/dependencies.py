@@ -130,6 +130,7 @@ class _Declared:
         entries = packages.of(language)
         self.direct = frozenset(_plain(one.name, language) for one in entries if not one.indirect)
         self.indirect = frozenset(_plain(one.name, language) for one in entries if one.indirect)
+        self.joined = frozenset(map(_joined, self.direct))
         self.locks: tuple[Lock, ...] = packages.locks_of(language)
         problems = [path for path, _ in packages.problems if path in self.manifests]
         dynamic = [path for path in packages.dynamic if packages.languages.get(path) == language]
@@ -140,9 +141,11 @@ class _Declared:
         self.unsure = said[0] if said else None
 
     def has(self, names: Sequence[str]) -> bool:
-        return any(_plain(name, self.language) in self.direct for name in names) or (
-            self.language == "ruby" and any(is_bundled_gem(name) for name in names)
-        )
+        if self.language == "ruby" and any(is_bundled_gem(name) for name in names):
+            return True
+        if self.language == "python" and any(_joined(name) in self.joined for name in names):
+            return True
+        return any(_plain(name, self.language) in self.direct for name in names)
 
     def bringer(self, names: Sequence[str]) -> str | None:
         """What brings a package along that is not declared; None: nothing that is known."""
@@ -159,6 +162,11 @@ class _Declared:
 
     def _locked(self, plain: Sequence[str]) -> bool:
         return any(_plain(name, self.language) in set(plain) for lock in self.locks for name in lock.pinned)
+
+
+def _joined(name: str) -> str:
+    """Without what stands between its words: the module `django_softdelete` is of the package `django-soft-delete`."""
+    return normalise(name).replace("-", "")
 
 
 def _plain(name: str, language: str) -> str:

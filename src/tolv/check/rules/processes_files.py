@@ -30,6 +30,7 @@ _SCRIPT_PATH = re.compile(
     r"(^|/)(bin|scripts?|tools?|commands?|management|cli|tasks|build|hack)(/|\.|_)|setup\.py$|manage\.py$"
 )
 _STORAGE = re.compile(r"stor(e|age)|upload|persist|save|document|attachment", re.IGNORECASE)
+_STORES = re.compile(r"stor(?:e|age)s?(?:/|$)", re.IGNORECASE)
 
 storage_settings = bindings_look(
     "file storages", {"python": ("media_root", "default_file_storage", "storages", "file_upload_storage")}
@@ -203,7 +204,8 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         one = seen.what
         if one.uploaded or (one.removed and one.stored) or (way is None and one.generated):
             continue
-        stores = bool(_STORAGE.search(f"{seen.path} {one.owner} {one.function}"))
+        directory, _, name = seen.path.rpartition("/")
+        stores = bool(_STORAGE.search(f"{name} {one.owner} {one.function}") or _STORES.search(directory))
         if way is None and not stores and re.fullmatch(r"[$\w]*", one.path):
             continue  # whoever calls names the file
         found = True

@@ -19,7 +19,7 @@ _FACTOR = "https://12factor.net/dependencies"
 
 #: Directories of scripts that a person runs.
 _BY_HAND = re.compile(
-    r"(?:^|/)(?:bin|tools?|scripts?|contrib|hack|install(?:er)?|setup|dev|ci|build|deploy(?:ment)?|tasks|management)/"
+    r"(?:^|/)(?:bin|tools?|scripts?|contrib|hack|capistrano|install(?:er)?|setup|dev|ci|build|deploy(?:ment)?|tasks|management)/"
     r"|(?:^|/)(?:manage|setup|fabfile|tasks|noxfile|install|build|release|deploy)\.\w+$"
 )
 #: Files that list packages of the system.
@@ -168,7 +168,10 @@ def nothing_is_installed_at_run_time(unit: Unit) -> Iterator[Outcome]:
             if installer is not None:
                 found = True
                 message = f"The start installs: {' '.join(command.argv[:6])}"
-                yield Finding(message, unit.place(path, command.line), subject=installer)
+                asked = [word for word in command.argv[2:] if not word.startswith("-")]
+                optional = bool(asked) and all(word.startswith("$") for word in asked)
+                lowered: Severity | None = "warning" if optional else None  # what a deploy adds of its own
+                yield Finding(message, unit.place(path, command.line), severity=lowered, subject=installer)
     for seen in unit.seen(executed, "prod"):
         installer = _installs(seen.what.argv, unit)
         if installer is not None and not _BY_HAND.search(seen.path):

@@ -46,7 +46,7 @@ def decide(signs: Signs) -> Iterator[Wanted]:
     named = named_in(signs.mentions)
     database = _database(signs, named)
     for kind in KINDS:
-        drivers = [one for one in signs.drivers if one.kind.provider == kind.name]
+        drivers = [one for one in signs.drivers if one.kind.family == kind.name]
         if drivers or (kind.name == "smtp" and signs.packages & MAILERS):
             own = [mine for one in named if _is_of(kind, one.means, database, signs) if (mine := one.of(kind))]
             if all(one.indirect for one in drivers) and kind.name != "smtp":
@@ -60,14 +60,12 @@ def _database(signs: Signs, named: Sequence[Named]) -> str:
     """The kind that `DATABASE_URL` and its like are of: what runs beside the app says it first, then the values, what
     the code that reads them speaks of, the drivers that every installation has, and those that it may have."""
     drivers = [one for one in signs.drivers if one.kind.name in DATABASES and not one.indirect]
-    kinds = list(dict.fromkeys(one.kind.provider for one in drivers))
+    kinds = list(dict.fromkeys(one.kind.family for one in drivers))
     kinds.sort(key=lambda kind: (_is_only_optional(kind, drivers), DATABASES.index(kind)))
-    servers = [one for one in signs.servers if one.kind.provider in kinds]
-    plain = [one.kind.provider for one in servers if one.plain]
-    running = sorted((one.kind.provider for one in servers), key=DATABASES.index)
-    values = [
-        kind_named(one.means.kind).provider for one in named if one.means.explicit and one.means.kind in DATABASES
-    ]
+    servers = [one for one in signs.servers if one.kind.family in kinds]
+    plain = [one.kind.family for one in servers if one.plain]
+    running = sorted((one.kind.family for one in servers), key=DATABASES.index)
+    values = [kind_named(one.means.kind).family for one in named if one.means.explicit and one.means.kind in DATABASES]
     texts = [place.text.lower() for one in named if one.means.general for place in one.places]
     spoken = [kind for kind in kinds if any(word in text for word in _SPOKEN[kind] for text in texts)]
     for choice in (plain, running, [one for one in values if one in kinds], spoken, kinds):
@@ -77,20 +75,20 @@ def _database(signs: Signs, named: Sequence[Named]) -> str:
 
 
 def _is_only_optional(kind: str, drivers: Sequence[Driver]) -> bool:
-    return all(one.optional for one in drivers if one.kind.provider == kind)
+    return all(one.optional for one in drivers if one.kind.family == kind)
 
 
 def _is_of(kind: Kind, means: Meaning, database: str, signs: Signs) -> bool:
     if means.loose:
-        brokers = {one.kind.provider for one in signs.drivers if not one.indirect} & {"redis", "rabbitmq"}
+        brokers = {one.kind.family for one in signs.drivers if not one.indirect} & {"redis", "rabbitmq"}
         return kind.name in ("redis", "rabbitmq") and brokers == {kind.name}
     if means.general and kind.name in DATABASES:
         return kind.name == database
-    return bool(means.kind) and kind_named(means.kind).provider == kind.name
+    return bool(means.kind) and kind_named(means.kind).family == kind.name
 
 
 def _wanted(kind: Kind, drivers: Sequence[Driver], own: Sequence[Named], signs: Signs) -> Wanted | None:
-    servers = [one for one in signs.servers if one.kind.provider == kind.name]
+    servers = [one for one in signs.servers if one.kind.family == kind.name]
     server = next((one for one in servers if one.version), servers[0] if servers else None)
     chosen = _chosen(own, signs)
     given = _variables(kind, chosen, own, servers, signs)
@@ -141,7 +139,7 @@ def _chosen(own: Sequence[Named], signs: Signs) -> Named | None:
 
 def _has_alternative(kind: Kind, signs: Signs) -> bool:
     """Drivers for several databases, none of which runs beside the app: it takes any of them, or none."""
-    if kind.name not in DATABASES or any(one.kind.provider == kind.name for one in signs.servers):
+    if kind.name not in DATABASES or any(one.kind.family == kind.name for one in signs.servers):
         return False
-    others = {one.kind.provider for one in signs.drivers if not one.indirect and not one.optional}
+    others = {one.kind.family for one in signs.drivers if not one.indirect and not one.optional}
     return len(others & set(DATABASES)) > 2

@@ -11,7 +11,7 @@ from tolv.codebase.inference.files import Files, line_at, name_of
 from tolv.codebase.inference.signs import Driver, Place
 from tolv.codebase.lockfiles import LOCK_NAMES
 from tolv.codebase.packages import is_package_file, read_packages
-from tolv.codebase.services import KINDS
+from tolv.codebase.services import KINDS, Kind
 
 #: Bytes of a lock that are read.
 _LARGEST_LOCK = 2 << 20
@@ -41,7 +41,7 @@ _LOCKED = re.compile(r'(?m)^name = "([\w.-]+)"')
 
 
 def declared_in(files: Files) -> tuple[Declared, ...]:
-    """What the manifests at the root ask for; where they ask for nothing, or hold a workspace, those below too."""
+    """What the manifests at the root ask for; where they ask for no driver, or hold a workspace, those below too."""
     paths = [
         path
         for path in files.near(2)
@@ -49,9 +49,13 @@ def declared_in(files: Files) -> tuple[Declared, ...]:
     ]
     near = [path for path in paths if "/" not in path or path.startswith("requirements/")]
     packages = read_packages(near, files.text)
-    if packages.workspaces or not any(one.group == "main" for one in packages.declared):
+    if packages.workspaces or not any(one.group in ("main", "optional") and _kind_of(one) for one in packages.declared):
         packages = read_packages(paths, files.text)
     return packages.declared
+
+
+def _kind_of(one: Declared) -> Kind | None:
+    return _KINDS_OF_PACKAGES.get((one.language, one.name.lower()))
 
 
 def drivers_of(files: Files, declared: tuple[Declared, ...]) -> Iterator[Driver]:
@@ -59,7 +63,7 @@ def drivers_of(files: Files, declared: tuple[Declared, ...]) -> Iterator[Driver]
     for one in declared:
         if one.group not in ("main", "optional"):
             continue
-        kind = _KINDS_OF_PACKAGES.get((one.language, one.name.lower()))
+        kind = _kind_of(one)
         what = one.name
         if kind is None and one.language == "python":
             extra = _extra(files.text(one.path) or "", one.line)

@@ -82,6 +82,8 @@ def host_variables(kind: Kind, host: Named, signs: Signs) -> dict[str, str]:
                 env[name] = spelt
         elif is_switch(name, stem) and any(value.lower() in ("true", "false") for value in values):
             env[name] = "true"
+    if len(env) == 1 and host.name.endswith("SERVER"):
+        return {host.name: "{url}"}  # `EMAIL_SERVER=smtp://…`: nothing else says which port
     order = ["{host}", "{host}:{port}", "{port}", "{user}", "{password}", "{database}"]
     return dict(sorted(env.items(), key=lambda item: order.index(item[1]) if item[1] in order else -1))
 
@@ -97,7 +99,8 @@ def storage_variables(signs: Signs) -> tuple[dict[str, str], Place] | None:
     value = named[endpoint].value
     if endpoint.endswith("S3_URL") and scheme_of(value) in ("", "s3"):
         return {endpoint: "{url}"}, named[endpoint].place
-    with_scheme = endpoint.endswith("URL") or scheme_of(value).startswith("http")
+    bare = any(one.place.what == "minio" for one in signs.drivers)  # its client takes scheme and address apart
+    with_scheme = not bare or endpoint.endswith("URL") or scheme_of(value).startswith("http")
     env = {endpoint: "{endpoint}" if with_scheme else "{host}:{port}"}
     for name in named:
         part = next((part for pattern, part in _STORED if pattern.fullmatch(name)), None)

@@ -34,7 +34,7 @@ class Named:
     def of(self, kind: Kind) -> Named | None:
         """The same without the places in which it holds the URL of another kind; None: there is no other place."""
         kinds = ((place, kind_of_scheme(scheme_of(place.value))) for place in self.places)
-        places = tuple(place for place, other in kinds if not other or kind_named(other).provider == kind.name)
+        places = tuple(place for place, other in kinds if not other or kind_named(other).family == kind.name)
         return Named(self.name, self.means, places) if places else None
 
 

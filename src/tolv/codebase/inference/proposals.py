@@ -54,8 +54,8 @@ def propose(tree: Path) -> tuple[Proposal, ...]:
     Raises `UsageError` for a `tolv.toml` that cannot be understood.
     """
     declared = read_manifest(tree / "tolv.toml").services
-    kinds = {kind_named(one.kind).provider for one in declared}
-    found = [one for one in decide(read_signs(tree)) if kind_named(one.need.kind).provider not in kinds]
+    kinds = {kind_named(one.kind).family for one in declared}
+    found = [one for one in decide(read_signs(tree)) if kind_named(one.need.kind).family not in kinds]
     return tuple(_apart(found, declared))
 
 

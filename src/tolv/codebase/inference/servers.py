@@ -32,7 +32,7 @@ def image_version(image: Image, kind: Kind) -> str | None:
         return None
     match = _ENGINE.search(image.tag or "") if kind.name == "postgres" else None
     parts = [match[1]] if match else [str(part) for part in image.version]
-    one_number = kind.provider == "redis" or (kind.name == "postgres" and len(parts[0] if parts else "") > 1)
+    one_number = kind.family == "redis" or (kind.name == "postgres" and len(parts[0] if parts else "") > 1)
     return ".".join(parts[: 1 if one_number else 2]) or None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tolv.config.names import is_reserved
-from tolv.parity.model import Difference, Judgement, Setting, Side
+from tolv.parity.model import Difference, Setting, Side
 from tolv.parity.pairs import pairs
 from tolv.parity.remedies import Remedies
 from tolv.parity.variables import VARYING
 
 #: Kinds of services that keep what is written to them.
-_KEEPS = frozenset({"postgres", "mysql", "mariadb", "mongodb", "redis", "s3", "rabbitmq", "amqp", "kafka"})
+_KEEPS = frozenset({"postgres", "mysql", "mariadb", "mongodb", "redis", "valkey", "s3", "rabbitmq", "kafka"})
 
 
 def judge(left: Side, right: Side, remedies: Remedies) -> Iterator[Difference]:
@@ -45,9 +45,10 @@ def _one_sided(name: str, left: Side, right: Side, remedies: Remedies) -> Differ
         message += f", and what {has.environment} runs cannot be released without it"
         return Difference("variable", "tools", "breaking", message, name, remedies.set(name, lacks))
     role = has.settings[name].role
-    judgement: Judgement = "harmless" if role in ("label", "tuning") else "notable"
+    if role in ("label", "tuning"):
+        return Difference("variable", "tools", "harmless", message, name)
     remedy = f"{remedies.set(name, lacks)}, or: {remedies.unset(name, has)}"
-    return Difference("variable", "tools", judgement, message, name, remedy)
+    return Difference("variable", "tools", "notable", message, name, remedy)
 
 
 def _different(name: str, ours: Setting, theirs: Setting, remedies: Remedies) -> Difference:
@@ -76,7 +77,7 @@ def _shared_services(left: Side, right: Side, remedies: Remedies) -> Iterator[Di
             continue
         common = [one for one in ours.variables if one in theirs.variables]
         same = [one for one in common if _value(left, one) is not None and _value(left, one) == _value(right, one)]
-        if common and same == common:
+        if (common and same == common) or (ours.resource and ours.resource == theirs.resource):
             message = f"{name} is one and the same in both: what one writes, the other reads"
             remedy = remedies.own(ours, theirs)
             yield Difference("shared-service", "tools", "notable", message, name, remedy)

@@ -10,6 +10,9 @@ from tolv.parity.pairs import pairs
 from tolv.parity.remedies import Remedies
 from tolv.parity.versions import apart
 
+#: Kinds that speak another's protocol: where nothing but a URL is known, its scheme does not tell them apart.
+_PROTOCOLS = {"valkey": "redis", "mariadb": "mysql"}
+
 
 def judge(left: Side, right: Side, remedies: Remedies) -> Iterator[Difference]:
     """What of the tools gap is backing services."""
@@ -31,7 +34,10 @@ def _both(
 ) -> Iterator[Difference]:
     texts = f"{service_text(ours)} in {left.environment}, {service_text(theirs)} in {right.environment}"
     remedy = remedies.swap(ours, theirs)
-    if ours.kind != theirs.kind:
+    related = _PROTOCOLS.get(ours.kind, ours.kind) == _PROTOCOLS.get(theirs.kind, theirs.kind)
+    if ours.kind != theirs.kind and ours.attached and theirs.attached and related:
+        yield Difference("service-kind", "tools", "notable", f"{name} is {texts}", name, remedy)
+    elif ours.kind != theirs.kind and not related:
         yield Difference("service-kind", "tools", "breaking", f"{name} is {texts}", name, remedy)
     elif ours.version and theirs.version and ours.version != theirs.version:
         judgement = apart(ours.kind, ours.version, theirs.version)

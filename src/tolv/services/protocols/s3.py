@@ -49,8 +49,9 @@ class Store:
 def ask(url: ServiceUrl, timeout: float) -> Facts:
     """Size of the bucket, if the URL names one; the protocol tells no version. Raises `Unreachable`, `UsageError`.
 
-    `s3://key:secret@host:port/bucket`: without a port it is TLS at 443, with one it is not, unless `?tls=true` says so;
-    `?region=` is `us-east-1` where neither it nor the host names one; `?verify=false` trusts any certificate.
+    `s3://key:secret@host:port/bucket`: without a port it is TLS at 443; with one it is not, unless `s3+https://` or
+    `?tls=true` says so. `?region=` is `us-east-1` where neither it nor the host names one; `?verify=false` trusts any
+    certificate.
     """
     store = store_of(url)
     deadline = Deadline(timeout)
@@ -86,7 +87,8 @@ def store_of(url: ServiceUrl) -> Store:
     if not (url.user and url.password):
         raise UsageError("the URL lacks a key or a secret", where=where, remedy=remedy)
     options = {name.lower(): value.lower() for name, value in url.parameters().items()}
-    tls = options.get("tls", options.get("secure", "true" if url.port in (None, 443) else "false"))
+    usual = _SCHEMES.get(url.scheme, "true" if url.port in (None, 443) else "false")
+    tls = options.get("tls", options.get("secure", usual))
     named = _AWS.fullmatch(url.host)
     return Store(
         host=url.host,
@@ -100,6 +102,7 @@ def store_of(url: ServiceUrl) -> Store:
     )
 
 
+_SCHEMES = {"s3+https": "true", "s3+http": "false"}
 _TRUE = {"1", "true", "yes", "on"}
 
 

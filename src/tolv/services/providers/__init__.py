@@ -13,7 +13,7 @@ _KINDS = ("postgres", "rabbitmq", "redis", "s3", "smtp", "valkey")
 
 def provider_of(kind: str) -> Provider:
     """What runs servers of a kind. Raises `UsageError` for one that Tolv cannot run."""
-    name = kind_named(kind).provider
+    name = kind_named(kind).name
     if name not in _KINDS:
         raise UsageError(
             f"Tolv runs no {kind} of its own",

@@ -200,6 +200,3 @@ def _url(instance: Instance, database: str) -> str:
         password=instance.password,
         database=database,
     )
-
-
-PROVIDER = PostgresProvider()

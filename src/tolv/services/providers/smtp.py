@@ -1,4 +1,8 @@
-"""Mail that is caught: Tolv's own mail server, of `aiosmtpd`, which keeps every message and sends none."""
+"""Mail that is caught: Tolv's own mail server, of `aiosmtpd`, which keeps every message and sends none.
+
+It takes mail without a login, too: it listens on loopback alone, and many apps set no more than a host and a port. A
+wrong password is refused. It offers no TLS. The newest thousand messages are kept, or 256 MiB of them.
+"""
 
 from __future__ import annotations
 
@@ -115,3 +119,6 @@ def _size(instance: Instance) -> int | None:
             return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     except OSError:
         return None
+
+
+PROVIDER = SmtpProvider()

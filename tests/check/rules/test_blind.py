@@ -1,0 +1,262 @@
+"""What looked like a finding in apps that no rule was tried on before, and is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check.harness import Case, bad, ok
+
+_FASTAPI = (
+    "from fastapi import APIRouter\nrouter = APIRouter()\n\n"
+    + "@router.delete('/{id}')\ndef delete(id: int):\n    return id\n"
+)
+_PY = "import logging\nfrom app.config import settings\nlogger = logging.getLogger()\n\n"
+_LARAVEL = "<?php\nuse Illuminate\\Support\\Facades\\Route;\nRoute::apiResource('users', UserController::class);\n"
+_SPEC = "openapi: 3.0.0\npaths:\n"
+_FLASK = "import tempfile\nfrom pathlib import Path\nfrom flask import Flask, request\napp = Flask(__name__)\n\n"
+_GO = 'package web\n\nimport "net/http"\n\n'
+
+CASES = [
+    ok(
+        "III-01",
+        "javascript",
+        {
+            "secrets.js": "exports.Names = {\n  bank_secretKey: 'bank_secretKey',\n"
+            + "  mail_apiSecret: 'mail_apiSecret',\n};\n"
+        },
+        "names of settings",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"secrets.js": "exports.keys = {\n  bank_secretKey: 'bank_Zt8fkq0vLm2',\n};\n"},
+        "secrets.js:2",
+        why="a value beside its name",
+    ),
+    ok(
+        "III-01",
+        "manifests",
+        {
+            "config/secrets.yml": "test:\n  secret_key_base: 7d4d2daa8c4b79efe9a9206d20b877a2cde9c90f\nproduction:\n"
+            '  secret_key_base: <%= ENV["SECRET_KEY_BASE"] %>\n'
+        },
+        "the section for tests",
+    ),
+    bad(
+        "III-01",
+        "manifests",
+        {"config/secrets.yml": "development:\n  secret_key_base: 7d4d2daa8c4b79efe9a9206d20b877a2cde9c90fx1\n"},
+        "config/secrets.yml:2",
+        why="the section for development",
+        severity="note",
+    ),
+    ok(
+        "VII-01",
+        "go",
+        {"tls.go": _GO + 'func (m *Manager) Start() {\n\thttp.ListenAndServe(":80", m.autocert.HTTPHandler(nil))\n}\n'},
+        "what answers who issues certificates",
+    ),
+    ok(
+        "SEC-02",
+        "php",
+        {
+            "config/filesystems.php": "<?php\nreturn ['ftp' => ['user' => 'admin', 'username' => 'your-username',\n"
+            "  'password' => 'your-password', 'is_admin' => true]];\n"
+        },
+        "a text that says what to write there",
+    ),
+    ok(
+        "VI-01",
+        "javascript",
+        {
+            "api/routes.py": _FASTAPI,
+            "frontend/src/api/routes.js": "const urls = { one: id => `/api/${id}`, delete: id => `/api/${id}` };\n"
+            ""
+            "export default {\n  delete(id) {\n    return http.delete(urls.delete(id));\n"
+            "  },\n  one: id => urls.one(id),\n};\n",
+        },
+        "a function of the same name in another language",
+    ),
+    ok(
+        "XI-06",
+        "python",
+        {"app/main.py": _PY + 'logger.info(settings.json(indent=4, exclude={"SECRET", "PASSWORD"}))\n'},
+        "settings without their secrets",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {"app/main.py": _PY + "logger.info(settings.json(indent=4))\n"},
+        "app/main.py:5",
+        why="all settings",
+    ),
+    ok(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "django-soft-delete==1.0\nzxing-cpp==3.1\n",
+            "app.py": "import django_softdelete\nimport zxingcpp\n",
+        },
+        "words that the package's name parts",
+    ),
+    ok("II-04", "python", {"requirements.txt": "zxing-cpp==3.1\n", "app.py": "import zxing_cpp\n"}, "the same name"),
+    bad(
+        "II-04",
+        "python",
+        {"requirements.txt": "zxing==3.1\n", "app.py": "import zxingcpp\n"},
+        "app.py:1",
+        why="another",
+    ),
+    bad(
+        "II-07",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nENTRYPOINT ["./start.sh"]\n',
+            "start.sh": '#!/bin/sh\nif [ -n "$EXTRA" ]; then\n  pip install --no-cache-dir $EXTRA\nfi\n'
+            + "exec gunicorn app:app\n",
+        },
+        "start.sh:3",
+        why="what a deploy adds of its own",
+        severity="warning",
+    ),
+    ok(
+        "II-03",
+        "manifests",
+        {"Dockerfile": "FROM node:22\nCOPY . .\nRUN npm ci --maxsockets 1\nCMD node a.js\n", "package-lock.json": "{}"},
+        "the value of an option",
+    ),
+    ok("III-04", "manifests", {"template.env": "API_PORT=9000\nDB_TYPE=sqlite\nHOST=db.example.org\n"}, "a template"),
+    ok(
+        "III-08",
+        "python",
+        {
+            "Procfile": "web: uvicorn app:app\n",
+            "app.py": "import uvicorn\n\n\ndef main():\n    uvicorn.run('app:app', debug=True)\n\n\n"
+            "if __name__ == '__main__':\n    main()\n",
+        },
+        "what a developer runs by hand",
+    ),
+    ok(
+        "IX-06",
+        "javascript",
+        {"frontend/src/api.js": "import axios from 'axios';\nexport const get = () => axios.get('/api');\n"},
+        "a browser asks",
+    ),
+    ok(
+        "VI-05",
+        "python",
+        {
+            "app.py": _FLASK + "@app.post('/x')\ndef x():\n    place = Path(tempfile.mkdtemp()) / 'a.pdf'\n"
+            "    place.write_bytes(request.data)\n    return ''\n"
+        },
+        "a path below a temporary one",
+    ),
+    ok(
+        "VI-05",
+        "python",
+        {
+            "app.py": _FLASK
+            + "@app.post('/x')\ndef x():\n    page = SCRATCH_DIR / 'page'\n    target = page / 'a.pdf'\n"
+            "    with target.open('wb') as file:\n        file.write(request.data)\n    return ''\n"
+        },
+        "two names from a temporary one",
+    ),
+    bad(
+        "VI-05",
+        "python",
+        {
+            "app.py": _FLASK + "@app.post('/x')\ndef x():\n    place = Path(DATA) / 'a.pdf'\n"
+            "    place.write_bytes(request.data)\n    return ''\n"
+        },
+        "app.py:9",
+        why="a path below the data",
+    ),
+    ok(
+        "API-02",
+        "javascript",
+        {
+            "api.yaml": _SPEC
+            + "  /api/users:\n    get: {}\n    post: {}\n  /api/users/{id}:\n    get: {}\n    delete: {}\n",
+            "routes/api.php": _LARAVEL,
+            "composer.json": '{"require": {"laravel/framework": "^11"}}',
+        },
+        "routes of a resource",
+    ),
+    ok(
+        "III-05",
+        "php",
+        {
+            "config/database.php": "<?php\nreturn ['connections' => [\n  'pgsql-ci' => [\n"
+            "    'password' => env('DB_PASSWORD', 'kj3Hs9kQ'),\n  ],\n]];\n"
+        },
+        "a section for CI",
+    ),
+    bad(
+        "III-05",
+        "php",
+        {
+            "config/database.php": "<?php\nreturn ['connections' => [\n  'pgsql' => [\n"
+            "    'password' => env('DB_PASSWORD', 'kj3Hs9kQ'),\n  ],\n]];\n"
+        },
+        "config/database.php:4",
+        why="a section for production",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "Procfile": "web: bundle exec puma\njobs: bundle exec rails runner bin/threaded.rb\n",
+            "app/controllers/x_controller.rb": "class XController < ApplicationController\n  def index\n  end\nend\n",
+            "bin/threaded.rb": "AgentRunner.new.run\n",
+            "lib/agent_runner.rb": "class AgentRunner\n  def initialize\n    @scheduler = Rufus::Scheduler.new\n"
+            "  end\nend\n",
+        },
+        "another process makes the scheduler",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "app/controllers/x_controller.rb": "class XController < ApplicationController\n  def index\n"
+            "    poll = Thread.new { ask }\n    sleep 5\n    poll.kill\n  end\nend\n",
+        },
+        "it ends the thread itself",
+    ),
+    ok(
+        "I-07",
+        "git",
+        {
+            "package.json": '{"scripts": {"build": "esbuild --bundle --outfile=tmp/a.js build/entry.js"}}',
+            "build/entry.js": "import 'x'\n",
+        },
+        "what is built from",
+        ("init -q", "add -A", "commit -qm x"),
+    ),
+    ok(
+        "XII-04",
+        "manifests",
+        {
+            "Dockerfile": "FROM node:22\nCOPY . .\nCMD node a.js\n",
+            ".dockerignore": "scripts\n",
+            "scripts/translate.js": "const fs = require('fs');\nfs.readdirSync('locale');\n",
+        },
+        "a tool for the sources",
+    ),
+    bad(
+        "XII-04",
+        "manifests",
+        {
+            "Dockerfile": "FROM node:22\nCOPY . .\nCMD node a.js\n",
+            ".dockerignore": "scripts\n",
+            "scripts/merge-users.js": "const { models } = require('../lib/database');\nmodels.User.merge();\n",
+        },
+        ".dockerignore:1",
+        why="a command for the data",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_apps_that_no_rule_was_tried_on(case: Case, tmp_path: Path) -> None:
+    case.run(tmp_path)
