@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -129,16 +130,32 @@ def test_it_stops_at_once_with_sessions_open(postgres: Server) -> None:
         assert postgres.stop() == 0
 
 
-def test_a_preparation_that_was_killed_starts_afresh(reachable: Path, postgres_template: Instance) -> None:
-    directory = own(reachable / "killed", USER)
-    half = directory / "data.new"
-    half.mkdir()
-    (half / "PG_VERSION").write_text("18\n")
+def test_a_preparation_that_is_killed_starts_afresh(
+    reachable: Path, postgres_template: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, temporary = own(reachable / "killed", USER), own(reachable / "temporary", None)
+    temporary.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     instance = replace(postgres_template, directory=directory, port=free_port(), id="killed")
+    code = (
+        "import sys; from pathlib import Path; from tolv.services.model import *\n"
+        "from tolv.services.providers.postgres import PROVIDER\n"
+        "id, directory, port, user, version, programs, reads = sys.argv[1:]\n"
+        "binaries = Binaries(version, Path(programs), 'here', (Path(reads),))\n"
+        "PROVIDER.prepare(Instance(id, Path(directory), int(port), eval(user), 'admin0Password1', binaries))"
+    )
+    binaries = instance.binaries
+    words = (instance.id, directory, instance.port, USER, binaries.version, binaries.directory, binaries.reads[0])
+    with subprocess.Popen([sys.executable, "-c", code, *map(str, words)], start_new_session=True) as preparing:
+        eventually(lambda: [*directory.rglob("PG_VERSION"), *temporary.rglob("PG_VERSION")])
+        os.killpg(preparing.pid, signal.SIGKILL)
+    assert not (directory / "data").exists()
     provider = PostgresProvider()
     provider.prepare(instance)
     provider.prepare(instance)
-    assert not half.exists()
+    assert [one.name for one in directory.iterdir()] == ["data"]
+    assert not list(temporary.iterdir())
     server = Server(provider, instance)
     try:
         server.start()
@@ -146,6 +163,7 @@ def test_a_preparation_that_was_killed_starts_afresh(reachable: Path, postgres_t
     finally:
         server.kill()
         shutil.rmtree(directory)
+        shutil.rmtree(temporary)
 
 
 def test_a_deep_directory_out_of_reach_is_no_matter(
@@ -335,6 +353,49 @@ def test_what_is_wrong_is_told_apart(postgres: Server) -> None:
         assert "secret1" not in str(refused.value)
         assert "hunter2" not in str(refused.value)
         assert refused.value.remedy
+
+
+@pytest.fixture
+def with_tls(reachable: Path, postgres_binaries: Find) -> Iterator[Server]:
+    """A server that was built with OpenSSL, which that of 18 is not."""
+    home = own(reachable / "tls", USER)
+    server = Server(
+        PostgresProvider(), Instance("tls", home, free_port(), USER, "admin0Password1", postgres_binaries("17"))
+    )
+    server.provider.prepare(server.instance)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(home)
+
+
+def test_tls_is_spoken_as_the_url_says_and_the_certificate_is_checked(with_tls: Server, tmp_path: Path) -> None:
+    postgres = with_tls
+    data = postgres.instance.directory / "data"
+    for name in ("server", "other"):
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+                *("-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt", "-subj", "/CN=localhost"),
+                *("-addext", "subjectAltName=IP:127.0.0.1"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    for name in ("server.key", "server.crt"):
+        shutil.copy(tmp_path / name, data / name)
+        (data / name).chmod(0o600)
+        if USER is not None:
+            os.chown(data / name, USER, USER)
+    url = postgres.provider.grant(postgres.instance, "shop_prod", "secret1")
+    admin = f"postgresql://tolv:{postgres.instance.password}@127.0.0.1:{postgres.instance.port}/postgres"
+    rows(admin, "ALTER SYSTEM SET ssl = on")
+    rows(admin, "SELECT pg_reload_conf()")
+    good = f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/server.crt"
+    assert eventually(lambda: ask("postgres", good, 5)).version
+    with pytest.raises(Unreachable) as refused:
+        ask("postgres", good.replace("server.crt", "other.crt"), 5)
+    assert refused.value.reason == "tls"
 
 
 def test_what_is_no_postgresql_is_refused() -> None:
