@@ -57,6 +57,9 @@ def test_directives_say_what_a_variable_may_be(text: str, expected: Variable) ->
         ("# min: a few", "min: a few"),
         ("# int, and how many", "int, and how many"),
         ("# URL", "URL"),
+        ("# Required", "Required"),
+        ("# optional: override for local models", "optional: override for local models"),
+        ("# s3, r2, or minio", "s3, r2, or minio"),
     ],
 )
 def test_prose_that_begins_like_a_directive_is_prose(comment: str, description: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,54 @@ def test_a_backup_restored_is_a_new_service_that_can_be_swapped_in(machine: Mach
     cut = machine.tolv("services", "restore", "database", str(file), "-a", app, ok=False)
     assert cut.code == 2
     assert {one["name"] for one in services(machine, "-a", app)} == {"database", "database-2"}
+
+
+OTHERS = """
+[services.cache]
+kind = "redis"
+[services.files]
+kind = "s3"
+[services.mail]
+kind = "smtp"
+[services.mail.env]
+MAIL_SERVER = "{host}"
+MAIL_PORT = "{port}"
+"""
+MAILER = """
+import os, smtplib
+with smtplib.SMTP(os.environ["MAIL_SERVER"], int(os.environ["MAIL_PORT"])) as smtp:
+    smtp.sendmail("shop@example.com", ["ada@example.com"], b"Subject: Your order\\r\\n\\r\\nIt is on its way.")
+"""
+
+
+def test_the_other_kinds_are_started_too_and_mail_is_caught(machine: Machine, name: str) -> None:
+    path = machine.app(name, {"tolv.toml": OTHERS, "mailer.py": MAILER})
+    up(machine, path)
+    rows = {one["name"]: one for one in services(machine, "-a", name)}
+    assert {key: (one["kind"], one["state"]) for key, one in rows.items()} == {
+        "cache": ("redis", "ready"),
+        "files": ("s3", "ready"),
+        "mail": ("smtp", "ready"),
+    }
+    assert machine.tolv("services", "mail", "-a", name).out == "no mail yet\n"
+    machine.tolv("run", "-a", name, "-e", "dev", "--", sys.executable, "mailer.py")
+    (caught,) = machine.tolv("services", "mail", "-a", name, "--json").json
+    assert (caught["subject"], caught["recipients"]) == ("Your order", ["ada@example.com"])
+    assert "It is on its way." in machine.tolv("services", "mail", caught["id"], "-a", name).out
+    assert machine.tolv("services", "logs", "cache", "-a", name).out
+    machine.tolv("destroy", name, "--yes", "--with-data")
+
+
+def test_an_app_that_declares_nothing_is_told_what_it_seems_to_need(machine: Machine, name: str) -> None:
+    files = {"requirements.in": "", ".env.example": "REDIS_URL=redis://localhost\n", "package.json": PACKAGE}
+    path = machine.app(name, files)
+    proposed = machine.tolv("services", "propose", str(path)).out
+    assert 'kind = "redis"' in proposed
+    assert "package.json" in proposed
+    assert machine.tolv("services", "propose", str(path), "--json").json[0]["service"]["kind"] == "redis"
+
+
+PACKAGE = '{"name": "x", "dependencies": {"ioredis": "5"}}'
 
 
 def _read(path: Path) -> bytes:

@@ -194,6 +194,13 @@ def test_a_login_that_many_use_is_told_apart_and_counts_neither_way() -> None:
     assert any("root@ci" in one.why for one in measured.unmeasured)
 
 
+def test_what_tolv_rolled_back_by_itself_is_nobodys_deploy() -> None:
+    back = (*went(6, 5, commits=(A, B)), Went("v3", NOW, "tolv", "sha256:0", A))
+    measured = parity(side(made=build(B), went=back), side("prod", build(B)), log((A, "", 9), (B, A, 8)))
+    assert measured.unmeasured == ()
+    assert figure(measured, "people.deployers")[0] == ["ada@here (2)"]
+
+
 # Tools.
 
 

@@ -80,7 +80,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 # Should the test run be killed, its server goes too.
-                ["setpriv", *_as(self.instance.user), "--pdeathsig", "KILL", *command.argv],
+                ["setpriv", *as_user(self.instance.user), "--pdeathsig", "KILL", *command.argv],
                 env={"PATH": os.environ["PATH"], "HOME": "/", **command.environment},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -118,7 +118,8 @@ class Server:
         return self.process.wait(command.grace)
 
 
-def _as(user: int | None) -> list[str]:
+def as_user(user: int | None) -> list[str]:
+    """What setpriv is told."""
     return [] if user is None else [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
 
 

@@ -33,9 +33,7 @@ def _store(spool: Spool, content: bytes, sender: str = "a@example.org") -> mailb
 
 
 def _is_fit_to_show(mail: mailbox.Mail) -> None:
-    shown = (
-        json.dumps(mail.to_dict(), ensure_ascii=False) + mailbox.page(mail) + "".join(mailbox.rows([mail.caught])[0])
-    )
+    shown = json.dumps(mail.to_dict(), ensure_ascii=False) + mailbox.page(mail)
     shown.encode("utf-8")
     assert not {each for each in shown if unicodedata.category(each) == "Cc"} - {"\n", "\t"}
     assert "\n" not in mail.caught.subject
@@ -177,4 +175,3 @@ def test_an_envelope_of_a_thousand_recipients_is_read_whole(spool: Spool) -> Non
     spool.store(Envelope("2026-01-02T03:04:05Z", "a@example.org", recipients), b"Subject: many\n\n")
     (caught,) = mailbox.messages(spool.directory)
     assert (caught.recipients, caught.subject, caught.size) == (recipients, "many", 15)
-    assert mailbox.rows([caught])[0][3].endswith("and 997 more")

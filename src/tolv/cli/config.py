@@ -28,6 +28,9 @@ def config(ctx: click.Context, call: Call, reveal: bool) -> None:
     Example:
       tolv config -e prod
       tolv config set -e prod DATABASE_URL=postgresql://db.internal/guestbook
+      tolv config set -e prod --from API_KEY=op://prod/guestbook/key
+      tolv config check -e prod
+      tolv config template --write
     """
     if ctx.invoked_subcommand is not None:
         return

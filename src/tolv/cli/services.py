@@ -87,6 +87,82 @@ def restore(call: Call, name: str, file: str, into: str | None) -> None:
 
 
 @services.command()
+@click.argument("id", required=False)
+@click.option("--name", help="Of the service, where there are several.")
+@deploy_options
+@common_options
+@pass_call
+def mail(call: Call, id: str | None, name: str | None) -> None:
+    """List the mail that an app sent to a mail server of this machine, or show one message.
+
+    \b
+    Example:
+      tolv services mail -e dev
+      tolv services mail 12 -e dev
+    """
+    found = call.api.get(f"{call.deploy().path}/mail", name=name, id=id)
+    if call.console.as_json:
+        call.console.json(found)
+    elif id is not None:
+        call.console.line(found[0]["page"])
+    elif found:
+        rows = ((one["id"].lstrip("0"), one["at"], one["sender"], _to(one), one["subject"]) for one in found)
+        call.console.table(("ID", "TIME", "FROM", "TO", "SUBJECT"), rows)
+    else:
+        call.console.line("no mail yet")
+
+
+@services.command()
+@click.argument("name")
+@click.option("-n", "--lines", default=100, show_default=True, help="So many of the last ones.")
+@deploy_options
+@common_options
+@pass_call
+def logs(call: Call, name: str, lines: int) -> None:
+    """Show what a service of this machine has logged.
+
+    \b
+    Example:
+      tolv services logs database -e prod
+    """
+    deploy = call.deploy()
+    found = call.api.get("/v1/services", app=deploy.app, environment=deploy.environment)
+    paths = {one["name"]: one["log"] for one in found if one["log"]}
+    if name not in paths:
+        have = f"it has {', '.join(paths)}" if paths else "none has run yet"
+        raise UsageError(f"{deploy.app} in {deploy.environment} has no log of {name}", remedy=have)
+    for line in _last_lines(paths[name], lines):
+        call.console.line(line)
+
+
+@services.command()
+@click.argument("path", default=".", type=click.Path())
+@common_options
+@pass_call
+def propose(call: Call, path: str) -> None:
+    """Say which services an app seems to need that its tolv.toml does not declare, and what to add.
+
+    \b
+    Example:
+      tolv services propose .
+    """
+    from pathlib import Path
+
+    from tolv.codebase.inference.proposals import propose
+
+    if not os.path.isdir(path):
+        raise UsageError("there is no such directory", where=path)
+    found = propose(Path(path).absolute())
+    if call.console.as_json:
+        call.console.json([one.to_dict() for one in found])
+    elif not found:
+        call.console.line("nothing that it does not declare")
+    for one in () if call.console.as_json else found:
+        call.console.line(f"# {one}")
+        call.console.line(one.toml)
+
+
+@services.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
@@ -133,6 +209,20 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
         f"{one['app']}/{one['environment']}",
         users or "-",
     )
+
+
+def _to(one: dict[str, Any]) -> str:
+    first, *more = one["recipients"] or [""]
+    return f"{first} and {len(more)} more" if more else str(first)
+
+
+def _last_lines(path: str, count: int) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - (1 << 20)))
+            return file.read().decode(errors="replace").splitlines()[-count:]
+    except OSError as error:
+        raise UsageError(f"the log cannot be read: {error.strerror}", where=path) from None
 
 
 def _now() -> str:

@@ -100,8 +100,16 @@ def _gem(code: str, texts: list[str], group: Group, path: str, line: int) -> Dec
     return Declared(texts[0], ", ".join(versions), group, "ruby", path, line, source)
 
 
+_WINDOWS = frozenset(("windows", "mswin", "mswin64", "mingw", "x64_mingw", "x64-mingw", "jruby"))
+
+
 def _gem_group(code: str) -> Group | None:
-    """The group of `group :development, :test do` or `gem "x", group: :test`; production among them makes it main."""
+    """The group of `group :development, :test do` or `gem "x", group: :test`; production among them makes it main.
+
+    What only Windows installs is for development, as no server here runs it."""
+    systems = re.search(r"\bplatforms?(?::|\s*=>|\s)\s*(%[iw]\[[^\]]*\]|\[[^\]]*\]|:\w+)", code)
+    if systems and set(re.findall(r"\w{3,}", systems[1])) <= _WINDOWS:
+        return "dev"
     found = re.match(r"group[\s(]+(.*?)(?:\bdo\b|$)", code) or re.search(
         r"\bgroups?(?::|\s*=>)\s*(\[[^\]]*\]|:\w+)", code
     )

@@ -127,7 +127,7 @@ def unmeasured(sides: Sequence[Side], log: CommitLog) -> Iterator[Unmeasured]:
     if not log.whole:
         yield Unmeasured("commits", f"older commits are not in {log.where}: figures count those that are")
     for side in sides:
-        shared = sorted({one.by for one in side.went if is_shared(one.by)})
+        shared = sorted({one.went.by for one in arrivals(side, log) if is_shared(one.went.by)})
         if shared:
             who = ", ".join(shared)
             yield Unmeasured("people", f"who deployed to {side.environment} as {who} cannot be told from the name")

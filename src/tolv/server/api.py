@@ -419,6 +419,14 @@ async def restore(request: Request, app: str, environment: str, name: str, asked
     )
 
 
+@api.get(f"{_DEPLOY}/mail")
+async def caught_mail(
+    request: Request, app: str, environment: str, name: str | None = None, id: str | None = None
+) -> list[dict[str, Any]]:
+    """Mail that a deploy sent to a mail server of this machine."""
+    return await services.mail(_platform(request), (app, environment), name, id)
+
+
 @api.delete(_SERVICE)
 async def destroy_service(
     request: Request, app: str, environment: str, name: str, dry_run: bool = False

@@ -13,11 +13,12 @@ from tolv.build.builder import build as make_build
 from tolv.build.model import Build
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
+from tolv.codebase.inference.proposals import propose
 from tolv.codebase.model import Commit, RolloutPolicy, ServiceNeed, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
 from tolv.config.references import known, parse_reference, unread
-from tolv.errors import AppError, PlatformError, UsageError
+from tolv.errors import AppError, PlatformError, TolvError, UsageError
 from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
@@ -87,6 +88,7 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
+            await _propose_services(source, config, progress)
             for line in await warnings_at_start(platform, app, request.environment, made, config, made.production):
                 progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
@@ -106,6 +108,17 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         )
         value = await roll_out(platform, operation, proposal, progress)
     return await see_it_bake(platform, value, progress) if request.watch.wait else value
+
+
+async def _propose_services(source: Source, config: Mapping[str, str], progress: Progress) -> None:
+    """Say which backing services the app seems to need, and nobody has declared or set. A guess: it stops nothing."""
+    try:
+        proposals = await in_thread(propose, source.path)
+    except (TolvError, OSError):
+        return
+    for one in proposals:
+        if not any(name in config for name, _ in one.need.env):
+            progress.info("services", f"it seems to need {one}: to have one, add to tolv.toml\n{one.toml}".rstrip())
 
 
 async def provide(

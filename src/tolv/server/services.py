@@ -24,10 +24,14 @@ from tolv.server.deploys import ConfigChange, Watching, configure
 from tolv.server.platform import Platform
 from tolv.server.progress import Progress
 from tolv.server.threads import in_thread
+from tolv.services import mailbox
 from tolv.services.ask import ask
 from tolv.services.model import Facts
 from tolv.services.resource import Grant, Resource
 from tolv.services.urls import kind_of, masked, parse
+
+#: Messages that are listed.
+_MOST_MAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,33 @@ async def restore(
     progress.done("restore", f"{new} has all of it; to use it: tolv swap {name} --to {new} -a {key[0]} -e {key[1]}")
     await _rest(platform, key, by)
     return {"resource": new, "from": str(path)}
+
+
+async def mail(platform: Platform, key: Key, name: str | None, id: str | None) -> list[dict[str, Any]]:
+    """The messages that a deploy's mail server caught, the newest first; with `id` that one alone, whole."""
+    resource = await _mail_server(platform, key, name)
+    _provider, instance = await platform.backing.instance(resource)
+    if id is not None:
+        found = await in_thread(mailbox.message, instance.directory, id)
+        return [{**found.to_dict(), "page": mailbox.page(found)}]
+    return [one.to_dict() for one in await in_thread(mailbox.messages, instance.directory, _MOST_MAIL)]
+
+
+async def _mail_server(platform: Platform, key: Key, name: str | None) -> Resource:
+    if name is not None:
+        found = [await find(platform, key, name)]
+    else:
+        granted = {one.resource for one in await platform.backing.grants_of(key)}
+        found = [one for one in await in_thread(platform.backing.resources.list) if one.id in granted]
+    servers = [one for one in found if one.kind == "smtp" and one.local]
+    if len(servers) == 1:
+        return servers[0]
+    if servers:
+        raise UsageError("there are several", remedy=f"name one of: {', '.join(one.name for one in servers)}")
+    raise UsageError(
+        f"{key[0]} in {key[1]} has no mail server of this machine",
+        remedy=f"make one: tolv attach mail --kind smtp -a {key[0]} -e {key[1]}",
+    )
 
 
 async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progress: Progress) -> dict[str, Any]:

@@ -140,14 +140,6 @@ def raw(directory: Path, id: str) -> bytes:
     return split(_read(directory, id)[0])[1]
 
 
-def rows(found: list[Caught]) -> list[tuple[str, str, str, str, str]]:
-    """The list for people: id, time, from, to, subject, each on one line and safe to print."""
-    return [
-        (each.id.lstrip("0") or "0", each.at, _line(each.sender), _line(_several(each.recipients)), _line(each.subject))
-        for each in found
-    ]
-
-
 def page(mail: Mail) -> str:
     """One message for people: envelope, headers, text, attachments. Safe to print."""
     caught = mail.caught
@@ -320,10 +312,6 @@ _LINK = re.compile(r"""(?i)\shref=("[^"]*"|'[^']*'|[^\s>]+)""")
 _QUOTES = "\"'"
 _BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"})
 _SILENT = frozenset({"script", "style", "title"})
-
-
-def _several(recipients: tuple[str, ...]) -> str:
-    return ", ".join(recipients[:3]) + (f" and {len(recipients) - 3} more" if len(recipients) > 3 else "")
 
 
 def _line(text: str) -> str:

@@ -183,6 +183,77 @@ CASES = [
         },
         "routes of a resource",
     ),
+    ok(
+        "III-05",
+        "php",
+        {
+            "config/database.php": "<?php\nreturn ['connections' => [\n  'pgsql-ci' => [\n"
+            "    'password' => env('DB_PASSWORD', 'kj3Hs9kQ'),\n  ],\n]];\n"
+        },
+        "a section for CI",
+    ),
+    bad(
+        "III-05",
+        "php",
+        {
+            "config/database.php": "<?php\nreturn ['connections' => [\n  'pgsql' => [\n"
+            "    'password' => env('DB_PASSWORD', 'kj3Hs9kQ'),\n  ],\n]];\n"
+        },
+        "config/database.php:4",
+        why="a section for production",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "Procfile": "web: bundle exec puma\njobs: bundle exec rails runner bin/threaded.rb\n",
+            "app/controllers/x_controller.rb": "class XController < ApplicationController\n  def index\n  end\nend\n",
+            "bin/threaded.rb": "AgentRunner.new.run\n",
+            "lib/agent_runner.rb": "class AgentRunner\n  def initialize\n    @scheduler = Rufus::Scheduler.new\n"
+            "  end\nend\n",
+        },
+        "another process makes the scheduler",
+    ),
+    ok(
+        "VI-07",
+        "ruby",
+        {
+            "app/controllers/x_controller.rb": "class XController < ApplicationController\n  def index\n"
+            "    poll = Thread.new { ask }\n    sleep 5\n    poll.kill\n  end\nend\n",
+        },
+        "it ends the thread itself",
+    ),
+    ok(
+        "I-07",
+        "git",
+        {
+            "package.json": '{"scripts": {"build": "esbuild --bundle --outfile=tmp/a.js build/entry.js"}}',
+            "build/entry.js": "import 'x'\n",
+        },
+        "what is built from",
+        ("init -q", "add -A", "commit -qm x"),
+    ),
+    ok(
+        "XII-04",
+        "manifests",
+        {
+            "Dockerfile": "FROM node:22\nCOPY . .\nCMD node a.js\n",
+            ".dockerignore": "scripts\n",
+            "scripts/translate.js": "const fs = require('fs');\nfs.readdirSync('locale');\n",
+        },
+        "a tool for the sources",
+    ),
+    bad(
+        "XII-04",
+        "manifests",
+        {
+            "Dockerfile": "FROM node:22\nCOPY . .\nCMD node a.js\n",
+            ".dockerignore": "scripts\n",
+            "scripts/merge-users.js": "const { models } = require('../lib/database');\nmodels.User.merge();\n",
+        },
+        ".dockerignore:1",
+        why="a command for the data",
+    ),
 ]
 
 

@@ -138,6 +138,8 @@ def _built_by_node(part: str, above: str, names: frozenset[str], text: Callable[
     scripts = data.get("scripts") if isinstance(data, dict) else None
     if not isinstance(scripts, dict) or not isinstance(scripts.get("build"), str):
         return False
+    if any(name.startswith(f"{above}/{part}/".lstrip("/")) and name in scripts["build"] for name in names):
+        return False  # what is built from, not what is built
     published = json.dumps([data.get(key) for key in ("main", "module", "exports", "files", "bin", "types", "browser")])
     return (
         re.search(rf"\b{part}\b", published) is None

@@ -97,6 +97,13 @@ def _javascript(source: Source) -> Iterator[Background]:
             yield _seen(source, functions, call, "timer", call.argument(0), call.argument(1))
 
 
+#: What waits for a thread, or ends it: in Ruby without parentheses.
+_WAITED = (
+    re.compile(r"\.join\(|await |\.result\(|\.communicate\("),
+    re.compile(r"\.(?:join|value|kill)\b(?!\(\s*[\"'])"),
+)
+
+
 def _seen(
     source: Source,
     functions: Sequence[Function],
@@ -123,7 +130,7 @@ def _seen(
         call.scope.owner,
         call.scope.guards,
         call.scope.at_import,
-        bool(re.search(r"\.join\(|await |\.result\(|\.communicate\(", text)) and kind == "thread",
+        kind == "thread" and _WAITED[source.language == "ruby"].search(text) is not None,
         bool(_LOCK.search(text)),
         script,
         interval,

@@ -106,6 +106,11 @@ _TOOLING = re.compile(
     r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit|seed|fixture|update|download",
     re.IGNORECASE,
 )
+#: What a script is of that works with the app's data or code, not with its sources.
+_OF_APP = re.compile(
+    r"(?i)database|\bmodels?\b|\bdb\b|prisma|knex|sequelize|mongoose|mongo|\bpg\b|mysql|sqlite|redis|sqlalchemy|django"
+    r"|psycopg|active_?record|environment\.rb|require\(\s*[\"']\.\./|from\s+[\"']\.\./|\bapp\b"
+)
 _CODE = (".py", ".js", ".ts", ".rb", ".php")
 
 
@@ -170,6 +175,7 @@ def _ignored(unit: Unit, path: str) -> Iterator[Finding]:
         for file in unit.files
         if file.context in ("admin", "prod") and re.search(r"(?:^|/)(?:scripts|bin|tasks)/", file.path)
         and file.name.endswith(_CODE) and not _TOOLING.search(file.path)
+        and _OF_APP.search(unit.text(file.path) or "")
     ]  # fmt: skip
     kept = [line.strip()[1:].strip("/") for line in lines if line.strip().startswith("!")]
     if "*" in (line.strip() for line in lines):

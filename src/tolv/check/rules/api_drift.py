@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tolv.check.looks.answers import Answer, answers_of
@@ -91,10 +92,13 @@ def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:
 
 
 def _prefix(described: Sequence[Answer]) -> str | None:
-    """What the paths of all routes that the contract has begin with: `/api/`; None: with nothing in common."""
-    first = {(one.route.path or "").strip("/").partition("/")[0] for one in described}
-    found = first.pop() if len(first) == 1 and len(described) > 2 else ""
-    return f"/{found}/" if found and not found.startswith(("<", "{", ":")) else None
+    """What the paths of the routes that the contract has begin with: `/api/`; None: with nothing in common. Some pages
+    may have a path that could be one of the API's."""
+    paths = {path for one in described if shape(path := one.route.path or "")}
+    first, count = next(iter(Counter(path.strip("/").partition("/")[0] for path in paths).most_common(1)), ("", 0))
+    if count < 3 or 4 * count < 3 * len(paths) or first.startswith(("<", "{", ":")):
+        return None
+    return f"/{first}/"
 
 
 def _is(operation: Operation, one: Answer) -> bool:

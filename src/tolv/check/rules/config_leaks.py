@@ -64,7 +64,7 @@ _MOST_BYTES = 64 << 20
 _KEYSTORES = (".jks", ".keystore", ".p12", ".pfx", ".bks", ".kdbx")
 _CERTIFICATES = (".crt", ".cer", ".pem", ".cert")
 _LOCAL_KEY = re.compile(
-    r"(?i)(?:^|[/_.-])(?:dev|local|localhost|self-?signed|snakeoil|example|sample|demo|dummy|fake|test|ci)(?=[/_.-]|$)"
+    r"(?i)(?:^|[/_.-])(?:dev|development|local|localhost|self-?signed|snakeoil|example|sample|demo|dummy|fake|test|ci)(?=[/_.-]|$)"
 )
 
 

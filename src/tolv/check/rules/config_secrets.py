@@ -212,7 +212,7 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     if not reads:
         return None
     stage = stage_of(credential.scope)
-    if stage in ("test", "main"):
+    if stage in ("test", "main") or (credential.how == "key" and _is_for_tests(unit, one)):
         return None
     read = reads[0]
     if stage == "dev" or _refused(unit, one, read):
@@ -222,6 +222,27 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     password = password_in_url(text)
     stock = (password or text).lower() in STOCK
     return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
+
+
+_SECTION = re.compile(r"([ \t]*)[\"']?([\w.-]+)[\"']?\s*(?:=>|:)\s*[\[{(]")
+_TESTS = re.compile(r"(?i)(?:^|[-_.])(?:ci|tests?|testing|e2e)(?:[-_.]|$)")
+
+
+def _is_for_tests(unit: Unit, one: Seen[Credential]) -> bool:
+    """Whether it stands in a section for tests: `'mysql-ci' => ['password' => …]`."""
+    source = unit.source(one.path)
+    if source is None:
+        return False
+    width = None
+    for line in reversed(source.lines[max(one.what.line - 60, 0) : one.what.line]):
+        indent = len(line) - len(line.lstrip())
+        if width is None:
+            width = indent
+        elif line.strip() and indent < width:
+            width = indent
+            if (section := _SECTION.match(line)) and _TESTS.search(section[2]):
+                return True
+    return False
 
 
 _REFUSES = re.compile(r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert)\b")

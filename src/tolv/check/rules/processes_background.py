@@ -66,6 +66,8 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
             continue
         if one.kind == "scheduler" and (seen.path, one.what) in told:
             continue
+        if seen.path.endswith(".rb") and _is_elsewhere(unit, seen, requests):
+            continue
         told.add((seen.path, one.what))
         found = True
         yield _background_finding(unit, seen, requests)
@@ -129,9 +131,23 @@ def _has_own_process(unit: Unit, seen: Seen[Background]) -> bool:
     """Whether a process type besides the web one starts this file."""
     stem = seen.path.rpartition("/")[2].partition(".")[0]
     for start in unit.starts:
-        if start.type != "web" and (start.entry == seen.path or re.search(rf"\b{re.escape(stem)}\b", start.text)):
+        if start.type == "web":
+            continue
+        if start.entry == seen.path or re.search(rf"\b{re.escape(stem)}\b", start.text):
             return True
+        for word in start.argv:
+            source = unit.source(word) if seen.what.owner and word.endswith((".rb", ".py", ".js")) else None
+            if source is not None and (seen.what.owner or "").encode() in source.words:
+                return True  # another process makes the object that does it
     return False
+
+
+def _is_elsewhere(unit: Unit, seen: Seen[Background], requests: Requests) -> bool:
+    """Whether the app has other processes that may do it, and no request leads to it: which process loads a class of
+    Ruby cannot be told."""
+    others = any(start.type not in ("web", "release") and start.prod for start in unit.starts)
+    one = seen.what
+    return others and one.kind == "thread" and not requests.way_to(seen.path, one.line, one.function, one.owner)
 
 
 def _first_route(unit: Unit) -> Place | None:

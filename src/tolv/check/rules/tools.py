@@ -19,7 +19,7 @@ _FACTOR = "https://12factor.net/dependencies"
 
 #: Directories of scripts that a person runs.
 _BY_HAND = re.compile(
-    r"(?:^|/)(?:bin|tools?|scripts?|contrib|hack|install(?:er)?|setup|dev|ci|build|deploy(?:ment)?|tasks|management)/"
+    r"(?:^|/)(?:bin|tools?|scripts?|contrib|hack|capistrano|install(?:er)?|setup|dev|ci|build|deploy(?:ment)?|tasks|management)/"
     r"|(?:^|/)(?:manage|setup|fabfile|tasks|noxfile|install|build|release|deploy)\.\w+$"
 )
 #: Files that list packages of the system.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tolv.config.names import is_reserved
-from tolv.parity.model import Difference, Judgement, Setting, Side
+from tolv.parity.model import Difference, Setting, Side
 from tolv.parity.pairs import pairs
 from tolv.parity.remedies import Remedies
 from tolv.parity.variables import VARYING
@@ -45,9 +45,10 @@ def _one_sided(name: str, left: Side, right: Side, remedies: Remedies) -> Differ
         message += f", and what {has.environment} runs cannot be released without it"
         return Difference("variable", "tools", "breaking", message, name, remedies.set(name, lacks))
     role = has.settings[name].role
-    judgement: Judgement = "harmless" if role in ("label", "tuning") else "notable"
+    if role in ("label", "tuning"):
+        return Difference("variable", "tools", "harmless", message, name)
     remedy = f"{remedies.set(name, lacks)}, or: {remedies.unset(name, has)}"
-    return Difference("variable", "tools", judgement, message, name, remedy)
+    return Difference("variable", "tools", "notable", message, name, remedy)
 
 
 def _different(name: str, ours: Setting, theirs: Setting, remedies: Remedies) -> Difference:

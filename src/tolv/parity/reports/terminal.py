@@ -55,6 +55,8 @@ def _row(figure: Figure, width: int, view: View) -> Iterator[str]:
 
 def _differs(figure: Figure) -> bool:
     """Whether it is told by the table alone: of measures that are never equal it says nothing."""
+    if figure.id == "tools.values":  # the same list on both sides
+        return bool(figure.left)
     return figure.gap == "tools" and figure.left != figure.right
 
 

@@ -32,7 +32,8 @@ def prepare(instance: Instance) -> None:
     """
     data = directory(instance)
     if data.exists():
-        return _check_version(instance, data)
+        _check_version(instance, data)
+        return _forget_the_dead(data)
     made = instance.directory / "data.new"
     try:
         shutil.rmtree(made, ignore_errors=True)
@@ -74,6 +75,22 @@ def _check_version(instance: Instance, data: Path) -> None:
             where=str(data),
             remedy=f"ask for version {found} again; to change it, back up and restore into a new resource",
         )
+
+
+def _forget_the_dead(data: Path) -> None:
+    """Remove the lock of a server that was killed, where another process has its number by now.
+
+    PostgreSQL would take that one for a server on this data, and not start until it ends. Whether a child of the dead
+    server still has the data open it finds out by itself.
+    """
+    lock = data / "postmaster.pid"
+    try:
+        number = lock.read_text().split(maxsplit=1)[0]
+        said = Path("/proc", number, "cmdline").read_bytes() if number.isdecimal() else b""
+    except (OSError, IndexError):
+        said = b""
+    if os.fsencode(data) not in said.split(b"\0"):
+        lock.unlink(missing_ok=True)
 
 
 def _initdb_as_nobody(made: Path, instance: Instance, user: int) -> None:

@@ -43,7 +43,7 @@ def grant(instance: Instance, tenant: str, password: str) -> tuple[str, str]:
         database = _database(connection)
         if database is None:
             database = user
-            _make_database(connection, database)
+            _make_database(instance, connection, database)
         if not _exists(connection, user):
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(user)))
         names = {"user": sql.Identifier(user), "owner": sql.Identifier(OWNER), "database": sql.Identifier(database)}
@@ -138,7 +138,7 @@ def _database(connection: Connection[tuple[Any, ...]]) -> str | None:
     return str(found[0]) if found else None
 
 
-def _make_database(connection: Connection[tuple[Any, ...]], database: str) -> None:
+def _make_database(instance: Instance, connection: Connection[tuple[Any, ...]], database: str) -> None:
     """Each step may be the last before a crash: the database belongs to its owner only when it is ready."""
     from psycopg import sql
 
@@ -153,6 +153,9 @@ def _make_database(connection: Connection[tuple[Any, ...]], database: str) -> No
     run("DROP DATABASE IF EXISTS {database}")
     run("CREATE DATABASE {database} TEMPLATE template0")
     run("REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+    if connection.info.server_version < 150000:  # later it belongs to whoever owns the database
+        with administer(instance, database) as inside:
+            inside.execute(sql.SQL("ALTER SCHEMA public OWNER TO {owner}").format(**names))
     run("ALTER DATABASE {database} OWNER TO {owner}")
 
 
