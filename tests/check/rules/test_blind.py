@@ -254,6 +254,60 @@ CASES = [
         ".dockerignore:1",
         why="a command for the data",
     ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "app/Install.php": "<?php\n$this->validate($request, [\n  'database_host' => 'required',\n"
+            "  'database_password' => 'required|min:8',\n]);\n"
+        },
+        "a rule of a form",
+    ),
+    ok(
+        "IV-02",
+        "php",
+        {
+            "app/Install.php": "<?php\n$this->validate($request, [\n  'database_host' => 'required',\n"
+            "  'database_password' => 'required',\n]);\n"
+        },
+        "a rule of a form",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"express": "^4"}}',
+            "app.js": "require('express');\n",
+            "public/assets/all.js": "if (typeof define === 'function') define(['jquery'], f);\n"
+            "else module.exports = f(require('jquery'));\n",
+        },
+        "what a browser gets as it is",
+    ),
+    ok(
+        "SEC-02",
+        "javascript",
+        {"src/main/webapp/login.spec.ts": "const user = { username: 'admin', password: 'admin', admin: true };\n"},
+        "a test beside the sources of Java",
+    ),
+    ok(
+        "XII-02",
+        "python",
+        {
+            "shop/exports.py": "from flask_migrate import upgrade\n\n\ndef import_shop(path):\n    upgrade()\n",
+            "import.py": "import sys\nfrom shop.exports import import_shop\n\nimport_shop(sys.argv[1])\n",
+        },
+        "a program for the command line",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["./run.sh"]\n',
+            "run.sh": '#!/bin/sh\nif [ "$1" = reload ]; then\n  uvicorn app:app --reload\nelse\n'
+            "  uvicorn app:app\nfi\n",
+        },
+        "a branch for developers",
+    ),
 ]
 
 

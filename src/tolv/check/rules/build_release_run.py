@@ -185,7 +185,7 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         if what is None or for_development(unit, start):
             continue
         others = any(one is not start and one.type == start.type and _development(unit, one) is None for one in starts)
-        if others and any(one == "case" or one.startswith("function") for one in start.command.inside):
+        if others and any(one in ("case", "if") or one.startswith("function") for one in start.command.inside):
             # One of several commands that an entrypoint offers.
             continue
         found = True
