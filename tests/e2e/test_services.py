@@ -161,6 +161,50 @@ def test_a_swap_to_another_version_and_back_loses_no_request_and_no_row(machine:
     assert path.is_dir()
 
 
+def test_a_version_that_is_not_the_declared_one_is_told_at_each_start(machine: Machine, app: str) -> None:
+    path = machine.projects / app
+    (path / "tolv.toml").write_text(DECLARED.replace("16", "18"))
+    told = machine.tolv("up", "--detach", str(path)).out
+    assert (
+        f"database is postgres 16, and tolv.toml declares 18: tolv swap database --version 18 -a {app} -e dev" in told
+    )
+    machine.tolv("swap", "database", "--version", "18", "-a", app)
+    assert "tolv.toml declares" not in machine.tolv("up", "--detach", str(path)).out
+    assert notes(machine, app)["version"].startswith("18")
+
+
+def test_a_variable_that_a_declaration_gains_later_is_set(machine: Machine, name: str) -> None:
+    declared = (
+        '[services.database]\nkind = "postgres"\nversion = "16"\n[services.database.env]\nDATABASE_URL = "{url}"\n'
+    )
+    path = notes_app(machine, name, declared)
+    up(machine, path)
+    notes(machine, name, "/add/kept")
+    (path / "tolv.toml").write_text(declared + 'DB_PORT = "{port}"\nDB_ENGINE = "postgres"\n')
+    up(machine, path)
+    row = database(machine, name)
+    assert (row["variables"], row["users"][0]["app"]) == (["DATABASE_URL", "DB_ENGINE", "DB_PORT"], name)
+    assert machine.tolv("config", "get", "DB_PORT", "-a", name, "-e", "dev").out.strip() == row["where"].split(":")[1]
+    machine.tolv("rollback", "-a", name)
+    # The release before has not got them, and is attached all the same.
+    assert database(machine, name)["users"] == row["users"]
+    assert notes(machine, name)["notes"] == ["kept"]
+    machine.tolv("destroy", name, "--yes", "--with-data")
+
+
+def test_a_service_of_which_config_sets_a_part_is_told(machine: Machine, name: str) -> None:
+    declared = (
+        '[services.database]\nkind = "postgres"\n[services.database.env]\nDB_HOST = "{host}"\nDB_PORT = "{port}"\n'
+    )
+    files = {
+        "Procfile": "web: python3 -m http.server $PORT --bind 127.0.0.1\n",
+        "tolv.toml": declared,
+        ".env": "DB_HOST=db\n",
+    }
+    told = machine.tolv("up", "--detach", str(machine.app(name, files)), ok=False)
+    assert "database: DB_HOST is set and DB_PORT is not, so nothing is attached" in told.out
+
+
 def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str, name: str) -> None:
     other = f"{name}-o"
     notes(machine, app, "/add/shared")

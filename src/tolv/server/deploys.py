@@ -129,11 +129,24 @@ async def provide(
     by: str,
     progress: Progress,
 ) -> dict[str, str]:
-    """Config for the services that a build declares and nobody has set: what is not there yet is made."""
+    """Config for the services that a build declares and nobody has set: what is not there yet is made, and a variable
+    that was added to the declaration of one that is attached gets its value."""
     added: dict[str, str] = {}
     for need in needs:
-        if not any(name in config for name, _ in need.env):
+        unset = [name for name, _ in need.env if name not in config]
+        if len(unset) == len(need.env):
             added |= (await platform.backing.make(key, need, by, progress)).values
+        elif unset:
+            there = [name for name, _ in need.env if name in config]
+            more = await platform.backing.widen(key, need, config, by)
+            if more:
+                added |= more
+                continue
+            progress.warn(
+                "services",
+                f"{need.name}: {', '.join(there)} is set and {', '.join(unset)} is not, so nothing is attached: "
+                "set all of them, or none",
+            )
     return added
 
 
@@ -403,7 +416,7 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
         del values[name]
     for name, value in values.items():
         check_variable(name, value)
-    progress.info("config", f"{len(values)} values from .env")
+    progress.info("config", f"{len(values)} value{'' if len(values) == 1 else 's'} from .env")
     return values
 
 
