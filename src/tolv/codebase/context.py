@@ -301,9 +301,11 @@ def _is_locale(lower: str, suffix: str, place: _Place) -> bool:
 
 
 def _is_tongue(name: str) -> bool:
-    """Whether a name is a language's tag: `de`, `pt-br`, `zh_hans`."""
+    """Whether a name is a language's tag or name: `de`, `pt-br`, `zh_hans`, `traditional-chinese`."""
     match = _TONGUE.fullmatch(name)
-    return match is not None and match[1] in words.TONGUES
+    if match is not None and match[1] in words.TONGUES:
+        return True
+    return not words.LANGUAGES.isdisjoint(re.split(r"[-_]", name))
 
 
 _TONGUE = re.compile(r"([a-z]{2,3})(?:[-_@.][a-z]{2,8})*")

@@ -308,6 +308,62 @@ CASES = [
         },
         "a branch for developers",
     ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "application/language/portuguese-br/forms_lang.php": "<?php\n$lang['password'] = 'Senha2';\n"
+            "$lang['hmac_key'] = 'Chave HMAC de 32';\n"
+        },
+        "a translation",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^18"}}',
+            "tsconfig.json": '{"compilerOptions": {"baseUrl": "src", "paths": {"@*": ["*"]}}}',
+            "src/services/club.ts": "export const a = 1;\n",
+            "src/app.tsx": "import React from 'react';\nimport { a } from '@services/club';\n",
+        },
+        "a path of the compiler with a prefix",
+    ),
+    bad(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^18"}}',
+            "tsconfig.json": '{"compilerOptions": {"baseUrl": "src", "paths": {"@*": ["*"]}}}',
+            "src/services/club.ts": "export const a = 1;\n",
+            "src/app.tsx": "import React from 'react';\nimport { a } from '@other/club';\n",
+        },
+        "src/app.tsx:2",
+        why="nothing of the tree has the name",
+    ),
+    ok(
+        "III-04",
+        "manifests",
+        {"backend/ci.env": "JWT_SECRET=abd84ebeb6581c26b53fa30d89c4e7fb\n"},
+        "the environment of CI",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {"bin/ask.js": "const axios = require('axios');\naxios.get('http://127.0.0.1/x');\n"},
+        "bin/ask.js:2",
+        why="a program that somebody waits for",
+        severity="note",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {
+            "pom.xml": "<project/>",
+            "package.json": '{"scripts": {"start": "ng serve --hmr"}}',
+            "src/main/java/A.java": "class A {}\n",
+        },
+        "the server of pages that are worked on",
+    ),
 ]
 
 
