@@ -254,7 +254,7 @@ async def _remedy(platform: Platform, launch: Launch, said: str) -> str:
             "\n  hint: a release is read-only: what is to last belongs in a backing service whose URL is config, "
             "what is not into TMPDIR, and logs to standard output"
         )
-    lacks = await in_thread(extensions.hint, said)
+    lacks = await in_thread(extensions.hint, said, platform.home.cache)
     return f"{remedy}\n  hint: {lacks}" if lacks else remedy
 
 

