@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from e2e.load import Load
 from e2e.machine import Machine, alive, eventually, kill
-from e2e.notes import DECLARED, notes_app
+from e2e.notes import DECLARED, MIGRATE, notes_app
 from e2e.programs import lend
 
 
@@ -205,6 +205,18 @@ def test_a_service_of_which_config_sets_a_part_is_told(machine: Machine, name: s
     }
     told = machine.tolv("up", "--detach", str(machine.app(name, files)), ok=False)
     assert "database: DB_HOST is set and DB_PORT is not, so nothing is attached" in told.out
+
+
+def test_a_release_phase_that_wants_an_extension_is_told_who_has_it(machine: Machine, name: str) -> None:
+    path = notes_app(machine, name)
+    (path / "migrate.py").write_text(MIGRATE.replace("create table if not exists notes", "create extension nowhere --"))
+    told = machine.tolv("up", "--detach", str(path), ok=False).err
+    assert "hint: the server has no extension nowhere; no version that Tolv can run here carries it" in told
+    (path / "migrate.py").write_text(MIGRATE.replace("create table if not exists notes", "set role pg_monitor --"))
+    told = machine.tolv("up", "--detach", str(path), ok=False).err
+    assert "permission denied to set role" in told
+    assert "hint" not in told, "the release being read-only has nothing to do with it"
+    machine.tolv("destroy", name, "--yes", "--with-data")
 
 
 def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str, name: str) -> None:
