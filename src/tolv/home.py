@@ -111,6 +111,11 @@ class Home:
         """Private temporary directories of processes: `tmp/<process id>/`."""
         return self.root / "tmp"
 
+    @property
+    def services(self) -> Path:
+        """Backing services that run here: `services/<resource id>/server.log`, and their data in `files/` beside it."""
+        return self.root / "services"
+
     def make(self) -> None:
         """Create the home, mode 0700.
 
@@ -118,7 +123,7 @@ class Home:
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path in (self.keeper, self.router, self.logs, self.tmp, self.cache, self.work):
+            for path in (self.keeper, self.router, self.logs, self.tmp, self.cache, self.work, self.services):
                 path.mkdir(mode=0o700, exist_ok=True)
             if os.statvfs(self.root).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tolv.build import builder
+from tolv.build.model import build_from_json, build_to_json
 from tolv.build.oci import Layout
 from tolv.build.workshop import remove_tree
+from tolv.codebase.model import ServiceNeed
 from tolv.errors import AppError, UsageError
 from tolv.home import Home
 
@@ -66,6 +68,28 @@ def test_a_build_is_read_back_from_its_image_alone(home, repository):
     assert builder.read_build(home, build.digest) == build
     assert build.app == "store"
     assert [variable.name for variable in build.variables] == ["KEY"]
+
+
+def test_the_backing_services_that_a_build_needs_are_read_back_from_its_image(home, repository):
+    text = (
+        "[services.database]\nkind = 'postgres'\nversion = 16\n[services.cache]\nkind = 'valkey'\nrequired = false\n"
+        "env = {CACHE_HOST = '{host}'}\n[parity]\nproduction = 'live'\n"
+    )
+    build = repository({**FLASKY, "tolv.toml": text}).build(home)
+    assert builder.read_build(home, build.digest) == build
+    assert build.services == (
+        ServiceNeed("database", "postgres", "16", (("DATABASE_URL", "{url}"),)),
+        ServiceNeed("cache", "valkey", None, (("CACHE_HOST", "{host}"),), False),
+    )
+    assert build.production == "live"
+
+
+def test_a_build_of_a_time_without_services_needs_none(home, repository):
+    build = repository(FLASKY).build(home)
+    data = build_to_json(build)
+    del data["services"], data["production"]
+    assert build_from_json(json.loads(json.dumps(data))) == build
+    assert (build.services, build.production) == ((), "prod")
 
 
 def test_an_unknown_build_is_named(home):

@@ -44,6 +44,7 @@ def test_config_set_sends_a_value_byte_for_byte(tolv: Any, fake: Any, value: str
 def test_config_export_for_a_shell_gives_the_same_values_in_it(tolv: Any, fake: Any) -> None:
     values = {"A": 'it\'s $HOME # "x"\n two ', "B": "`date` \\ ö"}
     fake.says(f"GET {DEPLOY}/config", values)
+    fake.says(f"GET {DEPLOY}/config-references", {})
     exported = tolv("config", "export", "--format", "shell").stdout
     assert fake.asked(f"GET {DEPLOY}/config") == {"reveal": "true"}
     shell = subprocess.run(
@@ -143,7 +144,7 @@ def test_a_followed_log_goes_on_after_the_server_went_away_and_says_nothing_twic
 
 def test_destroy_names_what_goes_and_wants_an_answer(tolv: Any, fake: Any) -> None:
     value = {"app": "shop", "environments": ["dev"], "releases": 3, "configs": 2, "builds": ["sha256:1"]}
-    value["domains"] = ["shop.example.com"]
+    value |= {"domains": ["shop.example.com"], "services": [], "kept": ["database of dev"]}
     fake.streams("DELETE /v1/apps/shop", {"event": "result", "value": value, "error": None})
     refused = tolv("destroy", "shop")
     assert refused.returncode == 2
@@ -152,6 +153,7 @@ def test_destroy_names_what_goes_and_wants_an_answer(tolv: Any, fake: Any) -> No
     shown = tolv("destroy", "shop", "--dry-run").stdout
     assert "would be removed: shop in dev" in shown
     assert "with the domains shop.example.com" in shown
+    assert "but not the data of database of dev: --with-data" in shown
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "true"
     assert tolv("destroy", "shop", "--yes").returncode == 0
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "false"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tolv.codebase.manifest import CheckSettings, Ignore, Manifest, ProcessSettings, ReleaseSettings, read_manifest
-from tolv.codebase.model import RolloutPolicy
+from tolv.codebase.model import RolloutPolicy, ServiceNeed
 from tolv.errors import UsageError
 
 
@@ -59,6 +59,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         exclude = ["docs/**"]
         [services.db]
         kind = "postgres"
+        version = "16.4"
+        env = "DB"
+        required = false
+        [parity]
+        production = "live"
         [check]
         select = ["III", "VI-02"]
         ignore = [{rule = "III-05", path = "legacy/**", reason = "goes in June"}, {rule = "VI", reason = "one user"}]
@@ -94,7 +99,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         release=ReleaseSettings(command="python manage.py migrate", timeout=600.0),
         rollout=RolloutPolicy(bake=0.0, auto_rollback=False, error_rate=0.2, min_requests=100, crashes=5),
         build={"python": "3.12", "node": ">=20 <21", "command": "make assets", "exclude": ["docs/**"]},
-        services={"db": {"kind": "postgres"}},
+        services=(ServiceNeed("db", "postgres", "16.4", (("DB", "{url}"),), False),),
+        production="live",
         check=CheckSettings(
             select=("III", "VI-02"),
             ignore=(Ignore("III-05", "goes in June", "legacy/**"), Ignore("VI", "one user")),
@@ -181,6 +187,8 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, problem:
         ("build.exclude = 'docs'", "must be a list of globs"),
         ("build.exclude = [1]", "must be a list of globs"),
         ("services.db = 'postgres'", "services.db must be a table"),
+        ("parity.production = 'The Live One'", "must be an environment's name"),
+        ("parity.prod = 'live'", "unknown key 'prod'"),
         ("check = 1", "check must be a table"),
         ("check.select = ['config']", "must be a rule or a factor"),
         ("check.ignore = ['III-05']", r"check.ignore\[1\] must be a table"),
@@ -236,7 +244,20 @@ TOML_VALUES = ["1", "1.5", "true", "'x'", "[]", "{}", "['a']", "{a = 1}", "1979-
 TOML_KEYS = [
     *("name", "apps", "apps.a", "apps.a.root", "processes", "processes.w", "release", "release.timeout"),
     *("release.command", "build", "build.python", "build.node", "build.command", "build.exclude"),
-    *("services", "services.db", "check", "check.select", "check.ignore", "check.exclude", "prove", "unknown"),
+    *(
+        "services",
+        "services.db",
+        "services.db.kind",
+        "services.db.env",
+        "parity",
+        "parity.production",
+        "check",
+        "check.select",
+        "check.ignore",
+        "check.exclude",
+        "prove",
+        "unknown",
+    ),
     *(f"processes.w.{key}" for key in ProcessSettings.__dataclass_fields__),
 ]
 

@@ -23,6 +23,12 @@ def test_each_required_variable_without_a_value_is_missing() -> None:
     assert assemble({"DATABASE_URL": ""}, SCHEMA, {}, "prod")[1] == ()
 
 
+def test_an_optional_variable_is_never_missing_and_an_example_is_no_value() -> None:
+    schema = (Variable("A", optional=True), Variable("B", example="changeme"))
+    assert assemble({}, schema, {}, "prod") == ({}, ("B",))
+    assert assemble({"B": "x"}, schema, {}, "prod") == ({"B": "x"}, ())
+
+
 def test_local_values_reach_dev_alone() -> None:
     assert assemble({}, SCHEMA, {"DATABASE_URL": "sqlite://"}, "dev")[1] == ()
     assert assemble({}, SCHEMA, {"DATABASE_URL": "sqlite://"}, "prod") == (

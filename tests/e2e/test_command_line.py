@@ -171,12 +171,12 @@ def test_the_guestbook_takes_an_entry_answers_it_and_says_which_release_it_is(fr
     machine = fresh()
     path = machine.projects / "guestbook"
     shutil.copytree(ROOT / "examples" / "guestbook", path)
-    database = f"sqlite:///{machine.projects}/guestbook.sqlite3"
-    machine.write(path, {".env": f"DATABASE_URL={database}\n"})
     subprocess.run(["git", "init", "-q", str(path)], check=True)
     machine.commit(path)
     value = machine.tolv("up", str(path), "--detach", "--json").json
     assert (value["app"], value["release"], value["status"]) == ("guestbook", "v1", "live")
+    (database,) = machine.tolv("services", "-a", "guestbook", "--json").json
+    assert (database["kind"], database["version"].split(".")[0], database["state"]) == ("postgres", "16", "ready")
     request = urllib.request.Request(
         f"http://127.0.0.1:{machine.port}/",
         data=b"name=Ann&message=hello+there",

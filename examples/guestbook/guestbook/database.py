@@ -18,7 +18,10 @@ entries = Table(
 
 
 def connect() -> Engine:
-    """The store that `DATABASE_URL` names."""
+    """The store that `DATABASE_URL` names.
+
+    Platforms write `postgres://` or `postgresql://` and know nothing of drivers; SQLAlchemy wants to be told of ours.
+    """
     url = make_url(os.environ["DATABASE_URL"])
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")

@@ -192,6 +192,8 @@ def _publish(
         formation=app.formation,
         layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
         rollout=app.rollout,
+        services=app.services,
+        production=app.production,
         notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
     )
     title = app.name if app.name in _own_names(root / "app") else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tolv.codebase.model import ProcessType, RolloutPolicy, Variable
+from tolv.codebase.model import PRODUCTION, ProcessType, RolloutPolicy, ServiceNeed, Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ class Build:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    services: tuple[ServiceNeed, ...] = ()
+    """Backing services that it needs, in the order of `tolv.toml`."""
+    production: str = PRODUCTION
+    """The environment that counts as production."""
 
     @property
     def summary(self) -> str:
@@ -97,13 +101,13 @@ def build_to_json(build: Build) -> dict[str, Any]:
         "processes": [one.to_dict() for one in build.processes],
         "release_command": build.release_command,
         "release_timeout": build.release_timeout,
-        "variables": [
-            {"name": one.name, "default": one.default, "description": one.description} for one in build.variables
-        ],
+        "variables": [one.to_dict() for one in build.variables],
         "formation": build.formation,
         "layers": [{name: getattr(layer, name) for name in Layer.__dataclass_fields__} for layer in build.layers],
         "notes": list(build.notes),
         "rollout": build.rollout.to_dict(),
+        "services": [one.to_dict() for one in build.services],
+        "production": build.production,
     }
 
 
@@ -113,9 +117,10 @@ def build_from_json(data: dict[str, Any]) -> Build:
         **{
             **data,
             "processes": tuple(ProcessType.from_dict(one) for one in data["processes"]),
-            "variables": tuple(Variable(**one) for one in data["variables"]),
+            "variables": tuple(Variable.from_dict(one) for one in data["variables"]),
             "layers": tuple(Layer(**one) for one in data["layers"]),
             "notes": tuple(data["notes"]),
             "rollout": RolloutPolicy.from_dict(data.get("rollout", {})),
+            "services": tuple(ServiceNeed.from_dict(one) for one in data.get("services", ())),
         }
     )

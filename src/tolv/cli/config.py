@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tolv.cli.config_schema import check, template
 from tolv.cli.options import Call, app_option, common_options, deploy_options, pass_call, rollout_options
 from tolv.errors import UsageError
 
@@ -27,6 +28,9 @@ def config(ctx: click.Context, call: Call, reveal: bool) -> None:
     Example:
       tolv config -e prod
       tolv config set -e prod DATABASE_URL=postgresql://db.internal/guestbook
+      tolv config set -e prod --from API_KEY=op://prod/guestbook/key
+      tolv config check -e prod
+      tolv config template --write
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -40,25 +44,40 @@ def config(ctx: click.Context, call: Call, reveal: bool) -> None:
 
 
 @config.command("set")
-@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the value of the one KEY from standard input.")
+@click.option(
+    "--from",
+    "references",
+    multiple=True,
+    metavar="KEY=REFERENCE",
+    help="Have each release read it: op://…, vault:path#field, file:/path, env:NAME.",
+)
 @rollout_options
 @deploy_options
 @common_options
 @pass_call
-def set_values(call: Call, assignments: tuple[str, ...], from_stdin: bool) -> None:
+def set_values(call: Call, assignments: tuple[str, ...], from_stdin: bool, references: tuple[str, ...]) -> None:
     """Set variables. A value is kept byte for byte.
+
+    With --from a variable is a reference: whenever a release is made, the server reads the value from where it lies,
+    with the tool (op, vault) that you would use. If that fails, no release is made and the live one goes on.
 
     \b
     Example:
       tolv config set GREETING='Hello, world' LIMIT=10
       tolv config set TLS_KEY --stdin < key.pem
+      tolv config set -e prod --from DATABASE_URL=op://prod/guestbook/url
+      tolv config set -e prod --from API_KEY=vault:secret/guestbook#api_key
     """
     if from_stdin:
         values = {_single_key(assignments): _text(sys.stdin.buffer.read(), "standard input")}
     else:
         values = dict(_assignment(word) for word in assignments)
-    _change(call, values, ())
+    read_from = dict(_assignment(word) for word in references)
+    if not values and not read_from:
+        raise UsageError("there is nothing to set", remedy="say KEY=VALUE, or --from KEY=REFERENCE")
+    _change(call, values, (), read_from)
 
 
 @config.command()
@@ -131,12 +150,22 @@ def import_file(call: Call, file: str) -> None:
 def export(call: Call, kind: str) -> None:
     """Print all variables, unmasked: as a .env file, as JSON, or for a shell to read.
 
+    References are left out, and named on standard error: what they give belongs where it lies.
+
     \b
     Example:
       tolv config export -e staging > staging.env
       eval "$(tolv config export --format shell)"
     """
-    values = call.api.get(f"{call.deploy().path}/config", reveal=True)
+    deploy = call.deploy()
+    references = call.api.get(f"{deploy.path}/config-references")
+    values = {
+        name: value
+        for name, value in call.api.get(f"{deploy.path}/config", reveal=True).items()
+        if name not in references
+    }
+    for name, reference in references.items():
+        call.console.note(f"{name} is left out: a reference; there: tolv config set --from '{name}={reference}'")
     if call.console.as_json or kind == "json":
         call.console.json(values)
     elif kind == "shell":
@@ -148,6 +177,10 @@ def export(call: Call, kind: str) -> None:
         from tolv.codebase.envfile import format_env
 
         call.console.part(format_env(values))
+
+
+config.add_command(check)
+config.add_command(template)
 
 
 @config.command()
@@ -175,8 +208,11 @@ def diff(call: Call, left: str, right: str) -> None:
         call.console.line(f"{left} and {right} have the same config")
 
 
-def _change(call: Call, values: dict[str, str], unset: tuple[str, ...]) -> None:
-    body = {"set": values, "unset": list(unset), "by": call.by, "path": os.getcwd(), **call.watching}
+def _change(
+    call: Call, values: dict[str, str], unset: tuple[str, ...], references: dict[str, str] | None = None
+) -> None:
+    change = {"set": values, "unset": list(unset), "references": references or {}}
+    body = {**change, "by": call.by, "path": os.getcwd(), **call.watching}
     call.console.finish(call.act("PATCH", f"{call.deploy().path}/config", body))
 
 

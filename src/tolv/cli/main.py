@@ -35,7 +35,15 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollback": "Go back: a new release from an old one.",
         "promote": "Move a build from one environment to another.",
         "config": "Show and change config: environment variables.",
+        "parity": "Say how far apart two environments are, in figures.",
         "domains": "Show and change own domains, and their HTTPS.",
+    },
+    "Backing services": {
+        "services": "List backing services; back up and restore their data.",
+        "attach": "Give an app a database, cache, mailbox …, here or by URL.",
+        "swap": "Put another service in the place of one, without a build.",
+        "share": "Let another app or environment use a service, too.",
+        "detach": "Take a service out of an app's config; its data stays.",
     },
     "Processes": {
         "ps": "List processes, their state and why they are in it.",

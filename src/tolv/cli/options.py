@@ -99,14 +99,14 @@ class Call:
             name = str(os.getuid())
         return f"{os.environ.get('SUDO_USER') or name}@{os.uname().nodename}"
 
-    def deploy(self) -> Deploy:
-        """The deploy that is meant: `-a` or the app of the current directory; `-e` or its only environment.
+    def deploy(self, path: str = ".") -> Deploy:
+        """The deploy that is meant: `-a` or the app at `path`; `-e` or its only environment.
 
         Raises `UsageError` where that leaves a choice.
         """
         if self.app and self.environment:
             return Deploy(self.app, self.environment)
-        app, environments = self._named() if self.app else self._at(".")
+        app, environments = self._named() if self.app else self._at(path)
         return Deploy(app, self.environment or _only(app, environments))
 
     def target(self, path: str) -> str:

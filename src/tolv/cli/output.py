@@ -211,6 +211,14 @@ def duration(seconds: float) -> str:
     return f"{max(int(seconds), 0)} s"
 
 
+def size(count: int) -> str:
+    """Bytes, short: `7.4 MB`."""
+    amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" or amount >= 100 else f"{amount:.1f} {units[0]}"
+
+
 def short(digest: str | None) -> str:
     """A digest as people read it: `sha256:4be1f00c…`."""
     return f"{digest[:15]}…" if digest else "-"

@@ -37,8 +37,10 @@ class EnvLine(NamedTuple):
     name: str
     value: str
     quoted: bool
-    comment: str
-    """The comment lines straight above it (joined by newlines), else the comment behind it."""
+    above: str
+    """The comment lines straight above it, joined by newlines."""
+    behind: str
+    """The comment behind it."""
     line: int
     """Where it starts, from 1."""
 
@@ -94,7 +96,7 @@ def env_lines(text: str, where: str) -> list[EnvLine]:
             comments = [*comments, line[1:].strip()] if line else []
         else:
             one, end = _assignment(text, position, end, f"{where}:{number}")
-            found.append(one._replace(line=number, comment="\n".join(comments) or one.comment))
+            found.append(one._replace(line=number, above="\n".join(comments)))
             comments = []
         number += text.count("\n", position, end) + 1
         position = end + 1
@@ -117,7 +119,7 @@ def _assignment(text: str, position: int, end: int, where: str) -> tuple[EnvLine
     opening = _OPENING.match(text, after, end)
     if opening is None:
         value, *comment = _COMMENT.split(text[after:end], maxsplit=1)
-        return EnvLine(name, value.strip(" \t\r"), False, "".join(comment).strip(), 0), end
+        return EnvLine(name, value.strip(" \t\r"), False, "", "".join(comment).strip(), 0), end
     quoted = (_SINGLE if opening[1] == "'" else _DOUBLE).match(text, opening.start(1))
     if quoted is None:
         raise UsageError(
@@ -131,7 +133,7 @@ def _assignment(text: str, position: int, end: int, where: str) -> tuple[EnvLine
             remedy='put the whole value in quotes, and write a double quote inside double quotes as \\"',
         )
     value = quoted[1] if opening[1] == "'" else _ESCAPE.sub(_unescaped, quoted[1])
-    return EnvLine(name, value, True, (trail[1] or "").strip(), 0), trail.end(0)
+    return EnvLine(name, value, True, "", (trail[1] or "").strip(), 0), trail.end(0)
 
 
 def _unescaped(escape: re.Match[str]) -> str:

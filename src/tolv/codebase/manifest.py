@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tolv.codebase.model import Rollout, RolloutPolicy, SignalScope
+from tolv.codebase.model import PRODUCTION, Rollout, RolloutPolicy, ServiceNeed, SignalScope
+from tolv.codebase.services import PLACEHOLDERS, need, own_variable, unknown_placeholder
 from tolv.codebase.text import read_text
+from tolv.config.names import check_variable
 from tolv.errors import UsageError
 from tolv.names import NAME, NAME_RULE
 
@@ -91,8 +93,10 @@ class Manifest:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     build: Mapping[str, Any] = field(default_factory=dict)
     """`python`, `node`, `command`: text; `exclude`: a list of globs."""
-    services: Mapping[str, Any] = field(default_factory=dict)
-    """As written; whoever attaches services reads it."""
+    services: tuple[ServiceNeed, ...] = ()
+    """In the order of the file."""
+    production: str = PRODUCTION
+    """`[parity]`: the environment that counts as production."""
     check: CheckSettings = field(default_factory=CheckSettings)
     prove: Mapping[str, Any] = field(default_factory=dict)
     """As written; `tolv prove` reads it."""
@@ -113,6 +117,7 @@ def read_manifest(path: Path) -> Manifest:
         raise _syntax_error(path, str(error), text) from None
     values = _table(_FILE, data, "", path.name)
     roots = {name: app["root"] for name, app in values.pop("apps", {}).items()}
+    values |= values.pop("parity", {})
     return Manifest(apps=roots, **values)
 
 
@@ -168,6 +173,43 @@ def _named(names: re.Pattern[str], rule: str, each: _Reader) -> _Reader:
         return {name: each(inner, f"{key}.{name}", where) for name, inner in value.items()}
 
     return read
+
+
+def _variables(value: Any, key: str, where: str) -> dict[str, str]:
+    """The variables that a service sets, each with its text: one name for the URL, or a table."""
+    if isinstance(value, str):
+        value = {value: "{url}"}
+    if not isinstance(value, dict) or not value:
+        wanted = 'the name of a variable, or a table such as {PGHOST = "{host}", PGPORT = "{port}"}'
+        problem = f"{key} must be {wanted}, not {_described(value)}"
+        raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
+    texts = {name: _text(text, f"{key}.{name}", where) for name, text in value.items()}
+    for name, text in texts.items():
+        try:
+            check_variable(name, text)
+        except UsageError as error:
+            raise UsageError(f"{key}: {error.problem}", where=where, remedy=error.remedy) from None
+        unknown = unknown_placeholder(text)
+        if unknown is not None:
+            known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
+            problem = f"{key}.{name} has an unknown placeholder: {unknown}"
+            raise UsageError(problem, where=where, remedy=f"it knows: {known}")
+    return texts
+
+
+def _services(value: Any, key: str, where: str) -> tuple[ServiceNeed, ...]:
+    """`[services]`: one need for each table; no two of them set the same variable."""
+    tables = _named(NAME, NAME_RULE, _table_of(_SERVICE, dict, "kind"))(value, key, where)
+    needs = tuple(need(name, **table) for name, table in tables.items())
+    setters: dict[str, str] = {}
+    for one in needs:
+        for variable, _ in one.env:
+            other = setters.setdefault(variable, one.name)
+            if other != one.name:
+                problem = f"services.{other} and services.{one.name} both set {variable}"
+                remedy = f'give each a variable of its own, such as env = "{own_variable(one.name)}"'
+                raise UsageError(problem, where=where, remedy=remedy)
+    return needs
 
 
 def _table(keys: Mapping[str, _Reader], value: Any, key: str, where: str) -> dict[str, Any]:
@@ -242,6 +284,11 @@ def _as_bytes(value: Any) -> int | None:
     return size if _LEAST_MEMORY <= size < 1 << 63 else None
 
 
+def _as_version(value: Any) -> str | None:
+    text = str(value) if type(value) is int else value
+    return text if isinstance(text, str) and re.fullmatch(r"[0-9][A-Za-z0-9.+-]{0,39}", text) else None
+
+
 def _as_texts(value: Any) -> list[str] | None:
     return value if isinstance(value, list) and all(_as_text(one) is not None for one in value) else None
 
@@ -295,6 +342,13 @@ _BUILD: dict[str, _Reader] = {
     "command": _text,
     "exclude": _value('a list of globs, such as ["docs/**"]', _as_texts),
 }
+_SERVICE: dict[str, _Reader] = {
+    "kind": _value('a kind of service, such as "postgres"', _matching(r"[a-z][a-z0-9-]{0,39}")),
+    "version": _value('a version in quotes, such as "16" or "16.4"', _as_version),
+    "env": _variables,
+    "required": _value("true or false", _as_truth),
+}
+_PARITY: dict[str, _Reader] = {"production": _value(f"an environment's name ({NAME_RULE})", _matching(NAME.pattern))}
 _RULE = _value('a rule or a factor, such as "III-05" or "III"', _matching(r"[A-Z]{1,4}(-[0-9]{2})?"))
 _GLOB = _value('a glob, such as "legacy/**"', _as_text)
 _IGNORE: dict[str, _Reader] = {"rule": _RULE, "path": _GLOB, "reason": _text}
@@ -309,7 +363,6 @@ _CHECK: dict[str, _Reader] = {
 _APP: dict[str, _Reader] = {"root": _value('a directory below this file, such as "services/api"', _as_text)}
 
 PROCESS_NAME_RULE = "use letters, digits, - and _, 63 characters at most"
-_ANY = re.compile(r".+", re.DOTALL)
 
 _FILE: dict[str, _Reader] = {
     "name": _value(f"an app's name ({NAME_RULE})", _matching(NAME.pattern)),
@@ -318,7 +371,8 @@ _FILE: dict[str, _Reader] = {
     "release": _table_of(_RELEASE, ReleaseSettings),
     "rollout": _table_of(_ROLLOUT, RolloutPolicy),
     "build": _table_of(_BUILD, dict),
-    "services": _named(_ANY, "", _raw),
+    "services": _services,
+    "parity": _table_of(_PARITY, dict),
     "check": _table_of(_CHECK, CheckSettings),
     "prove": _raw,
 }

@@ -8,6 +8,10 @@ from typing import Any, Literal
 
 Rollout = Literal["start-first", "stop-first"]
 SignalScope = Literal["leader", "group"]
+VariableType = Literal["text", "int", "number", "bool", "url", "email", "port", "path", "json"]
+
+#: The environment that counts as production where `tolv.toml` does not say.
+PRODUCTION = "prod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,37 @@ class Variable:
 
     name: str
     default: str | None = None
-    """The value that `.env.example` gives it; None: a release must set it."""
+    """The value that it has where nobody sets it; None: it has none then."""
     description: str = ""
+    type: VariableType = "text"
+    choices: tuple[str, ...] = ()
+    """The values that it may have; none: any of its type."""
+    minimum: float | None = None
+    maximum: float | None = None
+    secret: bool = False
+    optional: bool = False
+    """A release may go without it."""
+    example: str | None = None
+    """What `.env.example` shows for a variable that is required: it never counts as a value."""
 
     @property
     def required(self) -> bool:
-        return self.default is None
+        """A release must set it."""
+        return self.default is None and not self.optional
+
+    def to_dict(self) -> dict[str, Any]:
+        """What says nothing is left out, so that a build of a plain `.env.example` stays the same build."""
+        always = ("name", "default", "description")
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain = {name: getattr(Variable(""), name) for name in self.__dataclass_fields__}
+        said = {name: one for name, one in values.items() if name in always or one != plain[name]}
+        return {**said, "choices": list(self.choices)} if self.choices else said
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Variable:
+        """The inverse of `to_dict`; keys of a later version are ignored."""
+        values = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**{**values, "choices": tuple(values.get("choices", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +136,7 @@ class ServiceNeed:
     """The version that production runs, as far as it is said: `16`, `16.4`; None: any."""
     env: tuple[tuple[str, str], ...] = ()
     """Variables that the app reads, each with its text, in which `{url}`, `{scheme}`, `{user}`, `{password}`, `{host}`,
-    `{port}` and `{database}` stand for parts of the resource's URL: `(("DATABASE_URL", "{url}"),)`."""
+    `{port}`, `{database}` and `{endpoint}` stand for parts of the resource's URL: `(("DATABASE_URL", "{url}"),)`."""
     required: bool = True
     """False: the app starts without it."""
 
@@ -157,6 +186,8 @@ class App:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     services: tuple[ServiceNeed, ...] = ()
     """Backing services, in the order of `tolv.toml`."""
+    production: str = PRODUCTION
+    """The environment that counts as production, which others are compared with."""
     notes: tuple[str, ...] = ()
     """What a person should know: 'no Procfile: web runs gunicorn mysite.wsgi'."""
 

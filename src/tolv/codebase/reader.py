@@ -63,6 +63,8 @@ def read_app(tree: Path, *, name: str | None, fallback_name: str, languages: Seq
         build=dict(manifest.build),
         formation=quantities,
         rollout=manifest.rollout,
+        services=manifest.services,
+        production=manifest.production,
         notes=tuple(notes),
     )
     timeout = manifest.release.timeout
@@ -127,10 +129,10 @@ def _one_of_several(tree: Path, name: str | None, manifest: Manifest) -> tuple[s
     if apps[chosen].resolve() == tree.resolve():
         return chosen, tree, manifest
     at_top = any(root.resolve() == tree.resolve() for root in apps.values())
-    own_tables = manifest.processes or manifest.build or manifest.rollout != RolloutPolicy()
+    own_tables = manifest.processes or manifest.build or manifest.services or manifest.rollout != RolloutPolicy()
     if not at_top and (own_tables or manifest.release != ReleaseSettings()):
         raise UsageError(
-            "[processes], [release], [rollout] and [build] have no app to apply to beside [apps]",
+            "[processes], [release], [rollout], [build] and [services] have no app to apply to beside [apps]",
             where="tolv.toml",
             remedy="move them to the tolv.toml in the app's own root",
         )
@@ -152,7 +154,9 @@ def _commands(tree: Path, manifest: Manifest, languages: Sequence[Suggests] | No
         commands = {name: command for name, command, _ in parse_procfile(text, "Procfile")}
     else:
         commands = _suggested(tree, languages)
-        notes = [f"no Procfile: {name} runs `{command}`" for name, command in commands.items()]
+        said = {name for name, settings in manifest.processes.items() if settings.command is not None}
+        said |= {_RELEASE} if manifest.release.command is not None else set()
+        notes = [f"no Procfile: {name} runs `{command}`" for name, command in commands.items() if name not in said]
     for name, settings in manifest.processes.items():
         if settings.command is not None:
             if text is not None and name in commands:

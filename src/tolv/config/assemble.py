@@ -25,5 +25,5 @@ def assemble(
     defaults = {one.name: one.default for one in schema if one.default is not None}
     merged = {**defaults, **local, **set_values}
     values = {name: merged[name] for name in sorted(merged) if not is_reserved(name)}
-    missing = (one.name for one in schema if one.name not in values and not is_reserved(one.name))
+    missing = (one.name for one in schema if one.required and one.name not in values and not is_reserved(one.name))
     return values, tuple(missing)

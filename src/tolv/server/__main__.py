@@ -103,6 +103,7 @@ async def _serve(home: Home, listen: Listen) -> None:
         platform.engine.watch(),
         platform.keep_small(),
         platform.keep_disk_shared(),
+        platform.watch_services(),
         platform.traffic.keep(),
         Upkeep(platform.edge).keep(),
     )

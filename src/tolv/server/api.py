@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,24 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from tolv import __version__
-from tolv.config.redact import mask
 from tolv.errors import AppError, ConflictError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
 from tolv.route.edge.certificates import authority_root
-from tolv.server import deploys, queries, running
+from tolv.server import config as configs
+from tolv.server import deploys, queries, running, services
 from tolv.server import domains as own_domains
 from tolv.server import maintenance as maintenances
-from tolv.server.platform import Platform, in_thread
+from tolv.server import parity as parities
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress, unexpected
 from tolv.server.requests import (
+    AttachRequest,
+    BackupRequest,
     BuildRequest,
     ConfigRequest,
     DeployRequest,
+    DetachRequest,
     DomainRequest,
     DownRequest,
     FormationRequest,
@@ -40,10 +45,14 @@ from tolv.server.requests import (
     OneOffRequest,
     PromoteRequest,
     RestartRequest,
+    RestoreRequest,
     RollbackRequest,
+    ShareRequest,
     StopRequest,
+    SwapRequest,
     Watched,
 )
+from tolv.server.threads import in_thread
 
 NDJSON = "application/x-ndjson"
 _SEE_DOCUMENT = "see the API's document, /v1/openapi.json; a command says --help"
@@ -124,12 +133,20 @@ async def apps(request: Request) -> list[dict[str, Any]]:
 
 @api.delete("/apps/{app}")
 async def destroy(
-    request: Request, app: str, environment: str | None = None, dry_run: bool = False, by: str = "tolv"
+    request: Request,
+    app: str,
+    environment: str | None = None,
+    with_data: bool = False,
+    dry_run: bool = False,
+    by: str = "tolv",
 ) -> StreamingResponse:
     """Remove an app, or one of its deploys, with all that belongs to it."""
     platform = _platform(request)
     return _operate(
-        platform, lambda progress: running.remove(platform, app, environment, dry_run=dry_run, by=by, progress=progress)
+        platform,
+        lambda progress: running.remove(
+            platform, app, environment, with_data=with_data, dry_run=dry_run, by=by, progress=progress
+        ),
     )
 
 
@@ -263,29 +280,33 @@ async def maintain(request: Request, app: str, environment: str, asked: Maintena
 
 @api.get(f"{_DEPLOY}/config")
 async def config(request: Request, app: str, environment: str, reveal: bool = False) -> dict[str, str]:
-    """What is set; masked unless asked for."""
-    platform = _platform(request)
-    await in_thread(platform.deploys.get, app, environment)
-    values = await platform.config_of(app, environment)
-    return {name: value if reveal else mask(value) for name, value in sorted(values.items())}
+    """What is set; masked unless asked for. Of a reference: what it is, and a keyed hash of what it gave."""
+    return await configs.show(_platform(request), app, environment, reveal=reveal)
 
 
 @api.get(f"{_DEPLOY}/config/{{key}}")
 async def config_value(request: Request, app: str, environment: str, key: str) -> dict[str, str]:
     """One value, in the clear: it was asked for by name."""
-    platform = _platform(request)
-    await in_thread(platform.deploys.get, app, environment)
-    values = await platform.config_of(app, environment)
-    if key not in values:
-        raise UsageError(f"{key} is not set for {app} in {environment}", remedy="see `tolv config`")
-    return {key: values[key]}
+    return {key: await configs.value_of(_platform(request), app, environment, key)}
+
+
+@api.get(f"{_DEPLOY}/config-references")
+async def config_references(request: Request, app: str, environment: str) -> dict[str, str]:
+    """Which variables are references, and to what."""
+    return await configs.references_of(_platform(request), app, environment)
+
+
+@api.get(f"{_DEPLOY}/config-check")
+async def config_check(request: Request, app: str, environment: str, path: str | None = None) -> dict[str, Any]:
+    """The values of the next release against the schema of the live code, or of the code at a path."""
+    return await configs.check(_platform(request), app, environment, None if path is None else Path(path))
 
 
 @api.patch(f"{_DEPLOY}/config")
 async def configure(request: Request, app: str, environment: str, asked: ConfigRequest) -> StreamingResponse:
     """Set and unset variables."""
     platform = _platform(request)
-    change = deploys.ConfigChange(asked.set, tuple(asked.unset))
+    change = deploys.ConfigChange(asked.set, tuple(asked.unset), asked.references)
 
     async def act(progress: Progress) -> dict[str, Any]:
         if asked.path is not None:
@@ -299,10 +320,120 @@ async def configure(request: Request, app: str, environment: str, asked: ConfigR
 @api.get("/apps/{app}/config-diff")
 async def config_diff(request: Request, app: str, left: str, right: str, reveal: bool = False) -> dict[str, Any]:
     """How the config of two environments differs."""
-    return await queries.config_diff(_platform(request), app, left, right, reveal=reveal)
+    return await configs.difference(_platform(request), app, left, right, reveal=reveal)
+
+
+@api.get("/apps/{app}/parity")
+async def parity(request: Request, app: str, left: str, right: str) -> dict[str, Any]:
+    """How far apart two environments are: figures, and differences judged."""
+    platform = _platform(request)
+    return await parities.parity(platform, app, left, right, partial(services.versions, platform))
 
 
 # Own domains.
+
+
+# Backing services.
+
+
+@api.get("/services")
+async def list_services(
+    request: Request, app: str | None = None, environment: str | None = None
+) -> list[dict[str, Any]]:
+    """Backing services, asked how they are."""
+    return await services.listed(_platform(request), app, environment)
+
+
+@api.post(f"{_DEPLOY}/services")
+async def attach(request: Request, app: str, environment: str, asked: AttachRequest) -> StreamingResponse:
+    """Make a resource for a deploy, or name one that runs elsewhere, and put it into config."""
+    platform = _platform(request)
+    wanted = services.Asked(asked.kind, asked.version, asked.url, asked.variable, asked.check)
+    return _operate(
+        platform,
+        lambda progress: services.attach(
+            platform, (app, environment), asked.name, wanted, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+_SERVICE = f"{_DEPLOY}/services/{{name}}"
+
+
+@api.post(f"{_SERVICE}/detach")
+async def detach(request: Request, app: str, environment: str, name: str, asked: DetachRequest) -> StreamingResponse:
+    """Take a resource out of a deploy's config; its data stays."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: services.detach(
+            platform, (app, environment), name, asked.revoke, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/swap")
+async def swap(request: Request, app: str, environment: str, name: str, asked: SwapRequest) -> StreamingResponse:
+    """Lead a deploy's variables to another resource."""
+    platform = _platform(request)
+    wanted = services.Asked(version=asked.version, url=asked.url, check=asked.check)
+    return _operate(
+        platform,
+        lambda progress: services.swap(
+            platform, (app, environment), name, wanted, asked.to, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/share")
+async def share(request: Request, app: str, environment: str, name: str, asked: ShareRequest) -> StreamingResponse:
+    """Let another deploy use a resource, too."""
+    platform = _platform(request)
+    other = (asked.app, asked.environment)
+    return _operate(
+        platform,
+        lambda progress: services.share(
+            platform, (app, environment), name, other, asked.variable, asked.by, _watching(asked), progress
+        ),
+    )
+
+
+@api.post(f"{_SERVICE}/backup")
+async def backup(request: Request, app: str, environment: str, name: str, asked: BackupRequest) -> StreamingResponse:
+    """Write what a resource keeps to a file."""
+    platform = _platform(request)
+    return _operate(
+        platform, lambda progress: services.backup(platform, (app, environment), name, asked.path, asked.by, progress)
+    )
+
+
+@api.post(f"{_SERVICE}/restore")
+async def restore(request: Request, app: str, environment: str, name: str, asked: RestoreRequest) -> StreamingResponse:
+    """Make a new resource of a backup."""
+    platform = _platform(request)
+    return _operate(
+        platform,
+        lambda progress: services.restore(
+            platform, (app, environment), name, asked.path, asked.into, asked.by, progress
+        ),
+    )
+
+
+@api.get(f"{_DEPLOY}/mail")
+async def caught_mail(
+    request: Request, app: str, environment: str, name: str | None = None, id: str | None = None
+) -> list[dict[str, Any]]:
+    """Mail that a deploy sent to a mail server of this machine."""
+    return await services.mail(_platform(request), (app, environment), name, id)
+
+
+@api.delete(_SERVICE)
+async def destroy_service(
+    request: Request, app: str, environment: str, name: str, dry_run: bool = False
+) -> StreamingResponse:
+    """Remove a resource and all that it keeps."""
+    platform = _platform(request)
+    return _operate(platform, lambda progress: services.destroy(platform, (app, environment), name, dry_run, progress))
 
 
 @api.get("/domains")

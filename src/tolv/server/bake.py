@@ -27,8 +27,9 @@ from tolv.run.formation import ROUTED
 from tolv.run.local.process import Crash
 from tolv.server.deploys import go_back
 from tolv.server.evidence import failed_requests, last_lines
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
+from tolv.server.threads import in_thread
 from tolv.server.traffic import Counts, total
 
 log = logging.getLogger("tolv.server")

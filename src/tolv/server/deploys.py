@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,17 +13,22 @@ from tolv.build.builder import build as make_build
 from tolv.build.model import Build
 from tolv.codebase import git
 from tolv.codebase.envfile import read_env
-from tolv.codebase.model import Commit, RolloutPolicy, Source
+from tolv.codebase.inference.proposals import propose
+from tolv.codebase.model import Commit, RolloutPolicy, ServiceNeed, Source
 from tolv.codebase.reader import name_source
 from tolv.config.names import check_variable, is_reserved
-from tolv.errors import AppError, PlatformError, UsageError
+from tolv.config.references import known, parse_reference, unread
+from tolv.errors import AppError, PlatformError, TolvError, UsageError
 from tolv.release.bakes import BakeStatus
 from tolv.release.model import Release
 from tolv.release.rollback import parse_number, phases_undone, rollback_target
 from tolv.run.formation import describe
-from tolv.server.platform import Platform, in_thread
+from tolv.server.config import problems, read_references
+from tolv.server.parity import warnings_at_start
+from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
+from tolv.server.threads import in_thread
 from tolv.store.operations import Operation
 
 
@@ -82,14 +87,67 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
             config |= await _local_config(source, progress)
         _tell_defaults(made, config, progress)
         if request.mode == "up":
+            config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
+            await _propose_services(source, config, progress)
+            for line in await warnings_at_start(platform, app, request.environment, made, config, made.production):
+                progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
             if unchanged is not None:
                 return unchanged
         # `up` runs what somebody works on: to see it fail is the point.
         rollout = request.watch.policy(made) if request.mode == "deploy" else None
-        proposal = Proposal(app, request.environment, made, config, _describe(made), request.by, rollout=rollout)
+        proposal = Proposal(
+            app,
+            request.environment,
+            made,
+            config,
+            _describe(made),
+            request.by,
+            rollout=rollout,
+            wait=request.watch.wait,
+        )
         value = await roll_out(platform, operation, proposal, progress)
     return await see_it_bake(platform, value, progress) if request.watch.wait else value
+
+
+async def _propose_services(source: Source, config: Mapping[str, str], progress: Progress) -> None:
+    """Say which backing services the app seems to need, and nobody has declared or set. A guess: it stops nothing."""
+    try:
+        proposals = await in_thread(propose, source.path)
+    except (TolvError, OSError):
+        return
+    for one in proposals:
+        if not any(name in config for name, _ in one.need.env):
+            progress.info("services", f"it seems to need {one}: to have one, add to tolv.toml\n{one.toml}".rstrip())
+
+
+async def provide(
+    platform: Platform,
+    key: tuple[str, str],
+    needs: Iterable[ServiceNeed],
+    config: Mapping[str, str],
+    by: str,
+    progress: Progress,
+) -> dict[str, str]:
+    """Config for the services that a build declares and nobody has set: what is not there yet is made, and a variable
+    that was added to the declaration of one that is attached gets its value."""
+    added: dict[str, str] = {}
+    for need in needs:
+        unset = [name for name, _ in need.env if name not in config]
+        if len(unset) == len(need.env):
+            added |= (await platform.backing.make(key, need, by, progress)).values
+        elif unset:
+            there = [name for name, _ in need.env if name in config]
+            more = await platform.backing.widen(key, need, config, by)
+            if more:
+                added |= more
+                continue
+            progress.warn(
+                "services",
+                f"{need.name}: {', '.join(there)} is set and {', '.join(unset)} is not, so nothing is attached: "
+                "set all of them, or none",
+            )
+    return added
 
 
 async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
@@ -142,6 +200,7 @@ async def go_back(
         f"Rollback to {target.name}" + (f" by itself: {because.partition(';')[0]}" if because else ""),
         by,
         formation=target.last_formation or target.formation,
+        restores=True,
     )
     return await roll_out(platform, operation, proposal, progress, notes)
 
@@ -194,10 +253,20 @@ async def promote(
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """Variables to set and to unset."""
+    """Variables to set, to unset, and to have read from elsewhere."""
 
     set: dict[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    references: dict[str, str] = field(default_factory=dict)
+    """By name, where its value comes from: `op://vault/item/field`."""
+
+    def entries(self) -> dict[str, str]:
+        """What a config gets. Raises `UsageError` for a variable that cannot be, or a reference to nothing."""
+        for name, text in {**self.set, **dict.fromkeys(self.references, "")}.items():
+            check_variable(name, text)
+        if both := sorted(self.set.keys() & self.references.keys()):
+            raise UsageError(f"{both[0]} is given twice: as a value, and with --from", remedy="leave one of them out")
+        return {**self.set, **{name: parse_reference(text).entry for name, text in self.references.items()}}
 
 
 async def configure(
@@ -210,10 +279,9 @@ async def configure(
     progress: Progress,
 ) -> dict[str, Any]:
     """Change the config: a new release of the same build, when there is one that runs."""
-    for name, text in change.set.items():
-        check_variable(name, text)
+    entries = change.entries()
     await in_thread(platform.check_deploy, app, environment)
-    if await in_thread(platform.deploys.find, app, environment) is None and change.set:
+    if await in_thread(platform.deploys.find, app, environment) is None and entries:
         progress.warn("config", f"{environment} is a new environment of {app}: nothing is deployed there yet")
     await in_thread(platform.deploys.ensure, app, environment)
     async with platform.lease(app, environment, "config", by) as operation:
@@ -221,14 +289,18 @@ async def configure(
         unknown = [name for name in change.unset if name not in before]
         if unknown:
             raise UsageError(f"{', '.join(unknown)} is not set", remedy="see `tolv config`")
-        after = {name: value for name, value in {**before, **change.set}.items() if name not in change.unset}
-        keys = sorted({*change.set, *change.unset})
+        after = {name: value for name, value in {**before, **entries}.items() if name not in change.unset}
+        keys = sorted({*entries, *change.unset})
         value: dict[str, Any] = {"app": app, "environment": environment, "release": None, "keys": keys}
         live = await in_thread(platform.releases.live, app, environment)
+        deploy = await in_thread(platform.deploys.get, app, environment)
+        if live is not None and deploy.running and unread(after) == unread(before):
+            after = await read_references(platform, after, progress)
         if after == before:
             progress.info("config", "nothing changes")
             return {**value, "release": live.name if live else None}
-        deploy = await in_thread(platform.deploys.get, app, environment)
+        if live is not None:
+            await _tell_problems(platform, live, after, keys, errors=not deploy.running, progress=progress)
         if live is None or not deploy.running:
             await _set_head(platform, app, environment, after, by)
             progress.info("config", "set; the next release has it")
@@ -344,7 +416,7 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
         del values[name]
     for name, value in values.items():
         check_variable(name, value)
-    progress.info("config", f"{len(values)} values from .env")
+    progress.info("config", f"{len(values)} value{'' if len(values) == 1 else 's'} from .env")
     return values
 
 
@@ -368,6 +440,7 @@ async def _bring_back(
     refuse_incomplete(Proposal(app, environment, made, config, "", request.by))
     progress.done("release", f"{live.name}, unchanged")
     deployment = platform.engine.deployment(app, environment)
+    await platform.backing.await_ready((app, environment), await platform.attached(live), progress, wait=False)
     progress.begin("run", describe(deployment.formation))
     await in_thread(platform.deploys.set_running, app, environment, True)
     deployment.set_running(True)
@@ -376,6 +449,17 @@ async def _bring_back(
     value = outcome(platform, live, made, "live")
     progress.done("live", value["url"] or f"{app} runs; it has no web process")
     return value
+
+
+async def _tell_problems(
+    platform: Platform, live: Release, config: dict[str, str], keys: list[str], *, errors: bool, progress: Progress
+) -> None:
+    """Say what the live code's schema does not like of a change; `errors`: also what a release is refused for."""
+    build = await in_thread(platform.builds.find, live.build)
+    if build is not None:
+        for one in problems(known(config), build.variables, live.environment, build.services):
+            if one.name in keys and (errors or one.severity == "warning"):
+                progress.warn("config", str(one))
 
 
 async def _live(platform: Platform, app: str, environment: str) -> Release:
@@ -400,8 +484,8 @@ def _describe(made: Build) -> str:
 
 def _describe_change(change: ConfigChange) -> str:
     parts = []
-    if change.set:
-        parts.append(f"Set {', '.join(sorted(change.set))}")
+    if change.set or change.references:
+        parts.append(f"Set {', '.join(sorted({*change.set, *change.references}))}")
     if change.unset:
         parts.append(f"Unset {', '.join(sorted(change.unset))}")
     return "; ".join(parts)

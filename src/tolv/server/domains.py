@@ -11,8 +11,9 @@ from tolv.route.edge import dns
 from tolv.route.edge.certificates import Certificate, call, certificate_of
 from tolv.route.edge.domain import Domain, is_local, read_domain
 from tolv.route.edge.settings import HTTPS_PORT
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress
+from tolv.server.threads import in_thread
 
 #: Seconds that a person waits for the certificate; it is worked on for longer than that.
 _PATIENCE = 30.0

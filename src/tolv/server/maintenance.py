@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tolv.route.model import Maintenance
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress
+from tolv.server.threads import in_thread
 
 
 async def begin(

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec
 
 from tolv.budgets import budgets
 from tolv.build.builder import holds, remove, unpack
@@ -18,6 +18,7 @@ from tolv.build.model import Build, Runnable
 from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
+from tolv.config.references import plain
 from tolv.errors import ConflictError, PlatformError, TolvError, UsageError
 from tolv.home import Home
 from tolv.logs.retention import shrink, trim
@@ -34,7 +35,9 @@ from tolv.run.local.engine import LocalEngine
 from tolv.run.local.launch import Launch
 from tolv.run.local.routing import host_of
 from tolv.server import frugal
+from tolv.server.backing import Attached, Backing
 from tolv.server.progress import Operating
+from tolv.server.threads import in_thread
 from tolv.server.traffic import TrafficBook
 from tolv.store.apps import Apps, Deploys
 from tolv.store.builds import Builds
@@ -43,6 +46,7 @@ from tolv.store.domains import Domains
 from tolv.store.one_offs import OneOffs
 from tolv.store.operations import Operation, Operations
 from tolv.store.owner import Owner, this_process
+from tolv.store.resources import Resources
 from tolv.store.store import Store
 
 if TYPE_CHECKING:
@@ -59,6 +63,8 @@ _AGAIN = 0.5
 _TRIM_EVERY = 5.0
 #: Seconds between two looks at whether the disk fills.
 _LOOK_EVERY = 2.0
+#: Seconds between two looks at backing services that somebody else runs.
+_LOOK_ELSEWHERE = 15.0
 #: Seconds between two collections of garbage when nobody deploys.
 _COLLECT_EVERY = 3600.0
 #: Bytes of the server's own log that are kept.
@@ -68,12 +74,6 @@ _SERVER_LOG = 10 << 20
 _LOOP = RolloutPolicy().crashes
 
 P = ParamSpec("P")
-R = TypeVar("R")
-
-
-async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run what blocks (the store, git, a build) off the event loop."""
-    return await asyncio.to_thread(call, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ class Platform:
             ended=lambda id_, end: self.operating.note(in_thread(self.one_offs.finish, id_, end)),
             crashed=lambda crash: self.bakery.crashed(crash),
         )
+        self.backing = Backing(home, Resources(self.store, self.cipher), self.engine)
         self.traffic = TrafficBook(self.engine.router)
         self.domains = Domains(self.store)
         self.edge = Edge(home, listen.edge, listen.routers)
@@ -212,12 +213,12 @@ class Platform:
             yield
 
     async def config_of(self, app: str, environment: str) -> dict[str, str]:
-        """What is set for the next release."""
+        """What is set for the next release; references among it are entries of `tolv.config.references`."""
         head = await in_thread(self.configs.head, app, environment)
         return {} if head is None else self.cipher.open(head.sealed)
 
     async def config_in(self, release: Release) -> dict[str, str]:
-        """What was set when the release was made."""
+        """What was set when the release was made; its references with what they gave then."""
         snapshot = await in_thread(self.configs.get, release.config)
         return self.cipher.open(snapshot.sealed)
 
@@ -242,7 +243,7 @@ class Platform:
         build = await self.build_of(release)
         async with self.building():
             runnable = await in_thread(unpack, self.home, release.build)
-        values, _missing = assemble(await self.config_in(release), build.variables, {}, release.environment)
+        values, _missing = assemble(plain(await self.config_in(release)), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,
@@ -268,6 +269,39 @@ class Platform:
             {one.name: one for one in build.processes},
             unready=error.problem,
         )
+
+    async def attached(self, release: Release) -> list[Attached]:
+        """The backing services that a release uses."""
+        build = await in_thread(self.builds.find, release.build)
+        needs = () if build is None else build.services
+        config = plain(await self.config_in(release))
+        return await self.backing.attached((release.app, release.environment), needs, config)
+
+    async def attached_now(self, *, running: bool = False) -> dict[tuple[str, str], list[Attached]]:
+        """The backing services that the live releases use, by deploy; `running`: of deploys that run alone."""
+        found = {}
+        for one in await in_thread(self.deploys.list):
+            live = await in_thread(self.releases.live, one.app, one.environment)
+            if live is not None and (one.running or not running):
+                found[one.app, one.environment] = await self.attached(live)
+        return found
+
+    async def settle(self, app: str, environment: str, *, wait: bool = True) -> None:
+        """A deploy has come to rest: backing services that no deploy needs any more stop; `wait`: until they have.
+
+        Whoever calls this holds the deploy: what another operation has just asked for must not be stopped.
+        """
+        running = await self.attached_now(running=True)
+        await self.backing.settle((app, environment), running.get((app, environment), []), wait=wait)
+
+    async def watch_services(self) -> None:
+        """Look at the backing services that somebody else runs, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_ELSEWHERE)
+            try:
+                await self.backing.look_elsewhere(await self.attached_now(running=True))
+            except TolvError as error:
+                log.warning("backing services cannot be looked at: %s", error.problem)
 
     def url_of(self, app: str, environment: str, build: Build) -> str | None:
         """Where the deploy answers; None when it has no web processes."""

@@ -12,12 +12,11 @@ from typing import Any
 from tolv import __version__
 from tolv.codebase import git
 from tolv.codebase.reader import name_source
-from tolv.config.redact import mask
 from tolv.errors import TolvError, UsageError
 from tolv.logs.streams import find_streams
 from tolv.release.rollback import parse_number
 from tolv.server.maintenance import row
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 
 _STARTED = time.time()
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])?")
@@ -102,23 +101,6 @@ def introduce(platform: Platform, app: str, path: Path) -> None:
         source, name = name_source(git.locate(path), None)
         if name == app:
             platform.apps.register(app, str(source.path))
-
-
-async def config_diff(platform: Platform, app: str, left: str, right: str, *, reveal: bool) -> dict[str, Any]:
-    """Names on one side only, with different values, and with the same; values masked unless revealed."""
-    for environment in (left, right):
-        await in_thread(platform.deploys.get, app, environment)
-    ours, theirs = await platform.config_of(app, left), await platform.config_of(app, right)
-    both = sorted(ours.keys() & theirs.keys())
-    show = (lambda value: value) if reveal else mask
-    return {
-        "only_left": sorted(ours.keys() - theirs.keys()),
-        "only_right": sorted(theirs.keys() - ours.keys()),
-        "different": [name for name in both if ours[name] != theirs[name]],
-        "same": [name for name in both if ours[name] == theirs[name]],
-        "left": {name: show(value) for name, value in sorted(ours.items())},
-        "right": {name: show(value) for name, value in sorted(theirs.items())},
-    }
 
 
 def check_log_choice(

@@ -16,8 +16,9 @@ from tolv.release.model import Release, Status
 from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit, Kept
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import unexpected
+from tolv.server.threads import in_thread
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
 
@@ -36,15 +37,28 @@ async def recover(platform: Platform) -> None:
         await _refuse_a_store_of_others(platform, kept)
     for deploy in deploys:
         await _restore(platform, deploy)
+    for key, attached in (await platform.attached_now(running=True)).items():
+        platform.backing.know(key, attached)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
     await _settle_one_offs(platform, {one.id for one in kept})
     await platform.restore_domains()
     await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
+    waiting = platform.backing.waiting()
     for deployment in platform.engine.deployments():
-        platform.engine.run(deployment)
+        if (deployment.app, deployment.environment) not in waiting:
+            platform.engine.run(deployment)
+    if waiting:
+        platform.operating.note(_run_with_services(platform, waiting))
     for rollout in resumed:
         if rollout is not None:
             platform.operating.note(rollout)
+
+
+async def _run_with_services(platform: Platform, waiting: set[tuple[str, str]]) -> None:
+    """After a start of the machine: deploys begin once their backing services are there, or have had their time."""
+    await platform.backing.bring_back()
+    for app, environment in waiting:
+        platform.engine.run(platform.engine.deployment(app, environment))
 
 
 async def _refuse_a_store_of_others(platform: Platform, kept: list[Kept]) -> None:

@@ -71,6 +71,8 @@ class MaintenanceRequest(Asked):
 class ConfigRequest(Asked, Watched):
     set: dict[str, str] = {}
     unset: list[str] = []
+    references: dict[str, str] = {}
+    """By name, where the value is read from for each release: `op://vault/item/field`."""
     path: str | None = None
     """Where the caller stands: an app that was never deployed may get its config from there."""
 
@@ -94,3 +96,41 @@ class DomainRequest(Asked):
 
 class StopRequest(BaseModel):
     leave_running: bool = False
+
+
+class AttachRequest(Asked, Watched):
+    name: str
+    kind: str | None = None
+    version: str | None = None
+    url: str | None = None
+    variable: str | None = None
+    check: bool = True
+    """Ask a URL before config leads to it."""
+
+
+class DetachRequest(Asked, Watched):
+    revoke: bool = False
+    """Take the deploy's user away, too: no rollback can use it again."""
+
+
+class SwapRequest(Asked, Watched):
+    url: str | None = None
+    to: str | None = None
+    """Another resource that the deploy has."""
+    version: str | None = None
+    check: bool = True
+
+
+class ShareRequest(Asked, Watched):
+    app: str
+    environment: str
+    variable: str | None = None
+
+
+class BackupRequest(Asked):
+    path: str
+
+
+class RestoreRequest(Asked):
+    path: str
+    into: str | None = None

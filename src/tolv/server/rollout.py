@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tolv.build.model import Build
 from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
+from tolv.config.judge import judge
+from tolv.config.references import known, plain
 from tolv.errors import AppError
 from tolv.release.model import Release
 from tolv.run.formation import describe, formation_for
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit
+from tolv.server.config import read_references
 from tolv.server.evidence import last_lines
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress, explain
+from tolv.server.threads import in_thread
 from tolv.store.operations import Operation
 
 #: Seconds that a command waits for the end of the processes that it replaced.
@@ -48,6 +52,10 @@ class Proposal:
     """None: what the deploy has now."""
     rollout: RolloutPolicy | None = None
     """How it is watched once it is live; None: not at all."""
+    wait: bool = False
+    """Wait for required services that somebody else runs."""
+    restores: bool = False
+    """It was live before: its config is taken as it was, whatever a store of secrets says now."""
 
 
 async def roll_out(
@@ -55,10 +63,28 @@ async def roll_out(
 ) -> dict[str, Any]:
     """Make the proposal the live release and return what the command prints.
 
-    Raises `AppError` when the config lacks a variable (nothing was made), `Failed` when the release was made and did
-    not get to be live.
+    Raises `AppError` when the config lacks a variable or breaks its schema, `PlatformError` when a reference in it
+    cannot be read (nothing was made then), `Failed` when the release was made and did not get to be live.
     """
     refuse_incomplete(proposal)
+    key = (proposal.app, proposal.environment)
+    try:
+        if not proposal.restores:
+            proposal = replace(proposal, config=await read_references(platform, proposal.config, progress))
+            refuse_broken(proposal)
+        attached = await platform.backing.attached(key, proposal.build.services, plain(proposal.config))
+        await platform.backing.await_ready(key, attached, progress, wait=proposal.wait)
+        return await _roll_out(platform, operation, proposal, progress, notes)
+    finally:
+        live = await in_thread(platform.releases.live, *key)
+        running = platform.engine.deployment(*key).processes()
+        if all(live is not None and one.identity.release == live.number for one in running):
+            await platform.settle(*key, wait=False)
+
+
+async def _roll_out(
+    platform: Platform, operation: Operation, proposal: Proposal, progress: Progress, notes: tuple[str, ...]
+) -> dict[str, Any]:
     release = await _make_release(platform, proposal)
     await in_thread(platform.operations.advance, operation.id, "release", release=release.number)
     progress.done("release", release.name)
@@ -88,7 +114,20 @@ async def roll_out(
 
 
 def refuse_incomplete(proposal: Proposal) -> None:
-    """Raise `AppError`, naming each variable that `.env.example` requires and nobody set."""
+    """Raise `AppError`, naming each required backing service that is not attached, or else each variable that
+    `.env.example` requires and nobody set."""
+    config, where = proposal.config, f"-a {proposal.app} -e {proposal.environment}"
+    needs = [one for one in proposal.build.services if one.required]
+    detached = [one for one in needs if not any(name in config for name, _ in one.env)]
+    if detached:
+        plural = "service is" if len(detached) == 1 else "services are"
+        names = ", ".join(f"{one.name} ({one.kind})" for one in detached)
+        raise AppError(
+            f"{len(detached)} backing {plural} not attached: {names}",
+            where="[services] of tolv.toml names what the app needs",
+            remedy="; ".join(f"tolv attach {one.name} {where}" for one in detached)
+            + " (with --url for one that runs elsewhere)",
+        )
     _values, missing = assemble(proposal.config, proposal.build.variables, {}, proposal.environment)
     if missing:
         plural = "variable is" if len(missing) == 1 else "variables are"
@@ -96,6 +135,21 @@ def refuse_incomplete(proposal: Proposal) -> None:
         raise AppError(
             f"{len(missing)} required {plural} not set: {', '.join(missing)}",
             where=".env.example names what the app needs; a line without a value is required",
+            remedy=f"tolv config set -a {proposal.app} -e {proposal.environment} {assignments}"
+            + (", or put them in .env" if proposal.environment == "dev" else ""),
+        )
+
+
+def refuse_broken(proposal: Proposal) -> None:
+    """Raise `AppError`, naming each variable whose value is none that `.env.example` lets it have, and why."""
+    found = judge(known(proposal.config), proposal.build.variables, proposal.environment)
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        what = "a value breaks" if len(errors) == 1 else f"{len(errors)} values break"
+        assignments = " ".join(f"{one.name}=…" for one in errors)
+        raise AppError(
+            f"{what} what .env.example says: {'; '.join(map(str, errors))}",
+            where=".env.example names what each variable may be",
             remedy=f"tolv config set -a {proposal.app} -e {proposal.environment} {assignments}"
             + (", or put them in .env" if proposal.environment == "dev" else ""),
         )

@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import Any
 
-from tolv.errors import AppError, PlatformError, UsageError
+from tolv.errors import AppError, ConflictError, PlatformError, UsageError
 from tolv.logs.model import deploy_logs
 from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
@@ -15,9 +15,11 @@ from tolv.run.local.launch import Identity
 from tolv.run.local.one_offs import Numbered, OneOff
 from tolv.run.local.process import Process
 from tolv.run.planner import Phase
-from tolv.server.platform import Platform, in_thread
+from tolv.server.platform import Platform
 from tolv.server.progress import Progress
 from tolv.server.rollout import Proposal, roll_out
+from tolv.server.threads import in_thread
+from tolv.services.resource import Resource
 from tolv.store.apps import Deploy
 from tolv.store.destroy import Removed, destroy
 
@@ -75,6 +77,7 @@ async def restart(
             proposal = Proposal(app, environment, build, config, description, by, rollout=build.rollout)
             return await roll_out(platform, operation, proposal, progress)
         if not deployment.running:
+            await platform.backing.await_ready((app, environment), await platform.attached(live), progress, wait=False)
             await in_thread(platform.deploys.set_running, app, environment, True)
             deployment.set_running(True)
             names = [f"{name}.{n}" for name, count in deployment.formation.items() for n in range(1, count + 1)]
@@ -109,6 +112,7 @@ async def down(
         deployment.set_running(False)
         await deployment.until(lambda: not deployment.processes())
         progress.done("stop", " ".join(names) or "nothing ran")
+        await platform.settle(app, environment)
     return {"app": app, "environment": environment, "stopped": names}
 
 
@@ -122,6 +126,7 @@ async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any
     await deployment.until(lambda: not deployment.processes() and not deployment.promoting)
     # A release that was just going live meanwhile has said that the deploy runs.
     await in_thread(platform.deploys.set_running, app, environment, False)
+    await platform.settle(app, environment)
     return {"app": app, "environment": environment, "stopped": names}
 
 
@@ -132,13 +137,25 @@ async def _stop_baking(platform: Platform, app: str, environment: str) -> None:
 
 
 async def remove(
-    platform: Platform, app: str, environment: str | None, *, dry_run: bool, by: str, progress: Progress
+    platform: Platform,
+    app: str,
+    environment: str | None,
+    *,
+    with_data: bool,
+    dry_run: bool,
+    by: str,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Destroy an app or one of its deploys: processes, releases, config, logs, builds."""
+    """Destroy an app or one of its deploys: processes, releases, config, logs, builds. What its backing services of
+    this machine keep goes `with_data`, and stays otherwise."""
     if dry_run:
-        return _removal(await in_thread(destroy, platform.store, app, environment, dry_run=True))
+        planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
+        return _removal(planned, await _own_services(platform, planned), with_data)
     async with platform.lease(app, environment, "destroy", by):
         planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
+        own = await _own_services(platform, planned)
+        if with_data:
+            await _refuse_shared(platform, own)
         for one in planned.environments:
             progress.begin("stop", f"{app} in {one}")
             platform.bakery.stop(app, one)
@@ -148,12 +165,33 @@ async def remove(
         if removed.domains:
             await _let_go_of_domains(platform, progress)
         for one in removed.environments:
+            await platform.settle(app, one)
+        for resource in own if with_data else ():
+            await platform.backing.remove(resource)
+        for one in removed.environments:
             await in_thread(shutil.rmtree, deploy_logs(platform.home.logs, app, one), ignore_errors=True)
     if removed.whole_app:
         await in_thread(shutil.rmtree, platform.home.logs / app, ignore_errors=True)
     await platform.collect_garbage()
     progress.done("destroy", app if removed.whole_app else f"{app} in {environment}")
-    return _removal(removed)
+    return _removal(removed, own, with_data)
+
+
+async def _own_services(platform: Platform, removed: Removed) -> list[Resource]:
+    deploys = {(removed.app, one) for one in removed.environments}
+    return [one for one in await in_thread(platform.backing.resources.list) if (one.app, one.environment) in deploys]
+
+
+async def _refuse_shared(platform: Platform, own: list[Resource]) -> None:
+    """Raise `ConflictError` if another deploy uses a resource that is to go."""
+    deploys, ids = {(one.app, one.environment) for one in own}, {one.id for one in own}
+    for user, services in (await platform.attached_now()).items():
+        for one in services:
+            if user not in deploys and one.resource is not None and one.resource.id in ids:
+                raise ConflictError(
+                    f"{one.resource.name} is in use: {user[0]} in {user[1]} is attached to it",
+                    remedy=f"detach it first: tolv detach {one.name} -a {user[0]} -e {user[1]}",
+                )
 
 
 async def _let_go_of_domains(platform: Platform, progress: Progress) -> None:
@@ -163,7 +201,8 @@ async def _let_go_of_domains(platform: Platform, progress: Progress) -> None:
         progress.warn("domains", f"HTTPS is off: {error.problem}")
 
 
-def _removal(removed: Removed) -> dict[str, Any]:
+def _removal(removed: Removed, own: list[Resource], with_data: bool) -> dict[str, Any]:
+    services = [f"{one.name} of {one.environment}" for one in own]
     return {
         "app": removed.app,
         "environments": list(removed.environments),
@@ -171,6 +210,8 @@ def _removal(removed: Removed) -> dict[str, Any]:
         "configs": removed.configs,
         "domains": list(removed.domains),
         "builds": list(removed.builds),
+        "services": services if with_data else [],
+        "kept": [] if with_data else services,
     }
 
 
@@ -239,6 +280,7 @@ async def one_off(
     if not command:
         raise UsageError("there is no command to run", remedy="tolv run -- python manage.py migrate")
     live = await _live_release(platform, app, environment)
+    await platform.backing.await_ready((app, environment), await platform.attached(live), Progress(), wait=False)
     launch = await platform.launch(live)
     limit = (time_limit or _TIME_LIMIT) if detach else time_limit
     record = await in_thread(

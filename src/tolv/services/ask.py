@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import importlib
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 from tolv.errors import PlatformError
 from tolv.services.model import Facts
+from tolv.services.urls import ServiceUrl, parse
 
 Reason = Literal["unreachable", "refused", "password", "missing", "tls", "hangs", "full", "protocol"]
+
+#: The module that speaks a kind's protocol: it has a function `ask` that satisfies `Asker`. Imported when it is needed.
+ASKERS: Mapping[str, str] = {
+    "postgres": "tolv.services.protocols.postgres",
+    "redis": "tolv.services.protocols.redis",
+    "valkey": "tolv.services.protocols.redis",
+    "rabbitmq": "tolv.services.protocols.amqp",
+    "s3": "tolv.services.protocols.s3",
+    "smtp": "tolv.services.protocols.smtp",
+}
+
+#: For every other kind.
+_ANY = "tolv.services.protocols.tcp"
 
 
 class Unreachable(PlatformError):
@@ -18,10 +34,18 @@ class Unreachable(PlatformError):
         self.reason: Reason = reason
 
 
+class Asker(Protocol):
+    """Asks a service of one kind."""
+
+    def __call__(self, url: ServiceUrl, timeout: float) -> Facts:
+        """What the service says of itself, within `timeout` seconds. Raises `Unreachable`, `UsageError`."""
+
+
 def ask(kind: str, url: str, timeout: float) -> Facts:
     """What the service at `url` says of itself, within `timeout` seconds. TLS parameters in the URL are honoured.
 
     A kind without a protocol of its own here is only connected to. Raises `Unreachable`, `UsageError` for a URL that
     cannot be one of this kind.
     """
-    raise NotImplementedError
+    asker: Asker = importlib.import_module(ASKERS.get(kind, _ANY)).ask
+    return asker(parse(url), timeout)

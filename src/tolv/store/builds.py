@@ -35,6 +35,13 @@ class Builds:
             data = connection.execute(select(_builds.c.json).where(_builds.c.digest == digest)).scalar_one_or_none()
         return None if data is None else build_from_json(data)
 
+    def newest(self, app: str) -> Build | None:
+        """The build that was made of an app last, whether its image is still there or not."""
+        last = select(_builds.c.json).where(_builds.c.app == app).order_by(_builds.c.created_at.desc()).limit(1)
+        with self._store.read() as connection:
+            data = connection.execute(last).scalar_one_or_none()
+        return None if data is None else build_from_json(data)
+
     def present(self) -> set[str]:
         """Digests that nobody has said to be gone."""
         with self._store.read() as connection:

@@ -23,7 +23,7 @@ def open_engine(url: URL, deadline: float) -> Engine:
         raise PlatformError(
             "the driver for PostgreSQL is not installed",
             where=url.render_as_string(),
-            remedy="install it: pip install 'tolv[postgres]'",
+            remedy="install it: pip install 'psycopg[binary]'",
         ) from None
 
 

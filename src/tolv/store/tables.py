@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: The revision of `store/migrations` that makes these tables.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 
@@ -194,6 +194,36 @@ domains = Table(
     Column("by", String, nullable=False),
     ForeignKeyConstraint(["app", "environment"], ["deploys.app", "deploys.environment"]),
     Index("domains_deploy", "app", "environment"),
+)
+
+#: Backing services. No deploy's rows: what a resource keeps outlives its deploy, until it is destroyed by name.
+resources = Table(
+    "resources",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("version", String),
+    Column("port", Integer),  # of a local one
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("by", String, nullable=False),
+    Index("resources_name", "app", "environment", "name", unique=True),
+)
+
+#: The variables that let a deploy reach a resource. Whether it uses them, its config says.
+grants = Table(
+    "grants",
+    metadata,
+    Column("resource", String, ForeignKey("resources.id"), primary_key=True),
+    Column("app", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("by", String, nullable=False),
 )
 
 #: `destroying` = `app/environment`, inside the one transaction that may remove a deploy's releases.

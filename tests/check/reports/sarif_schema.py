@@ -24,7 +24,13 @@ REGION = closed(["startLine"], startLine=NUMBER, startColumn=NUMBER, endLine=NUM
 PHYSICAL = closed(
     ["artifactLocation"], artifactLocation=closed(["uri", "uriBaseId"], uri=URI, uriBaseId=TEXT), region=REGION
 )
-LOCATION = closed(["physicalLocation"], id={"type": "integer", "minimum": 0}, physicalLocation=PHYSICAL)
+LOGICAL = {"type": "array", "items": closed(["fullyQualifiedName"], fullyQualifiedName=FILLED)}
+LOCATION = closed(
+    ["physicalLocation"],
+    id={"type": "integer", "minimum": 0},
+    physicalLocation=PHYSICAL,
+    logicalLocations=LOGICAL,
+)
 
 RULE = closed(
     ["id"],

@@ -139,6 +139,10 @@ CASES = [
               db:
                 image: postgres:${{ matrix.pg }}
         """}, "a matrix with it"),
+    bad("X-02", "manifests", {"tolv.toml": "[services.db]\nkind = 'postgresql'\nversion = 16\n"} | ci("postgres:11"),
+        f"{CI}:7", why="tolv.toml"),
+    ok("X-02", "manifests", {"tolv.toml": "services.db = {kind = 'postgres', version = '16.4'}\n"} | ci("postgres:16"),
+       "the major version of tolv.toml"),
     ok("X-02", "manifests", COMPOSE | ci("postgres@sha256:0123"), "a digest"),
     ok("X-02", "manifests", {"compose.yaml": "services: {db: {image: postgres}}\n"} | ci("postgres:17"),
        "nearly latest"),
@@ -169,6 +173,10 @@ CASES = [
     bad("X-04", "manifests", {"package.json": '{"dependencies": {"pg": "8"}}', "README.md": "x\n"} | ci("postgres:16"),
         "README.md", why="only CI"),
     ok("X-04", "manifests", COMPOSE | {"requirements.txt": "psycopg2\n"}, "compose"),
+    ok("X-04", "manifests", {"tolv.toml": "[services.db]\nkind = 'postgres'\n", "requirements.txt": "psycopg2\n"},
+       "Tolv starts what tolv.toml declares"),
+    bad("X-04", "manifests", {"tolv.toml": "[services.db\nkind = 'postgres'\n", "requirements.txt": "psycopg2\n",
+                              "README.md": "x\n"}, "README.md", why="a tolv.toml that is none"),
     ok("X-04", "manifests", {".devcontainer/docker-compose.yml": "services: {db: {image: 'postgres:16'}}\n",
                              "requirements.txt": "psycopg2\n"}, "devcontainer"),
     ok("X-04", "manifests", {"requirements-dev.txt": "psycopg2\n", "README.md": "x\n"}, "only for development"),

@@ -1,14 +1,17 @@
-"""The backing services that manifests name: images in compose, CI and Kubernetes files, add-ons of a platform."""
+"""The backing services that manifests name: images in compose, CI and Kubernetes files, add-ons of a platform, what
+`tolv.toml` declares."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from tolv.check.unit import Unit
+from tolv.codebase.services import kind_named
 from tolv.codebase.yamlfile import Node, parse_yaml
 
 Where = Literal["compose", "ci", "cluster", "platform"]
@@ -100,6 +103,8 @@ def _all(unit: Unit) -> Iterator[Attached]:
                 yield from _in_document(document, file.path, file.context)
     for file in unit.named("app.json"):
         yield from _app_json(unit, file.path, file.context)
+    for file in unit.named("tolv.toml"):
+        yield from _tolv_toml(unit.text(file.path) or "", file.path, file.context)
 
 
 def _in_document(root: Node, path: str, context: str) -> Iterator[Attached]:
@@ -190,3 +195,21 @@ def _app_json(unit: Unit, path: str, context: str) -> Iterator[Attached]:
                     number = _VERSION.match(version.value) if version is not None else None
                     numbers = tuple(int(part) for part in number[1].split(".")) if number else ()
                     yield Attached(engine, numbers, plan.value, path, plan.line, context, "platform")
+
+
+def _tolv_toml(text: str, path: str, context: str) -> Iterator[Attached]:
+    """The tables of `[services]`. A file that Tolv would refuse declares nothing."""
+    try:
+        services = tomllib.loads(text).get("services")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return
+    for name, one in services.items() if isinstance(services, dict) else ():
+        kind = one.get("kind") if isinstance(one, dict) else None
+        if isinstance(kind, str):
+            version = str(one.get("version", ""))
+            number = _VERSION.match(version)
+            numbers = tuple(int(part) for part in number[1].split(".")) if number else ()
+            header = re.search(rf"(?m)^\s*\[?\s*services\s*\.\s*[\"']?{re.escape(name)}\b", text)
+            line = text.count("\n", 0, header.end()) + 1 if header else 1
+            said = f"{kind} {version}".rstrip()
+            yield Attached(kind_named(kind).family, numbers, said, path, line, context, "platform")

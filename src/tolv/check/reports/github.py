@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tolv.check.answered import counted
 from tolv.check.grade import grade
-from tolv.check.model import Finding, Report
+from tolv.check.model import Finding, Report, Severity
 from tolv.check.reports import View
 from tolv.check.reports.text import by_weight, fix, message, plain, plain_block, severity
 
-_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+_COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def render(reports: Sequence[Report], view: View) -> str:
@@ -34,10 +34,15 @@ def _command(finding: Finding, view: View) -> str:
         "col": place.column if place.line else None,
         "title": f"{finding.rule} {rule.title}" if rule else finding.rule,
     }
-    head = ",".join(f"{name}={_property(plain(str(value)))}" for name, value in properties.items() if value)
     remedy = fix(finding, view)
     said = message(finding) + (f"\nFix: {plain_block(remedy)}" if remedy else "")
-    return f"::{_COMMANDS[severity(finding)]} {head}::{_data(said)}"
+    return command(severity(finding), properties, said)
+
+
+def command(severity: Severity, properties: Mapping[str, object], text: str) -> str:
+    """A workflow command; properties without a value are left out."""
+    head = ",".join(f"{name}={_property(plain(str(value)))}" for name, value in properties.items() if value)
+    return f"::{_COMMANDS[severity]} {head}::{_data(text)}"
 
 
 def _data(text: str) -> str:

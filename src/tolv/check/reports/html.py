@@ -26,7 +26,8 @@ from tolv.check.reports.text import (
     why,
 )
 
-_STYLE = """
+#: The look of a page.
+STYLE = """
 :root{--ink:#1c2430;--paper:#fff;--soft:#667085;--line:#dfe3ea;--panel:#f6f7f9;--holds:#2e7d4f;--warning:#b7791f;
 --error:#b3261e;--open:#8a94a6;--none:#c9cfda}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--paper:#14181f;--soft:#9aa4b5;--line:#2c333f;--panel:#1c222b;
@@ -64,7 +65,7 @@ def render(reports: Sequence[Report], view: View) -> str:
     body = "".join(f"<article>{''.join(_article(report, view))}</article>" for report in reports)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width"><title>{_text(title)}</title><style>{_STYLE}</style></head>'
+        f'content="width=device-width"><title>{_text(title)}</title><style>{STYLE}</style></head>'
         f"<body><main>{body}</main></body></html>\n"
     )
 

@@ -25,15 +25,15 @@ def _suite(report: Report, view: View) -> str:
     failed = sum("<failure" in case for case in cases)
     skipped = sum("<skipped" in case for case in cases)
     head = (
-        f'name={_attribute(report.app)} tests={_attribute(len(cases))} failures={_attribute(failed)} errors="0" '
-        f"skipped={_attribute(skipped)} time={_attribute(f'{report.duration:.3f}')}"
+        f'name={attribute(report.app)} tests={attribute(len(cases))} failures={attribute(failed)} errors="0" '
+        f"skipped={attribute(skipped)} time={attribute(f'{report.duration:.3f}')}"
     )
     return f"  <testsuite {head}>\n{''.join(cases)}  </testsuite>\n"
 
 
 def _case(report: Report, factor: FactorReport, view: View) -> str:
     name = f"{factor.factor.label} {factor.factor.title}"
-    head = f"    <testcase classname={_attribute(f'tolv.check.{report.app}')} name={_attribute(name)}"
+    head = f"    <testcase classname={attribute(f'tolv.check.{report.app}')} name={attribute(name)}"
     body = _body(factor, view)
     return f"{head}>\n{body}    </testcase>\n" if body else f"{head}/>\n"
 
@@ -43,10 +43,10 @@ def _body(factor: FactorReport, view: View) -> str:
     if failing:
         text = _text(factor, view)
         said = f"{len(failing)} × {failing[0].rule} …" if len(failing) > 1 else message(failing[0])
-        return f"      <failure type={_attribute(severity(failing[0]))} message={_attribute(said)}>{text}</failure>\n"
+        return f"      <failure type={attribute(severity(failing[0]))} message={attribute(said)}>{text}</failure>\n"
     if factor.verdict in ("cannot tell", "not applicable"):
         said = "; ".join(filter(None, (factor.verdict, factor.why, probe_hint(factor))))
-        return f"      <skipped message={_attribute(said)}/>\n"
+        return f"      <skipped message={attribute(said)}/>\n"
     return f"      <system-out>{_text(factor, view)}</system-out>\n" if factor.findings else ""
 
 
@@ -60,8 +60,14 @@ def _text(factor: FactorReport, view: View) -> str:
         lines.append(f"{place(one)}: {one.rule} {severity(one)}: {plain(one.message)}")
         if remedy := fix(one, view):
             lines.append(f"  Fix: {plain_block(remedy)}")
+    return content(lines)
+
+
+def content(lines: Sequence[str]) -> str:
+    """Lines as the text of an element."""
     return escape(_FORBIDDEN.sub("�", "\n".join(lines)))
 
 
-def _attribute(value: object) -> str:
+def attribute(value: object) -> str:
+    """A value as an attribute, with its quotes."""
     return quoteattr(_FORBIDDEN.sub("�", plain(str(value))))

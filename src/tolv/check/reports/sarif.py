@@ -23,13 +23,15 @@ from tolv.factors import FACTORS
 
 #: What the fingerprint is made of, as its name: another recipe gets another number.
 _FINGERPRINT = "tolvFingerprint/v1"
-_BASE = "%SRCROOT%"
+#: Relative to what places are.
+BASE = "%SRCROOT%"
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 
 
 def render(reports: Sequence[Report], view: View) -> str:
     """One log with a run for each report."""
     log = {
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json",
+        "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [_run(report, view) for report in reports],
     }
@@ -53,7 +55,7 @@ def _run(report: Report, view: View) -> dict[str, Any]:
         },
         "automationDetails": {"id": f"tolv/check/{report.app}/"},
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {_BASE: {"description": {"text": "The root of the repository that was checked"}}},
+        "originalUriBaseIds": {BASE: {"description": {"text": "The root of the repository that was checked"}}},
         "invocations": [_invocation(report)],
         "results": results,
         "properties": {"factors": _factors(report), "grade": grade(report).percent},
@@ -123,7 +125,7 @@ def _location(place: Place, snippet: str) -> dict[str, Any]:
         region["endLine"] = place.end_line
     if snippet:
         region["snippet"] = {"text": snippet}
-    return {"physicalLocation": {"artifactLocation": {"uri": uri, "uriBaseId": _BASE}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": uri, "uriBaseId": BASE}, "region": region}}
 
 
 def _suppression(one: Suppressed) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tolv.run.local.one_offs import ONE_OFF, RELEASE_PHASE, Ended, OneOff, OneOf
 from tolv.run.local.ports import Ports
 from tolv.run.local.process import Crash, Ground, Process, ending
 from tolv.run.local.routing import Routing
+from tolv.run.local.server_process import LABEL, ServerProcess
 from tolv.run.local.temporary import Temporary
 from tolv.run.model import Kept
 
@@ -57,6 +58,8 @@ class LocalEngine:
         self.router = RouterClient(home)
         self.ground = Ground(home, self.keeper, Routing(self.router), Ports(), crashed)
         self.one_offs = OneOffs(self.ground, ended)
+        self.servers: dict[str, ServerProcess] = {}
+        """Backing services that run here, by resource."""
         self._listen = (port, bind, routers)
         self._promoted = promoted
         self._temporary: Temporary | None = None
@@ -113,6 +116,9 @@ class LocalEngine:
         """Take over the processes that the keeper has; end those of deploys that are no more."""
         routed = self.ground.routing.upstreams()
         for one in kept:
+            if LABEL in one.labels:
+                await self._adopt_server(one)
+                continue
             identity = _identity(one)
             if identity is None or (identity.app, identity.environment) not in wanted:
                 await self._end_stranger(one)
@@ -128,6 +134,15 @@ class LocalEngine:
         for app, environment in self.ground.routing.deploys():
             if (app, environment) not in wanted:
                 await self.ground.routing.remove(app, environment)
+
+    async def _adopt_server(self, kept: Kept) -> None:
+        server = self.servers.get(kept.labels[LABEL])
+        if server is None:
+            await self._end_stranger(kept)
+        elif kept.empty or server.process is not None:
+            await self.keeper.forget(kept.id)
+        else:
+            server.adopt(kept)
 
     async def _note_end(self, identity: Identity, kept: Kept) -> None:
         """It ended while no server ran, with the machine perhaps: that is no crash, its place is simply free."""
@@ -173,7 +188,7 @@ class LocalEngine:
             reason = f"its temporary directory was over {most >> 20} MiB ({said})"
             if isinstance(found, Process):
                 found.condemn(reason)
-            elif found is not None:
+            elif isinstance(found, OneOff):
                 with suppress(TolvError):
                     await found.condemn(reason)
 
@@ -186,11 +201,14 @@ class LocalEngine:
         return frozenset(log_files(self.home, one)[0].stem for one in identities)
 
     async def stop_all(self) -> None:
-        """Stop every process of every deploy, gracefully and side by side."""
+        """Stop every process of every deploy, gracefully and side by side; then what they needed."""
         async with asyncio.TaskGroup() as group:
             for deployment in self.deployments():
                 group.create_task(self._stop(deployment))
                 group.create_task(self.one_offs.stop(deployment.app, deployment.environment))
+        async with asyncio.TaskGroup() as group:
+            for server in self.servers.values():
+                group.create_task(server.stop())
 
     async def _stop(self, deployment: Deployment) -> None:
         self.run(deployment)
@@ -203,6 +221,8 @@ class LocalEngine:
             deployment.close()
         await asyncio.gather(*self._loops.values(), return_exceptions=True)
         await self.one_offs.close()
+        for server in self.servers.values():
+            await server.close()
         if not leave_running:
             await self.router.stop()
             await self.keeper.stop()
@@ -226,10 +246,13 @@ class LocalEngine:
         else:
             process.on_empty()
 
-    def _find(self, id_: str) -> Process | OneOff | None:
+    def _find(self, id_: str) -> Process | OneOff | ServerProcess | None:
         one_off = self.one_offs.get(id_)
         if one_off is not None:
             return one_off
+        server = next((one for one in self.servers.values() if one.process == id_), None)
+        if server is not None:
+            return server
         return next((found for one in self._deployments.values() if (found := one.process(id_)) is not None), None)
 
 

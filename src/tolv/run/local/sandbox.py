@@ -20,8 +20,8 @@ SWITCH = "TOLV_SANDBOX"
 MOST_PROCESSES = 1000
 #: Landlock's version from which signals and abstract sockets are kept inside, too.
 _SCOPES = 6
-#: What is open to its owner alone where others must pass through the home (see `_open_way`).
-_PASSED_THROUGH = ("builds", "layers", "tmp")
+#: What is open to its owner alone where others must pass through the home (see `open_way`).
+_PASSED_THROUGH = ("builds", "layers", "services", "tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def confine(home: Home, offer: Offer, launch: Launch, identity: Identity) -> Con
     if not wanted:
         return Confined(None, limits, tuple(off))
     if user is not None and not view:
-        _open_way(home)
+        open_way(home)
     granted = _grants(home, launch, identity, user)
     reads = tuple(one for one in dict.fromkeys((*launch.runnable.reads, *granted.readable)))
     return Confined(
@@ -139,11 +139,11 @@ def _grants(home: Home, launch: Launch, identity: Identity, user: int | None) ->
     return grants
 
 
-def _open_way(home: Home) -> None:
+def open_way(home: Home) -> None:
     """Let the apps' users through to what they run, as no view can put that elsewhere: by name, and nowhere else."""
     for entry in os.scandir(home.root):
         if entry.name not in _PASSED_THROUGH and not entry.is_symlink() and entry.stat().st_mode & 0o077:
             os.chmod(entry.path, entry.stat().st_mode & 0o700)
-    for path in (home.root, home.tmp, home.builds, home.layers):
+    for path in (home.root, home.tmp, home.builds, home.layers, home.services):
         if path.exists():
             os.chmod(path, 0o711)

@@ -1,0 +1,1 @@
+"""What an app that declares no backing services seems to need, from its tree alone."""

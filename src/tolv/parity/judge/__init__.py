@@ -1,0 +1,1 @@
+"""When which difference is judged how: a module for each group. Pure."""
