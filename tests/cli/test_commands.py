@@ -44,6 +44,7 @@ def test_config_set_sends_a_value_byte_for_byte(tolv: Any, fake: Any, value: str
 def test_config_export_for_a_shell_gives_the_same_values_in_it(tolv: Any, fake: Any) -> None:
     values = {"A": 'it\'s $HOME # "x"\n two ', "B": "`date` \\ ö"}
     fake.says(f"GET {DEPLOY}/config", values)
+    fake.says(f"GET {DEPLOY}/config-references", {})
     exported = tolv("config", "export", "--format", "shell").stdout
     assert fake.asked(f"GET {DEPLOY}/config") == {"reveal": "true"}
     shell = subprocess.run(

@@ -99,6 +99,13 @@ def test_without_a_procfile_the_languages_suggest_and_the_note_says_so(tmp_path:
     assert "no Procfile: web runs `snake`" in app.notes
 
 
+def test_a_suggestion_that_the_manifest_replaces_is_not_told(tmp_path: Path) -> None:
+    write(tmp_path, marker="", toml="processes.web.command = 'other'")
+    app = read(tmp_path, None, Snake("marker", web="snake", worker="y"))
+    assert [(one.name, one.command) for one in app.processes] == [("web", "other"), ("worker", "y")]
+    assert app.notes == ("no Procfile: worker runs `y`",)
+
+
 def test_with_a_procfile_the_languages_are_not_asked(tmp_path: Path) -> None:
     write(tmp_path, marker="", Procfile="worker: work")
     app = read(tmp_path, None, Snake("marker", web="snake"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from e2e.load import Load
 from e2e.machine import Machine, alive, eventually, kill
-from e2e.notes import DECLARED, notes_app
+from e2e.notes import DECLARED, MIGRATE, notes_app
 from e2e.programs import lend
 
 
@@ -161,6 +161,62 @@ def test_a_swap_to_another_version_and_back_loses_no_request_and_no_row(machine:
     assert len(builds) == 1
     eventually(lambda: database(machine, app, "database-2")["state"] == "stopped")
     assert path.is_dir()
+
+
+def test_a_version_that_is_not_the_declared_one_is_told_at_each_start(machine: Machine, app: str) -> None:
+    path = machine.projects / app
+    (path / "tolv.toml").write_text(DECLARED.replace("16", "18"))
+    told = machine.tolv("up", "--detach", str(path)).out
+    assert (
+        f"database is postgres 16, and tolv.toml declares 18: tolv swap database --version 18 -a {app} -e dev" in told
+    )
+    machine.tolv("swap", "database", "--version", "18", "-a", app)
+    assert "tolv.toml declares" not in machine.tolv("up", "--detach", str(path)).out
+    assert notes(machine, app)["version"].startswith("18")
+
+
+def test_a_variable_that_a_declaration_gains_later_is_set(machine: Machine, name: str) -> None:
+    declared = (
+        '[services.database]\nkind = "postgres"\nversion = "16"\n[services.database.env]\nDATABASE_URL = "{url}"\n'
+    )
+    path = notes_app(machine, name, declared)
+    up(machine, path)
+    notes(machine, name, "/add/kept")
+    (path / "tolv.toml").write_text(declared + 'DB_PORT = "{port}"\nDB_ENGINE = "postgres"\n')
+    up(machine, path)
+    row = database(machine, name)
+    assert (row["variables"], row["users"][0]["app"]) == (["DATABASE_URL", "DB_ENGINE", "DB_PORT"], name)
+    assert machine.tolv("config", "get", "DB_PORT", "-a", name, "-e", "dev").out.strip() == row["where"].split(":")[1]
+    machine.tolv("rollback", "-a", name)
+    # The release before has not got them, and is attached all the same.
+    assert database(machine, name)["users"] == row["users"]
+    assert notes(machine, name)["notes"] == ["kept"]
+    machine.tolv("destroy", name, "--yes", "--with-data")
+
+
+def test_a_service_of_which_config_sets_a_part_is_told(machine: Machine, name: str) -> None:
+    declared = (
+        '[services.database]\nkind = "postgres"\n[services.database.env]\nDB_HOST = "{host}"\nDB_PORT = "{port}"\n'
+    )
+    files = {
+        "Procfile": "web: python3 -m http.server $PORT --bind 127.0.0.1\n",
+        "tolv.toml": declared,
+        ".env": "DB_HOST=db\n",
+    }
+    told = machine.tolv("up", "--detach", str(machine.app(name, files)), ok=False)
+    assert "database: DB_HOST is set and DB_PORT is not, so nothing is attached" in told.out
+
+
+def test_a_release_phase_that_wants_an_extension_is_told_who_has_it(machine: Machine, name: str) -> None:
+    path = notes_app(machine, name)
+    (path / "migrate.py").write_text(MIGRATE.replace("create table if not exists notes", "create extension nowhere --"))
+    told = machine.tolv("up", "--detach", str(path), ok=False).err
+    assert "hint: the server has no extension nowhere; no version that Tolv can run here carries it" in told
+    (path / "migrate.py").write_text(MIGRATE.replace("create table if not exists notes", "set role pg_monitor --"))
+    told = machine.tolv("up", "--detach", str(path), ok=False).err
+    assert "permission denied to set role" in told
+    assert "hint" not in told, "the release being read-only has nothing to do with it"
+    machine.tolv("destroy", name, "--yes", "--with-data")
 
 
 def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str, name: str) -> None:

@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from services.servers import USER, Server, as_user, eventually, free_port, own
 from tolv.errors import PlatformError, UsageError
 from tolv.services.ask import Unreachable, ask
 from tolv.services.model import Binaries, Instance
-from tolv.services.providers.postgres import WHEELS, PostgresProvider
+from tolv.services.providers.postgres import NPM, WHEELS, PostgresProvider
 
 Find = Callable[[str | None], Binaries]
 
@@ -41,10 +42,14 @@ def refuses(url: str, statement: str) -> str:
 # Finding.
 
 
-@pytest.mark.parametrize(("wanted", "version"), [("16", "16.14"), ("16.2", "16.2"), ("17", "17.10"), ("18.6", "18.6")])
+@pytest.mark.parametrize(
+    ("wanted", "version"), [("14", "14.23"), ("16", "16.14"), ("16.2", "16.2"), ("17", "17.10"), ("18.6", "18.6")]
+)
 def test_the_wanted_version_is_fetched_and_runs(postgres_binaries: Find, wanted: str, version: str) -> None:
+    if wanted == "14" and not NPM[1].available():
+        pytest.skip("there is no npm here")
     binaries = postgres_binaries(wanted)
-    if "host" in binaries.origin:
+    if binaries.origin.startswith("the host's"):
         pytest.skip(f"the host has {binaries.version}")
     assert binaries.version == version
     said = subprocess.run([binaries.directory / "postgres", "--version"], capture_output=True, text=True).stdout
@@ -67,12 +72,13 @@ def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_fetch_that_fails_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "none"))
-    wheel = next(one for one in WHEELS if one.version == "16.2")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://ada:hunter2@127.0.0.1:9/simple")
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(PlatformError) as failed:
-        wheel.fetch(tmp_path, print)
-    assert "postgres 16.2 cannot be fetched (pgserver 0.1.4)" in failed.value.problem
+        WHEELS[0].fetch(tmp_path, print)
+    assert "postgres 16.2 (pgserver 0.1.4) cannot be fetched" in failed.value.problem
+    assert "hunter2" not in str(failed.value)
     assert not [one for one in (tmp_path / "servers").iterdir() if not one.name.endswith(".lock")]
 
 
@@ -124,16 +130,32 @@ def test_it_stops_at_once_with_sessions_open(postgres: Server) -> None:
         assert postgres.stop() == 0
 
 
-def test_a_preparation_that_was_killed_starts_afresh(reachable: Path, postgres_template: Instance) -> None:
-    directory = own(reachable / "killed", USER)
-    half = directory / "data.new"
-    half.mkdir()
-    (half / "PG_VERSION").write_text("18\n")
+def test_a_preparation_that_is_killed_starts_afresh(
+    reachable: Path, postgres_template: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, temporary = own(reachable / "killed", USER), own(reachable / "temporary", None)
+    temporary.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     instance = replace(postgres_template, directory=directory, port=free_port(), id="killed")
+    code = (
+        "import sys; from pathlib import Path; from tolv.services.model import *\n"
+        "from tolv.services.providers.postgres import PROVIDER\n"
+        "id, directory, port, user, version, programs, reads = sys.argv[1:]\n"
+        "binaries = Binaries(version, Path(programs), 'here', (Path(reads),))\n"
+        "PROVIDER.prepare(Instance(id, Path(directory), int(port), eval(user), 'admin0Password1', binaries))"
+    )
+    binaries = instance.binaries
+    words = (instance.id, directory, instance.port, USER, binaries.version, binaries.directory, binaries.reads[0])
+    with subprocess.Popen([sys.executable, "-c", code, *map(str, words)], start_new_session=True) as preparing:
+        eventually(lambda: [*directory.rglob("PG_VERSION"), *temporary.rglob("PG_VERSION")])
+        os.killpg(preparing.pid, signal.SIGKILL)
+    assert not (directory / "data").exists()
     provider = PostgresProvider()
     provider.prepare(instance)
     provider.prepare(instance)
-    assert not half.exists()
+    assert [one.name for one in directory.iterdir()] == ["data"]
+    assert not list(temporary.iterdir())
     server = Server(provider, instance)
     try:
         server.start()
@@ -141,6 +163,7 @@ def test_a_preparation_that_was_killed_starts_afresh(reachable: Path, postgres_t
     finally:
         server.kill()
         shutil.rmtree(directory)
+        shutil.rmtree(temporary)
 
 
 def test_a_deep_directory_out_of_reach_is_no_matter(
@@ -264,6 +287,30 @@ def test_a_tenant_whose_name_is_taken_or_long_gets_another(postgres: Server) -> 
         assert rows(url, "SELECT current_user::text") == [("tolv_owner",)]
 
 
+def test_in_an_old_version_a_deploy_owns_its_schema_and_has_the_usual_extensions(
+    reachable: Path, postgres_binaries: Find, tmp_path: Path
+) -> None:
+    if not NPM[1].available():
+        pytest.skip("there is no npm here")
+    provider = PostgresProvider()
+    home = own(reachable / "old", USER)
+    server = Server(provider, Instance("old", home, free_port(), USER, "admin0Password1", postgres_binaries("14")))
+    try:
+        provider.prepare(server.instance)
+        server.start()
+        url = provider.grant(server.instance, "shop_prod", "secret0")
+        rows(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        rows(url, 'CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION pgcrypto; CREATE EXTENSION citext')
+        rows(url, "CREATE TABLE t AS SELECT uuid_generate_v4() AS id, 'A'::citext AS name")
+        provider.backup(server.instance, tmp_path / "saved", print)
+        rows(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        provider.restore(server.instance, tmp_path / "saved", print)
+        assert rows(url, "SELECT name = 'a' FROM t") == [(True,)]
+    finally:
+        server.kill()
+        shutil.rmtree(home)
+
+
 def test_who_is_revoked_is_out_at_once_and_its_data_stays(postgres: Server) -> None:
     provider, instance = postgres.provider, postgres.instance
     first = provider.grant(instance, "shop_prod", "secret1")
@@ -306,6 +353,49 @@ def test_what_is_wrong_is_told_apart(postgres: Server) -> None:
         assert "secret1" not in str(refused.value)
         assert "hunter2" not in str(refused.value)
         assert refused.value.remedy
+
+
+@pytest.fixture
+def with_tls(reachable: Path, postgres_binaries: Find) -> Iterator[Server]:
+    """A server that was built with OpenSSL, which that of 18 is not."""
+    home = own(reachable / "tls", USER)
+    server = Server(
+        PostgresProvider(), Instance("tls", home, free_port(), USER, "admin0Password1", postgres_binaries("17"))
+    )
+    server.provider.prepare(server.instance)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(home)
+
+
+def test_tls_is_spoken_as_the_url_says_and_the_certificate_is_checked(with_tls: Server, tmp_path: Path) -> None:
+    postgres = with_tls
+    data = postgres.instance.directory / "data"
+    for name in ("server", "other"):
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+                *("-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt", "-subj", "/CN=localhost"),
+                *("-addext", "subjectAltName=IP:127.0.0.1"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    for name in ("server.key", "server.crt"):
+        shutil.copy(tmp_path / name, data / name)
+        (data / name).chmod(0o600)
+        if USER is not None:
+            os.chown(data / name, USER, USER)
+    url = postgres.provider.grant(postgres.instance, "shop_prod", "secret1")
+    admin = f"postgresql://tolv:{postgres.instance.password}@127.0.0.1:{postgres.instance.port}/postgres"
+    rows(admin, "ALTER SYSTEM SET ssl = on")
+    rows(admin, "SELECT pg_reload_conf()")
+    good = f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/server.crt"
+    assert eventually(lambda: ask("postgres", good, 5)).version
+    with pytest.raises(Unreachable) as refused:
+        ask("postgres", good.replace("server.crt", "other.crt"), 5)
+    assert refused.value.reason == "tls"
 
 
 def test_what_is_no_postgresql_is_refused() -> None:

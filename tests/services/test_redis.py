@@ -265,7 +265,10 @@ def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path) -> None:
 
         def serve() -> None:
             while True:
-                connection, _ = listener.accept()
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # closed
+                    return
                 try:
                     with context.wrap_socket(connection, server_side=True) as secured:
                         while asked := secured.recv(1000):
@@ -282,6 +285,8 @@ def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path) -> None:
         assert refused.value.reason == "tls"
         for query in (f"?ssl_ca_certs={certificate}", "?ssl_cert_reqs=none"):
             assert ask("redis", url.replace("/0", "") + query, 5).version == ""
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 # Backups.

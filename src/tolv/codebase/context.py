@@ -232,7 +232,7 @@ def _of_plain(name: str, stem: str, suffix: str, place: _Place) -> Context:
     if place.context in ("test", "docs", "migrations", "ci"):
         return place.context
     staged = place.config or place.stage
-    if not place.in_main and (
+    if (not place.in_main or LANGUAGE_BY_SUFFIX.get(suffix) == "javascript") and (
         (("test" in stem or suffix in (".java", ".php")) and _TEST_FILE.fullmatch(name))
         or (staged and stem in words.TEST_STAGES)
         or (suffix == ".go" and place.last.endswith("test") and place.last not in words.NO_TESTS)
@@ -249,7 +249,7 @@ def _of_file(name: str, lower: str, suffix: str, place: _Place) -> Context | Non
     """What the name of a file that is read tells, if it tells more than its directory."""
     if place.context in ("test", "docs", "migrations", "ci"):
         return None
-    if not place.in_main and _is_test(name, lower, suffix, place):
+    if (not place.in_main or LANGUAGE_BY_SUFFIX.get(suffix) == "javascript") and _is_test(name, lower, suffix, place):
         return "test"
     if lower in words.CI_FILES or _CI_FILE.fullmatch(lower):
         return "ci"
@@ -301,9 +301,11 @@ def _is_locale(lower: str, suffix: str, place: _Place) -> bool:
 
 
 def _is_tongue(name: str) -> bool:
-    """Whether a name is a language's tag: `de`, `pt-br`, `zh_hans`."""
+    """Whether a name is a language's tag or name: `de`, `pt-br`, `zh_hans`, `traditional-chinese`."""
     match = _TONGUE.fullmatch(name)
-    return match is not None and match[1] in words.TONGUES
+    if match is not None and match[1] in words.TONGUES:
+        return True
+    return not words.LANGUAGES.isdisjoint(re.split(r"[-_]", name))
 
 
 _TONGUE = re.compile(r"([a-z]{2,3})(?:[-_@.][a-z]{2,8})*")
@@ -349,7 +351,7 @@ _PROSE = re.compile(
     r"(?:readme|changelog|changes|history|licen[cs]e|copying|notice|authors|contributing|security)(?:[.-]|$)"
 )
 _SAMPLE = re.compile(
-    r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
+    r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:\w+[._-])?(?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
     r"|^(?:example|sample|template)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret)",
     re.IGNORECASE,
 )

@@ -139,6 +139,13 @@ BINARY = _words(
 )
 
 #: Two- and three-letter codes of languages (ISO 639) that translations are kept under.
+LANGUAGES = _words(
+    "afrikaans albanian arabic armenian azerbaijani basque bengali bosnian bulgarian catalan chinese croatian czech"
+    " danish dutch english estonian finnish french galician georgian german greek hebrew hindi hungarian icelandic"
+    " indonesian irish italian japanese kazakh korean kurdish latvian lithuanian luxembourgish macedonian malay"
+    " marathi mongolian norwegian persian polish portuguese romanian russian serbian slovak slovenian spanish swahili"
+    " swedish tamil telugu thai turkish ukrainian urdu uzbek vietnamese welsh"
+)
 TONGUES = _words(
     "aa ab af ak am an ar as ast av ay az ba be bg bh bm bn bo br bs ca ce ckb co cs cv cy da de dv dz ee el"
     " en eo es et eu fa ff fi fil fj fo fr fy ga gd gl gn gsw gu gv ha he hi hr hsb hu hy ia id ie ig is it iu"

@@ -154,7 +154,9 @@ def _commands(tree: Path, manifest: Manifest, languages: Sequence[Suggests] | No
         commands = {name: command for name, command, _ in parse_procfile(text, "Procfile")}
     else:
         commands = _suggested(tree, languages)
-        notes = [f"no Procfile: {name} runs `{command}`" for name, command in commands.items()]
+        said = {name for name, settings in manifest.processes.items() if settings.command is not None}
+        said |= {_RELEASE} if manifest.release.command is not None else set()
+        notes = [f"no Procfile: {name} runs `{command}`" for name, command in commands.items() if name not in said]
     for name, settings in manifest.processes.items():
         if settings.command is not None:
             if text is not None and name in commands:

@@ -15,7 +15,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tolv.build.workshop import remove_tree
@@ -31,6 +31,7 @@ from tolv.server.progress import Progress
 from tolv.server.threads import in_thread
 from tolv.services.ask import Unreachable, ask
 from tolv.services.model import Instance
+from tolv.services.programs import order
 from tolv.services.provider import Provider
 from tolv.services.providers import provider_of
 from tolv.services.resource import Grant, Resource
@@ -60,6 +61,8 @@ class Attached:
     required: bool
     resource: Resource | None = None
     """None: config names it, and Tolv knows no more of it."""
+    wanted: str | None = None
+    """The version that tolv.toml declares."""
 
     @property
     def local(self) -> bool:
@@ -95,26 +98,36 @@ class Backing:
             if grant.in_use(config) and not named & set(grant.values):
                 resource = resources[grant.resource]
                 need = next((one for one in needs if {name for name, _ in one.env} & set(grant.values)), None)
-                name, required = (resource.name, True) if need is None else (need.name, need.required)
-                found.append(Attached(name, resource.kind, grant.url, required, resource))
+                name, required, wanted = (
+                    (resource.name, True, None) if need is None else (need.name, need.required, need.version)
+                )
+                found.append(Attached(name, resource.kind, grant.url, required, resource, wanted))
                 named |= set(grant.values)
         for need in needs:
             variable = next((name for name, text in need.env if text == "{url}" and config.get(name)), None)
             if variable is not None and variable not in named:
-                found.append(Attached(need.name, need.kind, config[variable], need.required))
+                found.append(Attached(need.name, need.kind, config[variable], need.required, None, need.version))
         return found
 
     async def await_ready(self, key: Key, attached: Iterable[Attached], progress: Progress, *, wait: bool) -> None:
         """Have what a deploy is attached to answer before its processes start.
 
         Servers of this machine are started and waited for. Others are asked once; with `wait` for a while. Raises
-        `AppError` for a required one that does not answer, naming it; of another it is only said.
+        `AppError` for a required one that does not answer, naming it; of another it is only said. So is a version that
+        is not the declared one.
         """
         for one in attached:
             if one.resource is not None and one.resource.local:
                 await self._await_here(key, one.resource, progress, one.name)
+                version = one.resource.version or ""
             else:
-                await self._await_elsewhere(one, progress, wait=wait)
+                version = await self._await_elsewhere(one, progress, wait=wait)
+            if one.wanted and version and not _agree(version, one.wanted):
+                progress.warn(
+                    "services",
+                    f"{one.name} is {one.kind} {version}, and tolv.toml declares {one.wanted}: "
+                    f"tolv swap {one.name} --version {one.wanted} -a {key[0]} -e {key[1]}",
+                )
 
     async def settle(self, key: Key, attached: Iterable[Attached], *, wait: bool) -> None:
         """A deploy has come to rest with these (none: it does not run). Servers that nobody needs stop; data stays.
@@ -169,6 +182,17 @@ class Backing:
             grant = Grant(resource.id, *key, tenant, url, _values(need, url))
         await in_thread(self.resources.grant, grant, by=by)
         return grant
+
+    async def widen(self, key: Key, need: ServiceNeed, config: Mapping[str, str], by: str) -> dict[str, str]:
+        """The values of variables that a declaration has gained since its service was attached. Empty: config has the
+        others from somebody else."""
+        names = {name for name, _ in need.env}
+        for one in await self.grants_of(key):
+            if one.in_use(config) and names & set(one.values):
+                more = {name: value for name, value in _values(need, one.url).items() if name not in config}
+                await in_thread(self.resources.grant, replace(one, values={**one.values, **more}), by=by)
+                return more
+        return {}
 
     async def revoke(self, resource: Resource, grant: Grant, progress: Progress) -> None:
         """Take a deploy's user away; the data stays."""
@@ -317,13 +341,14 @@ class Backing:
             ) from None
         progress.done("services", f"{name}: {resource.kind} {resource.version} on port {resource.port}")
 
-    async def _await_elsewhere(self, one: Attached, progress: Progress, *, wait: bool) -> None:
+    async def _await_elsewhere(self, one: Attached, progress: Progress, *, wait: bool) -> str:
+        """Its version; empty: it does not answer, or does not say."""
         patience = _wait_deadline() if wait else 0.0
         deadline = time.monotonic() + patience
         told = False
         while True:
             try:
-                await in_thread(ask, one.kind, one.url, ASK_WITHIN)
+                version = (await in_thread(ask, one.kind, one.url, ASK_WITHIN)).version
                 break
             except TolvError as error:
                 if time.monotonic() < deadline:
@@ -339,9 +364,10 @@ class Backing:
                     ) from None
                 else:
                     progress.warn("services", f"{one.name} ({one.kind}) does not answer: {error.problem}")
-                    return
+                    return ""
         if told:
             progress.done("services", f"{one.name} answers")
+        return version
 
     async def _job(self, resource: Resource) -> Job:
         provider, instance = await self.instance(resource)
@@ -387,6 +413,12 @@ def _make_directory(directory: Path, user: int | None) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if user is not None and directory.stat().st_uid != user:
         os.chown(directory, user, user)
+
+
+def _agree(version: str, wanted: str) -> bool:
+    """Whether two versions can be the same, as far as both are known: `16` and `16.4`, not `15` and `16`."""
+    known = min(len(order(version)), len(order(wanted)))
+    return order(version)[:known] == order(wanted)[:known]
 
 
 def _values(need: ServiceNeed, url: str) -> dict[str, str]:

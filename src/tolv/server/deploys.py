@@ -129,16 +129,41 @@ async def provide(
     by: str,
     progress: Progress,
 ) -> dict[str, str]:
-    """Config for the services that a build declares and nobody has set: what is not there yet is made."""
+    """Config for the services that a build declares and nobody has set: what is not there yet is made, and a variable
+    that was added to the declaration of one that is attached gets its value."""
     added: dict[str, str] = {}
     try:
         for need in needs:
-            if not any(name in config for name, _ in need.env):
+            unset = [name for name, _ in need.env if name not in config]
+            if len(unset) == len(need.env):
                 added |= (await platform.backing.make(key, need, by, progress)).values
+            elif unset:
+                added |= await _widen(platform, key, need, unset, config, by, progress)
     except (TolvError, OSError):
         await platform.settle_if_calm(*key)
         raise
     return added
+
+
+async def _widen(
+    platform: Platform,
+    key: tuple[str, str],
+    need: ServiceNeed,
+    unset: list[str],
+    config: Mapping[str, str],
+    by: str,
+    progress: Progress,
+) -> dict[str, str]:
+    """Values for the variables that a declaration has gained; where the others are not Tolv's doing it is said."""
+    more = await platform.backing.widen(key, need, config, by)
+    if not more:
+        there = [name for name, _ in need.env if name in config]
+        progress.warn(
+            "services",
+            f"{need.name}: {', '.join(there)} is set and {', '.join(unset)} is not, so nothing is attached: "
+            "set all of them, or none",
+        )
+    return more
 
 
 async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
@@ -407,7 +432,7 @@ async def _local_config(source: Source, progress: Progress) -> dict[str, str]:
         del values[name]
     for name, value in values.items():
         check_variable(name, value)
-    progress.info("config", f"{len(values)} values from .env")
+    progress.info("config", f"{len(values)} value{'' if len(values) == 1 else 's'} from .env")
     return values
 
 

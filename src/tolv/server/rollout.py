@@ -26,14 +26,16 @@ from tolv.server.evidence import last_lines
 from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress, explain
 from tolv.server.threads import in_thread
+from tolv.services import extensions
 from tolv.store.operations import Operation
 
 #: Seconds that a command waits for the end of the processes that it replaced.
 _RETIRE_WITHIN = 5.0
 
-#: What programs say that write where the release lies.
+#: What programs say that write where the release lies; a database says "permission denied for table".
 _CANNOT_WRITE = re.compile(
-    r"Permission ?(?:denied|Error)|EACCES|Read-only file system|EROFS|readonly database|unable to open database file",
+    r"Permission ?(?:denied(?! for | to )|Error)|EACCES|Read-only file system|EROFS|readonly database"
+    r"|unable to open database file",
     re.I,
 )
 
@@ -249,7 +251,8 @@ async def _remedy(platform: Platform, launch: Launch, said: str) -> str:
             "\n  hint: a release is read-only: what is to last belongs in a backing service whose URL is config, "
             "what is not into TMPDIR, and logs to standard output"
         )
-    return remedy
+    lacks = await in_thread(extensions.hint, said, platform.home.cache)
+    return f"{remedy}\n  hint: {lacks}" if lacks else remedy
 
 
 async def _tell_bake(platform: Platform, release: Release, progress: Progress) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ class _Packing:
 
     def _made(self, files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
         for name, path in files:
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            with contextlib.suppress(FileNotFoundError), private.read(path) as file:
                 state = os.fstat(file.fileno())
                 yield _header(f"{len(self.items):08}", state)
                 yield from self._content(name, file, state.st_size)
@@ -189,7 +189,7 @@ def _put(path: Path, content: IO[bytes], changed: float, user: int | None, made:
 
 
 def _compare(path: Path, item: Item) -> None:
-    with path.open("rb") as file:
+    with private.read(path) as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if (path.stat().st_size, found) != (item.size, item.sha256):
         raise PlatformError(f"{item.name} is not on disk what it is in the backup", where=str(path))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from tolv.errors import PlatformError, UsageError
+from tolv.services import private
 from tolv.services.mail.spool import LONGEST_HEADER, Envelope, numbers, path_of, split
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ def messages(directory: Path, most: int | None = None) -> list[Caught]:
             break
         try:
             path = path_of(directory, str(number))
-            with path.open("rb") as file:
+            with private.read(path) as file:
                 data = file.readline(LONGEST_HEADER) + file.read(_HEADERS)
                 state = os.fstat(file.fileno())
         except FileNotFoundError:
@@ -158,7 +159,8 @@ def _read(directory: Path, id: str) -> tuple[bytes, float]:
         raise UsageError(f"{_line(id)[:40]} is no message's number", remedy="see `tolv services mail` for those caught")
     path = path_of(directory, id)
     try:
-        return path.read_bytes(), path.stat().st_mtime
+        with private.read(path) as file:
+            return file.read(), os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         raise UsageError(
             f"there is no message {int(id)}", remedy="see `tolv services mail` for those caught; the oldest go first"

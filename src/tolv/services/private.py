@@ -1,8 +1,9 @@
-"""Files and directories that only a service's own user may read."""
+"""Files and directories that only a service's own user may read, handled by Tolv, who may be root."""
 
 from __future__ import annotations
 
 import os
+from io import BufferedReader
 from pathlib import Path
 
 
@@ -27,3 +28,8 @@ def make(path: Path, owner: int | None) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     if owner is not None:
         os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def read(path: Path) -> BufferedReader:
+    """Open a file of a service's; no link is followed, and nothing waited for. Raises `OSError`."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))

@@ -1,4 +1,4 @@
-"""Which of the programs that can be had for a server are taken: the host's own, or those that a wheel carries."""
+"""Which of the programs that can be had for a server are taken: the host's own, or those that a package carries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tolv.errors import PlatformError, UsageError
+from tolv.services.carriers import Carrier
 from tolv.services.model import Binaries
-from tolv.services.wheels import Wheel
 
 _VERSION = re.compile(r"\d+(\.\d+)*")
 
@@ -22,34 +22,37 @@ class Offer:
     """As people write it: `PostgreSQL`."""
     host: Sequence[Binaries]
     """What the host has."""
-    wheels: Sequence[Wheel]
+    carriers: Sequence[Carrier]
+    """Packages that can be fetched."""
     install: Callable[[str], str]
     """How to get a version that is not there."""
 
     def take(self, wanted: str | None, cache: Path, tell: Callable[[str], None]) -> Binaries:
-        """The newest programs of the wanted version; of equal ones those that need no fetching.
+        """The programs of the wanted version: of those that have all that comes with the server the newest, otherwise
+        the newest; of equal ones those that need no fetching.
 
-        Never another version: raises `UsageError`, which names those that can be had. `PlatformError` if fetching
-        fails; where any version does, the newest at hand is taken then.
+        Never another version: raises `UsageError`, which names those that can be had. If fetching fails, the best at
+        hand of the wanted version is taken; `PlatformError` if there is none.
         """
         if wanted is not None and not _VERSION.fullmatch(wanted):
             raise UsageError(
                 f"{self.title} has no version {wanted!r}", remedy="write it as 16 or 16.2, or leave it away"
             )
-        at_hand = [*self.host, *(found for one in self.wheels if (found := one.at_hand(cache)))]
-        fitting = [one for one in at_hand if fits(one.version, wanted)]
-        to_fetch = [one for one in self.wheels if fits(one.version, wanted)]
-        best = max(fitting, key=lambda one: order(one.version), default=None)
-        wheel = max(to_fetch, key=lambda one: order(one.version), default=None)
-        if wheel is not None and (best is None or order(wheel.version) > order(best.version)):
+        fitting = [one for one in self.carriers if fits(one.version, wanted)]
+        at_hand = [(True, order(one.version), one) for one in self.host if fits(one.version, wanted)]
+        at_hand += [(one.complete, order(one.version), found) for one in fitting if (found := one.at_hand(cache))]
+        to_fetch = [(one.complete, order(one.version), one) for one in fitting if one.available()]
+        best = max(at_hand, key=lambda one: one[:2], default=None)
+        better = max(to_fetch, key=lambda one: one[:2], default=None)
+        if better is not None and (best is None or better[:2] > best[:2]):
             try:
-                return wheel.fetch(cache, tell)
+                return better[2].fetch(cache, tell)
             except PlatformError as error:
-                if best is None or wanted is not None:
+                if best is None:
                     raise
-                tell(f"taking {self.title} {best.version} instead: {error.problem}")
+                tell(f"taking {self.title} {best[2].version} ({best[2].origin}): {error.problem}")
         if best is not None:
-            return best
+            return best[2]
         raise UsageError(
             f"{self.title} {wanted or ''}".rstrip() + " cannot be had on this machine",
             where=f"there is {self._listed()}",
@@ -58,7 +61,7 @@ class Offer:
 
     def _listed(self) -> str:
         found = {
-            **{one.version: f"{one.version} ({one.origin})" for one in self.wheels},
+            **{one.version: f"{one.version} ({one.origin})" for one in self.carriers if one.available()},
             **{one.version: f"{one.version} ({one.origin})" for one in self.host},
         }
         return ", ".join(found[one] for one in sorted(found, key=order)) or "none"

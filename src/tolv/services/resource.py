@@ -44,5 +44,7 @@ class Grant:
     """Variables of the deploy's config, by name."""
 
     def in_use(self, config: Mapping[str, str]) -> bool:
-        """Whether a deploy with this config is attached: all of the variables have these values."""
-        return bool(self.values) and all(config.get(name) == value for name, value in self.values.items())
+        """Whether a deploy with this config is attached: those of the variables that it has, have these values. A
+        release from before one was added to tolv.toml has the others."""
+        there = [name for name in self.values if name in config]
+        return bool(there) and all(config[name] == self.values[name] for name in there)

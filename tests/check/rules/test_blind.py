@@ -126,6 +126,9 @@ CASES = [
         {"Dockerfile": "FROM node:22\nCOPY . .\nRUN npm ci --maxsockets 1\nCMD node a.js\n", "package-lock.json": "{}"},
         "the value of an option",
     ),
+    ok(
+        "III-04", "manifests", {".env.dev.default": "POSTGRES_PASSWORD=Zt8fkq0vLm\n"}, "the template of one environment"
+    ),
     ok("III-04", "manifests", {"template.env": "API_PORT=9000\nDB_TYPE=sqlite\nHOST=db.example.org\n"}, "a template"),
     ok(
         "III-08",
@@ -253,6 +256,116 @@ CASES = [
         },
         ".dockerignore:1",
         why="a command for the data",
+    ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "app/Install.php": "<?php\n$this->validate($request, [\n  'database_host' => 'required',\n"
+            "  'database_password' => 'required|min:8',\n]);\n"
+        },
+        "a rule of a form",
+    ),
+    ok(
+        "IV-02",
+        "php",
+        {
+            "app/Install.php": "<?php\n$this->validate($request, [\n  'database_host' => 'required',\n"
+            "  'database_password' => 'required',\n]);\n"
+        },
+        "a rule of a form",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"express": "^4"}}',
+            "app.js": "require('express');\n",
+            "public/assets/all.js": "if (typeof define === 'function') define(['jquery'], f);\n"
+            "else module.exports = f(require('jquery'));\n",
+        },
+        "what a browser gets as it is",
+    ),
+    ok(
+        "SEC-02",
+        "javascript",
+        {"src/main/webapp/login.spec.ts": "const user = { username: 'admin', password: 'admin', admin: true };\n"},
+        "a test beside the sources of Java",
+    ),
+    ok(
+        "XII-02",
+        "python",
+        {
+            "shop/exports.py": "from flask_migrate import upgrade\n\n\ndef import_shop(path):\n    upgrade()\n",
+            "import.py": "import sys\nfrom shop.exports import import_shop\n\nimport_shop(sys.argv[1])\n",
+        },
+        "a program for the command line",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["./run.sh"]\n',
+            "run.sh": '#!/bin/sh\nif [ "$1" = reload ]; then\n  uvicorn app:app --reload\nelse\n'
+            "  uvicorn app:app\nfi\n",
+        },
+        "a branch for developers",
+    ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "application/language/portuguese-br/forms_lang.php": "<?php\n$lang['password'] = 'Senha2';\n"
+            "$lang['hmac_key'] = 'Chave HMAC de 32';\n"
+        },
+        "a translation",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^18"}}',
+            "tsconfig.json": '{"compilerOptions": {"baseUrl": "src", "paths": {"@*": ["*"]}}}',
+            "src/services/club.ts": "export const a = 1;\n",
+            "src/app.tsx": "import React from 'react';\nimport { a } from '@services/club';\n",
+        },
+        "a path of the compiler with a prefix",
+    ),
+    bad(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^18"}}',
+            "tsconfig.json": '{"compilerOptions": {"baseUrl": "src", "paths": {"@*": ["*"]}}}',
+            "src/services/club.ts": "export const a = 1;\n",
+            "src/app.tsx": "import React from 'react';\nimport { a } from '@other/club';\n",
+        },
+        "src/app.tsx:2",
+        why="nothing of the tree has the name",
+    ),
+    ok(
+        "III-04",
+        "manifests",
+        {"backend/ci.env": "JWT_SECRET=abd84ebeb6581c26b53fa30d89c4e7fb\n"},
+        "the environment of CI",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {"bin/ask.js": "const axios = require('axios');\naxios.get('http://127.0.0.1/x');\n"},
+        "bin/ask.js:2",
+        why="a program that somebody waits for",
+        severity="note",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {
+            "pom.xml": "<project/>",
+            "package.json": '{"scripts": {"start": "ng serve --hmr"}}',
+            "src/main/java/A.java": "class A {}\n",
+        },
+        "the server of pages that are worked on",
     ),
 ]
 

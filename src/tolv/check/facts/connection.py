@@ -52,7 +52,7 @@ _GO_MYSQL = re.compile(r"^(?:[^:@/\s]*(?::[^@/\s]*)?@)?tcp\(([^)]*)\)/")
 _LOCAL = re.compile(r"localhost(?:\.localdomain)?|127(?:\.\d+){3}|\[?::1\]?|0\.0\.0\.0|host\.docker\.internal")
 _PLACEHOLDER = re.compile(
     r"(?:.*\.)?example\.(?:com|org|net)|<.*>|\[.*\]|x{3,}|(?:your|my)[-_ ]?(?:db[-_]?|mongo[-_]?|server[-_]?)?"
-    r"(?:host(?:name)?|server|domain|cluster)\b.*|host(?:name)?|server(?:name)?|address|\.{3}|ip|url|h",
+    r"(?:host(?:name)?|server|domain|cluster)\b.*|host(?:name)?|server(?:name)?|address|\.{3}|ip|url|h|required(?:\|.*)?|nullable|optional|sometimes",
     re.IGNORECASE,
 )
 

@@ -211,6 +211,9 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
         inner = re.search(r'"paths"\s*:\s*\{([^}]*)\}', text)
         found |= {match.partition("/")[0] for match in re.findall(r'"([^"]+)"\s*:', inner[1] if inner else "")}
         base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
+        here = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1] if base else ""))
+        for prefix, target in re.findall(r'"([^"/*]+)\*"\s*:\s*\[\s*"([^"]*)\*"', inner[1] if inner else ""):
+            found |= {f"{prefix}{one}" for one in _children(paths, posixpath.normpath(posixpath.join(here, target)))}
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
     for file in unit.named("importmap.rb"):

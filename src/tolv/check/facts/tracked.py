@@ -68,6 +68,8 @@ def clutter(tracked: Iterable[str], text: Callable[[str], str | None]) -> Iterat
     names = frozenset(paths)
     found: dict[str, tuple[str, list[str]]] = {}
     for path in paths:
+        if path.endswith(("/.gitkeep", "/.keep", "/.gitignore")):
+            continue
         made = _made(path, names, text)
         if made is not None and not _EXAMPLES.search(made[0]):
             kept = found.setdefault(made[0], (made[1], []))[1]

@@ -144,6 +144,7 @@ _PLACEHOLDER = re.compile(
       | (?:foo|bar|baz|qux|foobar|todo|tbd|fixme|none|null|nil|undefined|n/?a|na|empty|unset|unknown|invalid)
       | (?:fixme|todo|tbd|change)[-_ ].*
       | (?:redacted|hidden|masked|secret_here)
+      | (?:required|nullable|optional|sometimes|filled|present)(?:[|:,].*)?
       | (?:my|some|any|a|the|insert|dev|test|fake)[-_ ]?(?:super[-_ ]?)?
         (?:secret|password|token|key|api[-_ ]?key)s?(?:[-_ ]?key)?
       | x{3,}.* | .*x{4,} | 0+ | (.)\1{3,} | .*\.\.\. | .*…

@@ -103,7 +103,8 @@ def _own_severity(path: str, host: str) -> Severity:
 _NEEDED = ("manage.py", "alembic.ini", "migrations", "alembic", "artisan", "Rakefile", "bin/console", "db/migrate")
 _TOOLING = re.compile(
     r"lint|test|format|fmt|build|release|deploy|\bci\b|check|docker|docs?|dev|setup|install|bench|coverage|hooks?|"
-    r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit|seed|fixture|update|download",
+    r"publish|bump|version|start|stop|serve|watch|generate|codegen|up\b|down\b|clean|package|compile|pre-commit|seed|fixture|update|download"
+    r"|\.config\.\w+$",
     re.IGNORECASE,
 )
 #: What a script is of that works with the app's data or code, not with its sources.

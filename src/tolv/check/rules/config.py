@@ -295,9 +295,7 @@ def _debug(unit: Unit, one: Seen[Fixed], seen: list[Seen[Fixed]]) -> str | None:
         return None
     if fixed.how == "keyword":
         last = (fixed.callee or "").rpartition(".")[2]
-        by_hand = stage_of(fixed.scope) == "main" or (
-            last == "run" and fixed.scope.function in ("main", "run", "start")
-        )
+        by_hand = stage_of(fixed.scope) == "main" or last in ("run", "run_simple")
         if last not in _APPS or (by_hand and not _is_started(unit, one.path)):
             return None
         return f"{last}(debug=True) switches debugging on"

@@ -177,6 +177,8 @@ def tracked_env_files(unit: Unit) -> Iterator[Outcome]:
     for file in unit.files:
         if not file.tracked or not is_env_file(file.path) or file.context in ("test", "docs", "ci"):
             continue
+        if _FOR_TESTS.search(file.name):
+            continue
         values = list(env_values(unit.text(file.path) or ""))
         if not values:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tolv.check.facts.needs import ASIDE, DEPLOYED, Need, needs, reached
@@ -173,10 +174,15 @@ def _plain(name: str, language: str) -> str:
     return normalise(name) if language == "python" else name.lower() if language == "php" else name
 
 
+_SERVED = re.compile(r"(?:^|/)(?:public|static|www|webroot|htdocs)/")
+
+
 def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
     namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
     for need in needs(unit, language, declared.direct):
         names = _of_namespace(need.module, namespaces) or need.names
+        if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
+            continue  # a browser gets it as it is, whatever else would load it
         if not names or declared.has(names) or _only_aside(need):
             continue
         how = declared.bringer(names)

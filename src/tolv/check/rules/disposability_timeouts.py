@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tolv.check.looks.answers import is_browser_script
@@ -54,7 +55,8 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         told.add((seen.path, one.line))
         way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None
         where = f", and {way} waits for it" if way else ""
-        level: Severity | None = None if one.certain else "note"
+        by_hand = way is None and re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None
+        level: Severity | None = None if one.certain and not by_hand else "note"
         fix = _FIXES.get(one.what.partition(".")[0])
         found = True
         yield Finding(f"{one.what} has no timeout{where}", place, level, fix=fix, subject=one.what)

@@ -147,6 +147,8 @@ def _is_elsewhere(unit: Unit, seen: Seen[Background], requests: Requests) -> boo
     Ruby cannot be told."""
     others = any(start.type not in ("web", "release") and start.prod for start in unit.starts)
     one = seen.what
+    if one.target == "every job":
+        return False
     return others and one.kind == "thread" and not requests.way_to(seen.path, one.line, one.function, one.owner)
 
 

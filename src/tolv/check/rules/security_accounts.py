@@ -46,7 +46,9 @@ def known_administrators(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("no account is created with a password of the source")
 
 
-_DEV = re.compile(r"(?i)(?:^|[/_.-])(?:dev|development|demo|test|tests|fake|sample|example|local|mock)(?:[/_.-]|$)")
+_DEV = re.compile(
+    r"(?i)(?:^|[/_.-])(?:dev|development|demo|dummy|test|tests|fake|sample|example|local|mock)(?:[/_.-]|$)"
+)
 
 
 def _severity(unit: Unit, path: str, account: Account) -> Severity | None:

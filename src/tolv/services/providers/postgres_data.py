@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
+import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tolv.errors import PlatformError
@@ -22,8 +20,6 @@ from tolv.services.providers.disk import settle
 ADMINISTRATOR = "tolv"
 
 _DEADLINE = 120.0
-#: Of the temporary directories in which initdb runs as nobody.
-_PREFIX = "tolv-initdb-"
 
 
 def directory(instance: Instance) -> Path:
@@ -40,43 +36,24 @@ def prepare(instance: Instance) -> None:
     if data.exists():
         _check_version(instance, data)
         return _forget_the_dead(data)
-    made = instance.directory / "data.new"
     try:
-        with _alone(instance.directory) as held:
-            if not data.exists():
-                _make(instance, made, data, held)
+        _remove_remains(instance.directory, f"{data.name}-")
+        # Each time another name: an initdb that outlived its Tolv goes on writing to the one that it knows.
+        with tempfile.TemporaryDirectory(prefix=f"{data.name}-", dir=instance.directory) as name:
+            made = Path(name, "data")
+            if instance.user is None or os.geteuid() != 0:
+                _initdb(instance.binaries.directory, made, instance, None)
+            else:
+                _initdb_as_nobody(made, instance, instance.user)
+            settle(instance.directory)
+            made.rename(data)
+        settle(instance.directory)
     except OSError as error:
         raise PlatformError(
             f"the database cannot be made: {error.strerror or error}",
             where=str(instance.directory),
             remedy="free some space, then try again",
         ) from None
-
-
-def _make(instance: Instance, made: Path, data: Path, held: int) -> None:
-    try:
-        shutil.rmtree(made, ignore_errors=True)
-        if instance.user is None or os.geteuid() != 0:
-            _initdb(instance.binaries.directory, made, instance, None, held)
-        else:
-            _initdb_as_nobody(made, instance, instance.user, held)
-        settle(instance.directory)
-        made.rename(data)
-        settle(instance.directory)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[int]:
-    """Once nobody else works in a directory: also an initdb of a Tolv that was killed goes on to its end. It inherits
-    the descriptor that this yields, and so holds the lock."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def major(version: str) -> str:
@@ -102,6 +79,15 @@ def _check_version(instance: Instance, data: Path) -> None:
         )
 
 
+def _remove_remains(directory: Path, prefix: str) -> None:
+    """What a Tolv left that was killed in the middle, as far as it is Tolv's and of this instance."""
+    for entry in os.scandir(directory):
+        mine = entry.name.startswith(prefix) and "-" not in entry.name.removeprefix(prefix)
+        found = entry.stat(follow_symlinks=False) if mine else None
+        if found and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
 def _forget_the_dead(data: Path) -> None:
     """Remove the lock of a server that was killed, where another process has its number by now.
 
@@ -118,32 +104,25 @@ def _forget_the_dead(data: Path) -> None:
         lock.unlink(missing_ok=True)
 
 
-def _initdb_as_nobody(made: Path, instance: Instance, user: int, held: int) -> None:
+def _initdb_as_nobody(made: Path, instance: Instance, user: int) -> None:
     """initdb wants a user who has a name, which an instance's has not: it runs as nobody, where nobody may be."""
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
         raise PlatformError("initdb needs the user nobody", where="/etc/passwd", remedy="add it") from None
-    _remove_stale()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
-        place = Path(name)
+    prefix = f"tolv-initdb-{hashlib.sha256(os.fsencode(instance.directory)).hexdigest()[:16]}-"
+    _remove_remains(Path(tempfile.gettempdir()), prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        place, own = Path(name), Path(name, "own")
         place.chmod(0o711)
-        (place / "own").mkdir(mode=0o700)
-        os.chown(place / "own", nobody.pw_uid, nobody.pw_gid)
-        _initdb(_within_reach(instance, place / "programs"), place / "own" / "data", instance, nobody, held)
-        shutil.move(place / "own" / "data", made)
+        own.mkdir(mode=0o700)
+        os.chown(own, nobody.pw_uid, nobody.pw_gid)
+        _initdb(_within_reach(instance, place / "programs"), own / "data", instance, nobody)
+        os.chown(own, 0, 0)  # from here on no other process of nobody's gets at it
+        shutil.move(own / "data", made)
     for path, _, names in os.walk(made):
         for one in (path, *(os.path.join(path, name) for name in names)):
             os.chown(one, user, user, follow_symlinks=False)
-
-
-def _remove_stale() -> None:
-    """Places that were left by a Tolv that was killed."""
-    for one in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            found = one.lstat()
-            if found.st_uid == os.geteuid() and found.st_mtime < time.time() - 2 * _DEADLINE:
-                shutil.rmtree(one)
 
 
 def _within_reach(instance: Instance, copy: Path) -> Path:
@@ -164,7 +143,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_passwd | None, held: int) -> None:
+def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_passwd | None) -> None:
     command = [
         *(() if user else _as_nobody()),
         str(programs / "initdb"),
@@ -192,7 +171,6 @@ def _initdb(programs: Path, data: Path, instance: Instance, user: pwd.struct_pas
             user=None if user is None else user.pw_uid,
             group=None if user is None else user.pw_gid,
             extra_groups=None if user is None else [],
-            pass_fds=(held,),
         )
     except subprocess.TimeoutExpired:
         raise PlatformError(f"initdb took more than {_DEADLINE:.0f} s", where=str(instance.directory)) from None

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,16 +230,12 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _environment(instance: Instance) -> dict[str, str]:
-    """For the server and for rabbitmqctl alike: nothing of the host's own configuration is read."""
-    ports, directory = _ports(instance), instance.directory
+    """For the server: nothing of the host's own configuration is read."""
+    directory = instance.directory
     return {
+        **_reached_by(instance),
         "HOME": str(directory),
-        "LC_ALL": "C.UTF-8",
-        "ERL_EPMD_PORT": str(ports.epmd),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": _NODE,
-        "RABBITMQ_DIST_PORT": str(ports.distribution),
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_DIST_PORT": str(_ports(instance).distribution),
         "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(directory / "advanced.config"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
@@ -246,6 +243,17 @@ def _environment(instance: Instance) -> dict[str, str]:
         "RABBITMQ_LOG_BASE": str(directory / "log"),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none",
+    }
+
+
+def _reached_by(instance: Instance) -> dict[str, str]:
+    """Under which name, and by which `epmd`, server and `rabbitmqctl` find each other."""
+    return {
+        "LC_ALL": "C.UTF-8",
+        "ERL_EPMD_PORT": str(_ports(instance).epmd),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": _NODE,
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
     }
 
 
@@ -287,34 +295,51 @@ def _at_rest(instance: Instance, tell: Tell) -> Iterator[None]:
 
 def _control(instance: Instance, *arguments: str, input: str = "") -> str:
     """What `rabbitmqctl` says. Raises `PlatformError`; secrets go by standard input alone."""
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "TMPDIR": "/tmp", **_environment(instance)}
-    user = {} if instance.user is None else {"user": instance.user, "group": instance.user, "extra_groups": []}
-    try:
-        done = subprocess.run(
-            [str(instance.binaries.directory / "rabbitmqctl"), *arguments],
-            input=input,
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_CONTROL,
-            **user,  # type: ignore[call-overload]
-        )
-    except subprocess.TimeoutExpired:
-        problem = f"no answer within {_CONTROL:.0f} s"
-    except OSError as error:
-        problem = error.strerror or str(error)
-    else:
-        if done.returncode == 0:
-            return str(done.stdout)
-        problem = next(iter((done.stderr or done.stdout).strip().splitlines()), f"status {done.returncode}")[:500]
     what = next(each for each in arguments if not each.startswith("-"))
+    with can(f"rabbitmqctl {what} failed", instance), _lobby(instance) as home:
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            **_reached_by(instance),
+        }
+        try:
+            done = subprocess.run(
+                [str(instance.binaries.directory / "rabbitmqctl"), *arguments],
+                input=input,
+                env=environment,
+                cwd=home,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_CONTROL,
+                user=instance.user,
+                group=instance.user,
+                extra_groups=None if instance.user is None else [],
+            )
+        except subprocess.TimeoutExpired:
+            problem = f"no answer within {_CONTROL:.0f} s"
+        else:
+            if done.returncode == 0:
+                return done.stdout
+            said = " ".join((done.stderr or done.stdout).split())
+            problem = said[:500] or f"status {done.returncode}"
     raise PlatformError(
         f"rabbitmqctl {what} failed: {problem}",
         where=str(instance.directory),
         remedy="see whether the service runs: tolv services",
     )
+
+
+@contextmanager
+def _lobby(instance: Instance) -> Iterator[Path]:
+    """A home for `rabbitmqctl`, with the server's secret: the instance's own user may not reach it outside its view."""
+    with tempfile.TemporaryDirectory(prefix="tolv-rabbitmqctl-") as name:
+        home = Path(name)
+        cookie = (instance.directory / ".erlang.cookie").read_text(encoding="ascii")
+        private.write(home / ".erlang.cookie", cookie, instance.user)
+        private.make(home, instance.user)
+        yield home
 
 
 def _sizes(directory: Path) -> Iterator[int]:

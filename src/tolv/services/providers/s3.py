@@ -193,7 +193,7 @@ def _bucket(instance: Instance) -> Path | None:
         name = (instance.directory / _NAME).read_text(encoding="ascii").strip()
     except (FileNotFoundError, ValueError):
         return None
-    return instance.directory / _BUCKETS / name if name else None
+    return instance.directory / _BUCKETS / name if re.fullmatch(r"[a-z0-9-]{3,63}", name) else None
 
 
 def _key(instance: Instance, tenant: str) -> Path:
