@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from e2e.machine import Machine
+from e2e.programs import fetch
+from services.servers import shared_directory
 
 _numbers = itertools.count(1)
 
@@ -42,6 +44,14 @@ def fresh(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     for one in made:
         one.close()
     assert [one.survivors() for one in made] == [[] for _ in made]
+
+
+@pytest.fixture(scope="session")
+def fetched() -> Iterator[Path]:
+    """A directory with the programs of backing services, one for all workers of a run."""
+    with shared_directory() as shared:
+        fetch(shared)
+        yield shared
 
 
 @pytest.fixture

@@ -79,8 +79,14 @@ def _deploy(
 def _records(machine: Machine, rows: list[Row]) -> Iterator[str]:
     """One record, one directory, one port for each process, and no more; nobody outside of them."""
     kept = {path.name for path in (machine.home / "keeper" / "processes").iterdir()}
-    if len(kept) != len(rows):
-        yield f"the keeper has {len(kept)} records for {len(rows)} processes"
+    servers = {one for one in kept if one.startswith("service-")}
+    if len(kept - servers) != len(rows):
+        yield f"the keeper has {len(kept - servers)} records for {len(rows)} processes"
+    services = [one for one in machine.api("/services") if one["local"]]
+    if len(servers) != sum(one["state"] != "stopped" for one in services) or any(
+        one["state"] != ("ready" if one["users"] else "stopped") for one in services
+    ):
+        yield f"services: {[(one['name'], one['state'], one['users']) for one in services]}; records: {sorted(servers)}"
     scratch = {path.name for path in (machine.home / "tmp").iterdir()}
     if scratch != kept:
         yield f"temporary directories: {sorted(scratch)}; records: {sorted(kept)}"

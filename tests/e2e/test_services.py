@@ -14,13 +14,15 @@ import pytest
 from e2e.load import Load
 from e2e.machine import Machine, alive, eventually, kill
 from e2e.notes import DECLARED, MIGRATE, notes_app
+from e2e.programs import lend
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(tmp_path_factory: pytest.TempPathFactory, fetched: Path) -> Iterator[Machine]:
     base = tmp_path_factory.mktemp("services")
     (base / "projects").mkdir()
-    one = Machine(base / "home", base / "projects")
+    one = Machine(base / "home", base / "projects", TOLV_SERVICE_LOOK="1")
+    lend(fetched, one)
     yield one
     one.close()
     assert one.survivors() == []

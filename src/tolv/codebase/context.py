@@ -351,7 +351,7 @@ _PROSE = re.compile(
     r"(?:readme|changelog|changes|history|licen[cs]e|copying|notice|authors|contributing|security)(?:[.-]|$)"
 )
 _SAMPLE = re.compile(
-    r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
+    r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:\w+[._-])?(?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
     r"|^(?:example|sample|template)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret)",
     re.IGNORECASE,
 )

@@ -29,7 +29,7 @@ from tolv.run.local.server_process import START_DEADLINE, Job, ServerProcess, Se
 from tolv.run.local.users import user_of
 from tolv.server.progress import Progress
 from tolv.server.threads import in_thread
-from tolv.services.ask import ask
+from tolv.services.ask import Unreachable, ask
 from tolv.services.model import Instance
 from tolv.services.programs import order
 from tolv.services.provider import Provider
@@ -43,8 +43,8 @@ log = logging.getLogger("tolv.server")
 Key = tuple[str, str]
 """A deploy: app and environment."""
 
-#: Seconds that `--wait` waits for a service that somebody else runs, and between two tries.
-_WAIT_DEADLINE, _TRY_EVERY = 60.0, 0.5
+#: Seconds between two tries of `--wait` at a service that somebody else runs.
+_TRY_EVERY = 0.5
 #: Seconds in which a service must answer when it is asked how it is.
 ASK_WITHIN = 5.0
 #: Seconds that deploys wait for their services after a start of the machine.
@@ -67,6 +67,14 @@ class Attached:
     @property
     def local(self) -> bool:
         return self.resource is not None and self.resource.local
+
+
+def _wait_deadline() -> float:
+    """`TOLV_SERVICE_WAIT`: seconds that `--wait` waits for a service that somebody else runs."""
+    try:
+        return max(0.0, float(os.environ.get("TOLV_SERVICE_WAIT", "")))
+    except ValueError:
+        return 60.0
 
 
 class Backing:
@@ -104,15 +112,13 @@ class Backing:
     async def await_ready(self, key: Key, attached: Iterable[Attached], progress: Progress, *, wait: bool) -> None:
         """Have what a deploy is attached to answer before its processes start.
 
-        Servers of this machine are started and waited for. Others are asked once; with `wait` for a minute. Raises
+        Servers of this machine are started and waited for. Others are asked once; with `wait` for a while. Raises
         `AppError` for a required one that does not answer, naming it; of another it is only said. So is a version that
         is not the declared one.
         """
         for one in attached:
-            if one.resource is not None:
-                self._claims.setdefault(key, set()).add(one.resource.id)
             if one.resource is not None and one.resource.local:
-                await self._await_here(one, one.resource, progress)
+                await self._await_here(key, one.resource, progress, one.name)
                 version = one.resource.version or ""
             else:
                 version = await self._await_elsewhere(one, progress, wait=wait)
@@ -127,8 +133,7 @@ class Backing:
         """A deploy has come to rest with these (none: it does not run). Servers that nobody needs stop; data stays.
         `wait`: until they have."""
         self._claims[key] = {one.resource.id for one in attached if one.resource is not None}
-        claimed = set().union(*self._claims.values())
-        idle = [server for id_, server in self._engine.servers.items() if id_ not in claimed]
+        idle = self._idle()
         for server in idle:
             server.end()
         if wait:
@@ -169,7 +174,7 @@ class Backing:
             url = (await in_thread(self.resources.secrets, resource.id))["url"]
             grant = Grant(resource.id, *key, "", url, _values(need, url))
         else:
-            await self._await_here(Attached(resource.name, resource.kind, "", True, resource), resource, progress)
+            await self._await_here(key, resource, progress)
             taken = {one.tenant for one in grants if one.resource == resource.id}
             tenant = _tenant(key, taken)
             provider, instance = await self.instance(resource)
@@ -192,7 +197,7 @@ class Backing:
     async def revoke(self, resource: Resource, grant: Grant, progress: Progress) -> None:
         """Take a deploy's user away; the data stays."""
         if resource.local:
-            await self._await_here(Attached(resource.name, resource.kind, "", True, resource), resource, progress)
+            await self._await_here((grant.app, grant.environment), resource, progress)
             provider, instance = await self.instance(resource)
             await in_thread(provider.revoke, instance, grant.tenant)
         await in_thread(self.resources.revoke, grant)
@@ -205,14 +210,16 @@ class Backing:
             del self._engine.servers[resource.id]
         await in_thread(remove_tree, self._home.services / resource.id)
         await in_thread(self.resources.remove, resource.id)
+        if resource.port is not None:
+            self._engine.ground.ports.give_back(resource.port)
 
     async def grants_of(self, key: Key) -> list[Grant]:
         """What a deploy was granted."""
         return [one for one in await in_thread(self.resources.grants) if (one.app, one.environment) == key]
 
-    async def running(self, resource: Resource, progress: Progress) -> tuple[Provider, Instance]:
-        """A resource of this machine whose server answers, started if need be."""
-        await self._await_here(Attached(resource.name, resource.kind, "", True, resource), resource, progress)
+    async def running(self, key: Key, resource: Resource, progress: Progress) -> tuple[Provider, Instance]:
+        """A resource of this machine whose server answers, started if need be; it runs until the deploy settles."""
+        await self._await_here(key, resource, progress)
         return await self.instance(resource)
 
     async def instance(self, resource: Resource) -> tuple[Provider, Instance]:
@@ -231,23 +238,34 @@ class Backing:
         servers = self._engine.servers
         if resource.id not in servers:
 
-            async def prepare() -> Job:
+            async def plan() -> Job:
                 return await self._job(resource)
 
             def say(text: str) -> None:
                 self._say(resource, text)
 
-            servers[resource.id] = ServerProcess(resource.id, self._home, self._engine.keeper, prepare, say)
+            servers[resource.id] = ServerProcess(resource.id, self._home, self._engine.keeper, plan, say)
         return servers[resource.id]
 
     # After a start, and for ever.
 
+    async def know_all(self) -> None:
+        """What the keeper has of any resource is not a stranger's, and no resource's port is another process's."""
+        for one in await in_thread(self.resources.list):
+            if one.port is not None:
+                self.server(one)
+                self._engine.ground.ports.adopt(one.port)
+
     def know(self, key: Key, attached: Iterable[Attached]) -> None:
-        """A deploy that runs needs these: what the keeper has of them is theirs, and is not ended as a stranger."""
+        """A deploy that runs needs these."""
         for one in attached:
             if one.resource is not None and one.resource.local:
                 self._claims.setdefault(key, set()).add(one.resource.id)
-                self.server(one.resource)
+
+    def end_idle(self) -> None:
+        """Have the servers stop that no deploy needs: whoever started them was cut off."""
+        for server in self._idle():
+            server.end()
 
     def waiting(self) -> set[Key]:
         """Deploys that need a server which does not run."""
@@ -256,7 +274,8 @@ class Backing:
 
     async def bring_back(self) -> None:
         """Start the servers that are needed and do not run; wait for them a while, not for ever."""
-        starting = [server for server in self._engine.servers.values() if server.process is None]
+        idle = self._idle()
+        starting = [one for one in self._engine.servers.values() if one.process is None and one not in idle]
         for server in starting:
             server.start()
         waiting = [server.until_ready(_BOOT_DEADLINE) for server in starting]
@@ -282,6 +301,11 @@ class Backing:
 
     # Within.
 
+    def _idle(self) -> list[ServerProcess]:
+        """Servers that nobody needs."""
+        claimed = set().union(*self._claims.values())
+        return [server for id_, server in self._engine.servers.items() if id_ not in claimed]
+
     async def _plan(self, key: Key, need: ServiceNeed, by: str, progress: Progress) -> Resource:
         """Write a new resource down before anything of it is made."""
         provider = provider_of(need.kind)
@@ -294,25 +318,33 @@ class Backing:
         await in_thread(self.resources.add, resource, {"password": secrets.token_hex(16)}, by=by)
         return resource
 
-    async def _await_here(self, one: Attached, resource: Resource, progress: Progress) -> None:
-        server = self.server(resource)
+    async def _await_here(self, key: Key, resource: Resource, progress: Progress, name: str | None = None) -> None:
+        """Have a server run for a deploy. One that does not start, and that nobody needed before, is stopped again."""
+        server, name, claims = self.server(resource), name or resource.name, self._claims.setdefault(key, set())
+        new = resource.id not in claims
+        claims.add(resource.id)
         if server.state is ServerState.READY:
             return
-        progress.begin("services", f"{one.name}: starting {resource.kind} {resource.version or ''}")
+        progress.begin("services", f"{name}: starting {resource.kind} {resource.version or ''}")
         server.start()
         try:
             await server.until_ready(START_DEADLINE)
         except PlatformError as error:
+            if new:
+                claims.discard(resource.id)
+                if server in self._idle():
+                    server.end()
             raise PlatformError(
-                f"{one.name} ({resource.kind} {resource.version}) does not start: {error.problem}",
+                f"{name} ({resource.kind} {resource.version}) does not start: {error.problem}",
                 where=error.where,
                 remedy="its data is kept; mend what it says, then try again",
             ) from None
-        progress.done("services", f"{one.name}: {resource.kind} {resource.version} on port {resource.port}")
+        progress.done("services", f"{name}: {resource.kind} {resource.version} on port {resource.port}")
 
     async def _await_elsewhere(self, one: Attached, progress: Progress, *, wait: bool) -> str:
         """Its version; empty: it does not answer, or does not say."""
-        deadline = time.monotonic() + (_WAIT_DEADLINE if wait else 0)
+        patience = _wait_deadline() if wait else 0.0
+        deadline = time.monotonic() + patience
         told = False
         while True:
             try:
@@ -321,12 +353,12 @@ class Backing:
             except TolvError as error:
                 if time.monotonic() < deadline:
                     if not told:
-                        progress.begin("services", f"waiting for {one.name}: {error.problem}")
+                        progress.info("services", f"waiting for {one.name}: {error.problem}")
                         told = True
                     await asyncio.sleep(_TRY_EVERY)
                 elif wait and one.required:
                     raise AppError(
-                        f"{one.name} ({one.kind}) did not answer within {_WAIT_DEADLINE:g} s: {error.problem}",
+                        f"{one.name} ({one.kind}) did not answer within {patience:g} s: {error.problem}",
                         where=masked(one.url),
                         remedy="see that it runs and lets this machine in, or deploy without --wait",
                     ) from None
@@ -339,11 +371,19 @@ class Backing:
 
     async def _job(self, resource: Resource) -> Job:
         provider, instance = await self.instance(resource)
-        await in_thread(provider.prepare, instance)
         command = await in_thread(provider.command, instance)
 
-        async def ask_it(within: float) -> None:
-            await in_thread(provider.ask, instance, within)
+        async def prepare() -> None:
+            await in_thread(provider.prepare, instance)
+
+        async def ask_it(within: float) -> str | None:
+            try:
+                await in_thread(provider.ask, instance, within)
+            except Unreachable as error:
+                if not error.answered:
+                    raise
+                return error.problem
+            return None
 
         return Job(
             command.argv,
@@ -355,6 +395,7 @@ class Backing:
             signal.Signals[command.stop_signal],
             command.grace,
             ask_it,
+            prepare,
         )
 
     def _say(self, resource: Resource, text: str) -> None:

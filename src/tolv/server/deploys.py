@@ -133,27 +133,43 @@ async def provide(
     that was added to the declaration of one that is attached gets its value. What the app can do without and cannot be
     had is only told."""
     added: dict[str, str] = {}
-    for need in needs:
-        unset = [name for name, _ in need.env if name not in config]
-        if len(unset) == len(need.env):
-            try:
-                added |= (await platform.backing.make(key, need, by, progress)).values
-            except TolvError as error:
-                if need.required:
-                    raise
-                progress.warn("services", f"{need.name}: {error.problem}; {key[0]} starts without it")
-        elif unset:
-            there = [name for name, _ in need.env if name in config]
-            more = await platform.backing.widen(key, need, config, by)
-            if more:
-                added |= more
-                continue
-            progress.warn(
-                "services",
-                f"{need.name}: {', '.join(there)} is set and {', '.join(unset)} is not, so nothing is attached: "
-                "set all of them, or none",
-            )
+    try:
+        for need in needs:
+            unset = [name for name, _ in need.env if name not in config]
+            if len(unset) == len(need.env):
+                try:
+                    added |= (await platform.backing.make(key, need, by, progress)).values
+                except TolvError as error:
+                    if need.required:
+                        raise
+                    progress.warn("services", f"{need.name}: {error.problem}; {key[0]} starts without it")
+            elif unset:
+                added |= await _widen(platform, key, need, unset, config, by, progress)
+    except (TolvError, OSError):
+        await platform.settle_if_calm(*key)
+        raise
     return added
+
+
+async def _widen(
+    platform: Platform,
+    key: tuple[str, str],
+    need: ServiceNeed,
+    unset: list[str],
+    config: Mapping[str, str],
+    by: str,
+    progress: Progress,
+) -> dict[str, str]:
+    """Values for the variables that a declaration has gained; where the others are not Tolv's doing it is said."""
+    more = await platform.backing.widen(key, need, config, by)
+    if not more:
+        there = [name for name, _ in need.env if name in config]
+        progress.warn(
+            "services",
+            f"{need.name}: {', '.join(there)} is set and {', '.join(unset)} is not, so nothing is attached: "
+            "set all of them, or none",
+        )
+    return more
 
 
 async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:

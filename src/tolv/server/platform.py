@@ -294,6 +294,13 @@ class Platform:
         running = await self.attached_now(running=True)
         await self.backing.settle((app, environment), running.get((app, environment), []), wait=wait)
 
+    async def settle_if_calm(self, app: str, environment: str) -> None:
+        """The same after a rollout, without waiting; while another release's processes still run, not yet."""
+        live = await in_thread(self.releases.live, app, environment)
+        running = self.engine.deployment(app, environment).processes()
+        if all(live is not None and one.identity.release == live.number for one in running):
+            await self.settle(app, environment, wait=False)
+
     async def watch_services(self) -> None:
         """Look at the backing services that somebody else runs, for ever."""
         while True:

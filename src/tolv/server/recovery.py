@@ -17,7 +17,8 @@ from tolv.run.local.deployment import Deployment
 from tolv.run.local.launch import Launch
 from tolv.run.model import Exit, Kept
 from tolv.server.platform import Platform
-from tolv.server.progress import unexpected
+from tolv.server.progress import Progress, unexpected
+from tolv.server.rollout import retire
 from tolv.server.threads import in_thread
 from tolv.store.apps import Deploy
 from tolv.store.operations import Operation
@@ -37,12 +38,14 @@ async def recover(platform: Platform) -> None:
         await _refuse_a_store_of_others(platform, kept)
     for deploy in deploys:
         await _restore(platform, deploy)
+    await platform.backing.know_all()
     for key, attached in (await platform.attached_now(running=True)).items():
         platform.backing.know(key, attached)
     resumed = [await _settle(platform, one) for one in await in_thread(platform.operations.unfinished)]
     await _settle_one_offs(platform, {one.id for one in kept})
     await platform.restore_domains()
     await platform.engine.adopt(kept, {(one.app, one.environment) for one in deploys})
+    platform.backing.end_idle()
     waiting = platform.backing.waiting()
     for deployment in platform.engine.deployments():
         if (deployment.app, deployment.environment) not in waiting:
@@ -118,6 +121,7 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
     if launch is not None and not launch.unready:
         await in_thread(platform.operations.take_over, operation.id, platform.owner)
         platform.act_as(release, operation.by)
+        platform.backing.know((app, environment), await platform.attached(release))
         deployment = platform.engine.deployment(app, environment)
         return _finish_rollout(platform, operation, deployment, launch, release.formation)
     reason = f"the server ended during {operation.phase}"
@@ -160,4 +164,7 @@ async def _finish_rollout(
             rolled.reason or "",
             operation.by,
         )
+    elif (live := await in_thread(platform.releases.live, launch.app, launch.environment)) is not None:
+        await retire(platform, live, Progress())
+    await platform.settle_if_calm(launch.app, launch.environment)
     await platform.insist(platform.operations.finish, operation.id, "done" if rolled.live else "failed")

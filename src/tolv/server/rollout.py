@@ -78,10 +78,7 @@ async def roll_out(
         await platform.backing.await_ready(key, attached, progress, wait=proposal.wait)
         return await _roll_out(platform, operation, proposal, progress, notes)
     finally:
-        live = await in_thread(platform.releases.live, *key)
-        running = platform.engine.deployment(*key).processes()
-        if all(live is not None and one.identity.release == live.number for one in running):
-            await platform.settle(*key, wait=False)
+        await platform.settle_if_calm(*key)
 
 
 async def _roll_out(
@@ -111,7 +108,7 @@ async def _roll_out(
     value = outcome(platform, release, proposal.build, "live", notes)
     progress.done("live", value["url"] or f"{release.app} runs; it has no web process")
     value["bake"] = await _tell_bake(platform, release, progress)
-    await _retire(platform, release, progress)
+    await retire(platform, release, progress)
     return value
 
 
@@ -271,7 +268,7 @@ async def _tell_bake(platform: Platform, release: Release, progress: Progress) -
     return bake.to_dict()
 
 
-async def _retire(platform: Platform, release: Release, progress: Progress) -> None:
+async def retire(platform: Platform, release: Release, progress: Progress) -> None:
     """Let the processes of the release before finish and end; what takes them longer, nobody waits for."""
     deployment = platform.engine.deployment(release.app, release.environment)
     try:

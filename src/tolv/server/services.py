@@ -193,7 +193,7 @@ async def backup(platform: Platform, key: Key, name: str, target: str, by: str, 
     path = Path(target)
     if path.exists():
         raise UsageError("there is something of that name", where=target, remedy="name another file, or remove it")
-    provider, instance = await platform.backing.running(resource, progress)
+    provider, instance = await platform.backing.running(key, resource, progress)
     progress.begin("backup", f"{resource.name} to {path}")
     await in_thread(provider.backup, instance, path, lambda line: progress.info("backup", line))
     size = path.stat().st_size
@@ -218,7 +218,7 @@ async def restore(
     grant = await platform.backing.make(key, ServiceNeed(new, resource.kind, resource.version, env), by, progress)
     made = next(one for one in await in_thread(platform.backing.resources.list) if one.id == grant.resource)
     try:
-        provider, instance = await platform.backing.running(made, progress)
+        provider, instance = await platform.backing.running(key, made, progress)
         progress.begin("restore", f"{path} into {new}")
         await in_thread(provider.restore, instance, path, lambda line: progress.info("restore", line))
     except (TolvError, OSError):

@@ -27,11 +27,21 @@ _ANY = "tolv.services.protocols.tcp"
 
 
 class Unreachable(PlatformError):
-    """A service did not answer well: `reason` says how. No text of it holds a password."""
+    """A service did not answer well: `reason` says how, `answered` whether it did at all. No text of it holds a
+    password."""
 
-    def __init__(self, reason: Reason, problem: str, *, where: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        problem: str,
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+        answered: bool | None = None,
+    ) -> None:
         super().__init__(problem, where=where, remedy=remedy)
         self.reason: Reason = reason
+        self.answered = reason not in ("hangs", "unreachable") if answered is None else answered
 
 
 class Asker(Protocol):

@@ -126,6 +126,9 @@ CASES = [
         {"Dockerfile": "FROM node:22\nCOPY . .\nRUN npm ci --maxsockets 1\nCMD node a.js\n", "package-lock.json": "{}"},
         "the value of an option",
     ),
+    ok(
+        "III-04", "manifests", {".env.dev.default": "POSTGRES_PASSWORD=Zt8fkq0vLm\n"}, "the template of one environment"
+    ),
     ok("III-04", "manifests", {"template.env": "API_PORT=9000\nDB_TYPE=sqlite\nHOST=db.example.org\n"}, "a template"),
     ok(
         "III-08",

@@ -291,7 +291,7 @@ def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str, depth: int
                 continue
             if any(_FLAG.search(one) or "__main__" in one for one in call.scope.guards):
                 continue
-            if call.scope.at_import and b"argv" in source.words:
+            if call.scope.at_import and suffix == "py" and b"argv" in source.words:
                 continue  # a program for the command line
             if _starts(call.scope, decorators, file.path):
                 return True

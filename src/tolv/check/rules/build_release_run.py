@@ -185,7 +185,9 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         if what is None or for_development(unit, start) or _is_beside(unit, start):
             continue
         others = any(one is not start and one.type == start.type and _development(unit, one) is None for one in starts)
-        if others and any(one in ("case", "if") or one.startswith("function") for one in start.command.inside):
+        if others and "if" in start.command.inside and _is_asked_for(unit, start):
+            continue
+        if others and any(one == "case" or one.startswith("function") for one in start.command.inside):
             # One of several commands that an entrypoint offers.
             continue
         found = True
@@ -197,6 +199,18 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"{starts[0].type} runs {starts[0].server or starts[0].argv[0]}", unit.place(*starts[0].place))
     else:
         yield NotApplicable("nothing says how the app is started")
+
+
+def _is_asked_for(unit: Unit, start: Start) -> bool:
+    """Whether the branch of the script that it stands in is taken for development: `if [ "$1" = reload ]`."""
+    path, line = start.place
+    above = (unit.text(path) or "").splitlines()[: max(line - 1, 0)]
+    opening = next((one.strip() for one in reversed(above) if re.match(r"\s*(?:if|elif|else)\b", one)), "")
+    return (
+        opening[:4] != "else"
+        and re.search(r"(?i)reload|\bdev|debug|local|watch", opening) is not None
+        and not (re.search(r"!=|(?:^|\s)!\s|-ne|-z", opening))
+    )
 
 
 _FRONT = re.compile(r"(?:ng|vite|webpack|webpack-dev-server|vue-cli-service|react-scripts|parcel)\b")

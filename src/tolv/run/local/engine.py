@@ -137,10 +137,8 @@ class LocalEngine:
 
     async def _adopt_server(self, kept: Kept) -> None:
         server = self.servers.get(kept.labels[LABEL])
-        if server is None:
+        if server is None or kept.empty or server.process is not None:
             await self._end_stranger(kept)
-        elif kept.empty or server.process is not None:
-            await self.keeper.forget(kept.id)
         else:
             server.adopt(kept)
 
@@ -151,7 +149,8 @@ class LocalEngine:
         await self.keeper.forget(kept.id)
 
     async def _end_stranger(self, kept: Kept) -> None:
-        log.warning("%s belongs to no deploy: ending it", kept.id)
+        if not kept.empty:
+            log.warning("%s belongs to no deploy: ending it", kept.id)
         with suppress(TimeoutError, UsageError):
             if not kept.empty:
                 await self.keeper.signal(kept.id, signal.SIGKILL, "tree")

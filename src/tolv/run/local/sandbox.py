@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -21,7 +22,7 @@ MOST_PROCESSES = 1000
 #: Landlock's version from which signals and abstract sockets are kept inside, too.
 _SCOPES = 6
 #: What is open to its owner alone where others must pass through the home (see `open_way`).
-_PASSED_THROUGH = ("builds", "layers", "services", "tmp")
+_PASSED_THROUGH = ("builds", "cache", "layers", "servers", "services", "tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,10 @@ def _grants(home: Home, launch: Launch, identity: Identity, user: int | None) ->
 
 def open_way(home: Home) -> None:
     """Let the apps' users through to what they run, as no view can put that elsewhere: by name, and nowhere else."""
-    for entry in os.scandir(home.root):
-        if entry.name not in _PASSED_THROUGH and not entry.is_symlink() and entry.stat().st_mode & 0o077:
-            os.chmod(entry.path, entry.stat().st_mode & 0o700)
-    for path in (home.root, home.tmp, home.builds, home.layers, home.services):
+    for entry in (*os.scandir(home.root), *(os.scandir(home.cache) if home.cache.exists() else ())):
+        with suppress(FileNotFoundError):
+            if entry.name not in _PASSED_THROUGH and not entry.is_symlink() and entry.stat().st_mode & 0o077:
+                os.chmod(entry.path, entry.stat().st_mode & 0o700)
+    for path in (home.root, home.tmp, home.builds, home.layers, home.services, home.cache, home.cache / "servers"):
         if path.exists():
             os.chmod(path, 0o711)

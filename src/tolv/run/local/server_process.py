@@ -5,13 +5,15 @@ coroutine:
 
     start -> starting -> ready -> (told to stop) stopped
                            |-> (ended by itself, or killed) crashed: started again, with growing pauses
-                           `-> (does not answer any more) killed: likewise
+                           |-> (does not answer any more) killed: likewise
+                           `-> (answers, but not well: its disk is full) unready: left alone until it is well again
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -31,17 +33,32 @@ from tolv.run.local.process import ending
 from tolv.run.local.sandbox import SWITCH, Offer, open_way, parse_switch
 from tolv.run.model import Exit, Kept, Limits, ProcessSpec, Sandbox
 
+log = logging.getLogger("tolv.server")
+
 #: The label by which a backing service's server is told from an app's process.
 LABEL = "service"
 
 #: Seconds in which a server must answer from its start on; recovery after a crash is part of it.
 START_DEADLINE = 120.0
-#: Seconds between two looks at one that is ready, in which each must be answered, and how many in a row may fail.
-_LOOK_EVERY, _LOOK_WITHIN, _FAILURES = 5.0, 5.0, 3
+#: Seconds in which a look must be answered, and how many in a row at one that was ready may be without an answer.
+_ANSWER, _FAILURES = 5.0, 3
+#: Seconds that one has to stop of which nothing is known but that it runs.
+_GRACE = 10.0
 #: Seconds between two looks at one that starts.
 _STARTING_PAUSE = 0.03
 #: Bytes that the log of one server may take.
 _LOG_LIMIT = 10 << 20
+
+
+def _look() -> float:
+    """`TOLV_SERVICE_LOOK`: seconds between two looks at one that is ready."""
+    try:
+        return min(60.0, max(0.2, float(os.environ.get("TOLV_SERVICE_LOOK", ""))))
+    except ValueError:
+        return 5.0
+
+
+_LOOK = _look()
 
 
 class ServerState(StrEnum):
@@ -70,19 +87,22 @@ class Job:
     stop_signal: signal.Signals
     grace: float
     """Seconds between the stop signal and SIGKILL."""
-    ask: Callable[[float], Awaitable[None]]
-    """Ask it over its own protocol, within so many seconds; raises `TolvError` while it does not answer well."""
+    ask: Callable[[float], Awaitable[str | None]]
+    """Ask it over its own protocol, within so many seconds: None if it is well, else what it says is wrong. Raises
+    `TolvError` if it does not answer: only that is a reason to end it."""
+    prepare: Callable[[], Awaitable[None]]
+    """See that its files are as they must be before it starts. Raises `TolvError`."""
 
 
 class ServerProcess:
-    """One backing service's server. `prepare` makes its job anew at each start: it may raise `TolvError`."""
+    """One backing service's server. `plan` makes its job anew at each start: it may raise `TolvError`."""
 
     def __init__(
         self,
         id: str,
         home: Home,
         keeper: KeeperClient,
-        prepare: Callable[[], Awaitable[Job]],
+        plan: Callable[[], Awaitable[Job]],
         say: Callable[[str], None],
     ) -> None:
         self.id = id
@@ -95,7 +115,7 @@ class ServerProcess:
         """Seconds since 1970."""
         self._home = home
         self._keeper = keeper
-        self._prepare = prepare
+        self._plan = plan
         self._say = say
         self._changed = asyncio.Condition()
         self._stop = asyncio.Event()
@@ -187,43 +207,75 @@ class ServerProcess:
         return "\n".join(lines[-count:]) or None
 
     async def _live(self, found: _Run | None) -> None:
-        crashes, run = 0, found
-        while not self._stop.is_set():
+        self._run = found
+        while True:
+            await self._serve()
+            await self._become(ServerState.STOPPED, None)
+            if self._stop.is_set():  # else it was started again at this very moment
+                return
+
+    async def _serve(self) -> None:
+        """Start it, and start it again, until it is told to stop and has; also one that was found is stopped."""
+        crashes = 0
+        while self._run is not None or not self._stop.is_set():
             began = time.monotonic()
             try:
-                job = await self._prepare()
-                if run is None:
-                    run = self._run = await self._begin(job)
-                reason = await self._see_through(run, job)
+                job = await self._find_job()
+                if self._run is None:
+                    await self._begin(job)
+                reason = await self._see_through(self._run, job) if self._run else None
             except TolvError as error:
                 reason = error.problem
-            if run is not None:
-                await self._clear(run)
-                run = self._run = None
+            except Exception as error:  # whatever it was, the next start may go well
+                log.exception("service %s", self.id)
+                reason = error.strerror or str(error) if isinstance(error, OSError) else f"internal error: {error!r}"
+            if self._run is not None:
+                await self._clear(self._run)
+                self._run = None
             self.pid = None
-            if reason is None:
+            if reason is None or self._stop.is_set():
                 continue
             crashes = crashes_in_a_row(crashes, time.monotonic() - began)
             self.restarts += 1
             pause = delay(crashes)
             self._say(f"{reason}; next start " + (f"in {pause:g} s" if pause else "at once"))
             await self._become(ServerState.CRASHED, reason)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause or 0.01):
-                    await self._stop.wait()
-        await self._become(ServerState.STOPPED, None)
+            await self._pause(pause or 0.01)
 
-    async def _begin(self, job: Job) -> _Run:
+    async def _find_job(self) -> Job:
+        """What is to run. One that runs already is not ended because that cannot be told just now."""
+        while True:
+            try:
+                return await self._plan()
+            except (TolvError, OSError) as error:
+                run = self._run
+                if run is None or run.exited.done():
+                    raise
+                if self._stop.is_set():
+                    await self._end(run, signal.SIGTERM, _GRACE)
+                    raise
+                await self._become(ServerState.UNREADY, str(error))
+            await self._pause(_LOOK)
+
+    async def _pause(self, seconds: float) -> None:
+        """So many seconds, or until it is told to stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+
+    async def _begin(self, job: Job) -> None:
         await self._become(ServerState.STARTING, self.reason)
         if await asyncio.to_thread(held_by_stranger, job.port, os.getpid()):
             raise PlatformError(f"port {job.port} is taken by another program: see ss -ltnp 'sport = :{job.port}'")
+        await job.prepare()
+        if self._stop.is_set():
+            return
         run = _Run(f"service-{self.id}-{secrets.token_hex(4)}", time.time())
         spec = specify_server(self._home, Offer.of(self._keeper.said), self.id, run.process, run.started, job, self.log)
         self._run = run  # its end may be reported before its start is
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": spec.tmp, "TMPDIR": spec.tmp, **job.environment}
         self.pid = await self._keeper.start(spec, environment)
         self.started = run.started
-        return run
 
     async def _see_through(self, run: _Run, job: Job) -> str | None:
         """Until its end: why it ended against our will, None when it was told to."""
@@ -233,7 +285,7 @@ class ServerProcess:
             waited: set[asyncio.Future[Any]] = {watching, stopping, run.exited}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if stopping.done():
-                await self._end(run, job)
+                await self._end(run, job.stop_signal, job.grace)
                 return None
             if run.exited.done():
                 return ending(run.exited.result())
@@ -245,11 +297,17 @@ class ServerProcess:
 
     async def _watch(self, run: _Run, job: Job) -> str:
         """Look at it for as long as it lives; returns when it is of no use any more, with the reason."""
-        why, deadline = "it does not answer", time.monotonic() + START_DEADLINE
+        began = time.monotonic()
+        deadline = began + START_DEADLINE
         while True:
             try:
-                await job.ask(_LOOK_WITHIN)
-                break
+                why = await job.ask(_ANSWER)
+                if why is None:
+                    break
+                self.reason = why
+                if self.state is ServerState.STARTING and time.monotonic() > began + _ANSWER:
+                    await self._become(ServerState.UNREADY, why)
+                deadline = time.monotonic() + START_DEADLINE  # it answers: so it is at work, on its recovery say
             except TolvError as error:
                 why = error.problem
             if time.monotonic() > deadline:
@@ -260,26 +318,25 @@ class ServerProcess:
         await self._become(ServerState.READY, None)
         failures = 0
         while failures < _FAILURES:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_LOOK)
             try:
-                await job.ask(_LOOK_WITHIN)
+                why = await job.ask(_ANSWER)
+                failures = 0
             except TolvError as error:
                 failures, why = failures + 1, error.problem
-                if self.state is ServerState.READY and not self._stop.is_set():
-                    self._say(f"unready: {why}")
-                    await self._become(ServerState.UNREADY, why)
-            else:
-                failures = 0
-                if self.state is ServerState.UNREADY:
-                    self._say("well again")
-                    await self._become(ServerState.READY, None)
+            if why is None and self.state is ServerState.UNREADY:
+                self._say("well again")
+                await self._become(ServerState.READY, None)
+            elif why is not None and self.state is ServerState.READY and not self._stop.is_set():
+                self._say(f"unready: {why}")
+                await self._become(ServerState.UNREADY, why)
         return f"it does not answer any more: {why}"
 
-    async def _end(self, run: _Run, job: Job) -> None:
+    async def _end(self, run: _Run, number: signal.Signals, grace: float) -> None:
         if not run.exited.done():
-            await self._signal(run, job.stop_signal, "leader")
+            await self._signal(run, number, "leader")
             await self._signal(run, signal.SIGCONT, "leader")
-            await asyncio.wait({run.exited}, timeout=job.grace)
+            await asyncio.wait({run.exited}, timeout=grace)
 
     async def _clear(self, run: _Run) -> None:
         """Nothing of its tree is left, and the keeper may forget it."""
@@ -295,9 +352,10 @@ class ServerProcess:
         try:
             await self._keeper.signal(run.process, number, scope)
         except TolvError:
-            # Not started at all, or gone already.
-            if not any(one.id == run.process and one.members for one in await self._keeper.list()):
-                run.empty.set()
+            # Not started at all, or gone already; or there is no keeper just now, which is back soon.
+            with contextlib.suppress(TolvError):
+                if not any(one.id == run.process and one.members for one in await self._keeper.list()):
+                    run.empty.set()
 
     async def _become(self, state: ServerState, reason: str | None) -> None:
         self.state, self.reason = state, reason

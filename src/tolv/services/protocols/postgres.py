@@ -89,6 +89,13 @@ _MEANINGS: tuple[_Meaning, ...] = (
         "free some space on the disk of the PostgreSQL server",
     ),
     (
+        "password",
+        (),
+        ("pg_hba.conf rejects",),  # it goes on with "no encryption"
+        "the database does not let this user in",
+        "correct pg_hba.conf of the PostgreSQL server, or take another user",
+    ),
+    (
         "tls",
         (),
         ("certificate", "SSL ", "SSL:", "sslmode", "no encryption", "SSL off", "TLS"),

@@ -38,6 +38,7 @@ def unreachable(error: OSError, url: ServiceUrl) -> Unreachable:
             f"nothing listens at {url.host}:{url.port_or_default}",
             where=where,
             remedy="start the service, or correct host and port in the URL",
+            answered=False,
         )
     return Unreachable(
         "unreachable",

@@ -32,6 +32,7 @@ def is_full(instance: Instance) -> Iterator[None]:
             f"no space is left for the service: {error.problem}",
             where=str(instance.directory),
             remedy="free some space; the service goes on by itself then",
+            answered=isinstance(error, Unreachable) and error.answered,
         ) from None
 
 
