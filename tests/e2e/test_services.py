@@ -219,6 +219,19 @@ def test_a_release_phase_that_wants_an_extension_is_told_who_has_it(machine: Mac
     machine.tolv("destroy", name, "--yes", "--with-data")
 
 
+def test_what_tolv_cannot_run_is_done_without_where_the_app_can(machine: Machine, name: str) -> None:
+    declared = '[services.search]\nkind = "elasticsearch"\nrequired = false\n'
+    procfile = "web: python3 -m http.server $PORT --bind 127.0.0.1\n"
+    path = machine.app(name, {"Procfile": procfile, "tolv.toml": declared})
+    told = machine.tolv("up", "--detach", str(path)).out
+    assert f"search: Tolv runs no elasticsearch of its own; {name} starts without it" in told
+    assert machine.get(name, "/").status == 200
+    (path / "tolv.toml").write_text(declared.replace("false", "true"))
+    refused = machine.tolv("up", "--detach", str(path), ok=False)
+    assert refused.code == 2
+    assert "attach one that runs elsewhere with --url" in refused.err
+
+
 def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str, name: str) -> None:
     other = f"{name}-o"
     notes(machine, app, "/add/shared")

@@ -130,13 +130,19 @@ async def provide(
     progress: Progress,
 ) -> dict[str, str]:
     """Config for the services that a build declares and nobody has set: what is not there yet is made, and a variable
-    that was added to the declaration of one that is attached gets its value."""
+    that was added to the declaration of one that is attached gets its value. What the app can do without and cannot be
+    had is only told."""
     added: dict[str, str] = {}
     try:
         for need in needs:
             unset = [name for name, _ in need.env if name not in config]
             if len(unset) == len(need.env):
-                added |= (await platform.backing.make(key, need, by, progress)).values
+                try:
+                    added |= (await platform.backing.make(key, need, by, progress)).values
+                except TolvError as error:
+                    if need.required:
+                        raise
+                    progress.warn("services", f"{need.name}: {error.problem}; {key[0]} starts without it")
             elif unset:
                 added |= await _widen(platform, key, need, unset, config, by, progress)
     except (TolvError, OSError):
