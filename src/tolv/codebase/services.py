@@ -216,6 +216,9 @@ KINDS: tuple[Kind, ...] = (
     ),
 )  # fmt: skip
 
+#: Kinds whose servers say which version they are, and for which it matters.
+VERSIONED = frozenset({"postgres", "redis", "valkey", "rabbitmq"})
+
 _BY_NAME = {spelling: kind for kind in KINDS for spelling in (kind.name, *kind.aliases)}
 
 #: Parts of a resource's URL that the text of a variable may hold.

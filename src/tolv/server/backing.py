@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tolv.build.workshop import remove_tree
 from tolv.codebase.model import ServiceNeed
+from tolv.codebase.services import VERSIONED
 from tolv.errors import AppError, PlatformError, TolvError
 from tolv.home import Home
 from tolv.logs.model import deploy_logs
@@ -312,7 +313,7 @@ class Backing:
         binaries = await in_thread(
             provider.find, need.version, self._home.cache, lambda line: progress.info("services", line)
         )
-        version = need.version or binaries.version.split(".")[0]
+        version = need.version or (binaries.version.split(".")[0] if need.kind in VERSIONED else None)
         port = self._engine.ground.ports.take()
         resource = Resource(_new_id(key, need.name), *key, need.name, need.kind, version, port)
         await in_thread(self.resources.add, resource, {"password": secrets.token_hex(16)}, by=by)
@@ -325,7 +326,7 @@ class Backing:
         claims.add(resource.id)
         if server.state is ServerState.READY:
             return
-        progress.begin("services", f"{name}: starting {resource.kind} {resource.version or ''}")
+        progress.begin("services", f"{name}: starting {_told(resource)}")
         server.start()
         try:
             await server.until_ready(START_DEADLINE)
@@ -335,11 +336,11 @@ class Backing:
                 if server in self._idle():
                     server.end()
             raise PlatformError(
-                f"{name} ({resource.kind} {resource.version}) does not start: {error.problem}",
+                f"{name} ({_told(resource)}) does not start: {error.problem}",
                 where=error.where,
                 remedy="its data is kept; mend what it says, then try again",
             ) from None
-        progress.done("services", f"{name}: {resource.kind} {resource.version} on port {resource.port}")
+        progress.done("services", f"{name}: {_told(resource)} on port {resource.port}")
 
     async def _await_elsewhere(self, one: Attached, progress: Progress, *, wait: bool) -> str:
         """Its version; empty: it does not answer, or does not say."""
@@ -419,6 +420,10 @@ def _agree(version: str, wanted: str) -> bool:
     """Whether two versions can be the same, as far as both are known: `16` and `16.4`, not `15` and `16`."""
     known = min(len(order(version)), len(order(wanted)))
     return order(version)[:known] == order(wanted)[:known]
+
+
+def _told(resource: Resource) -> str:
+    return f"{resource.kind} {resource.version}" if resource.version else resource.kind
 
 
 def _values(need: ServiceNeed, url: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tolv.build.model import Build
 from tolv.codebase.commits import CommitLog, read_commits
+from tolv.codebase.services import VERSIONED
 from tolv.config.assemble import assemble
 from tolv.config.cipher import Cipher
 from tolv.config.references import known
@@ -33,8 +34,6 @@ log = logging.getLogger("tolv.server")
 Versions = Callable[[str, str], Awaitable[Mapping[str, tuple[str, str]]]]
 """By name, kind and actual version of what is attached to an app in an environment; empty where it does not answer."""
 
-#: Kinds whose servers say over their own protocol which version they are.
-_TELLING = frozenset({"postgres", "redis", "valkey", "rabbitmq"})
 #: Seconds after which `up` goes on without its warnings.
 _AT_START = 0.25
 
@@ -191,7 +190,7 @@ def _by_url(values: Mapping[str, str], attached: Sequence[Service]) -> list[Serv
 
 
 def _ask(one: Service, url: str) -> Service:
-    if one.kind not in _TELLING:
+    if one.kind not in VERSIONED:
         return one
     try:
         return _told(one, ask(one.kind, url, ASK_WITHIN).version)
@@ -202,7 +201,7 @@ def _ask(one: Service, url: str) -> Service:
 def _told(one: Service, version: str) -> Service:
     """The service with the version that its server told."""
     silent = "its server does not answer, or does not say its version"
-    problem = silent if not version and one.kind in _TELLING else None
+    problem = silent if not version and one.kind in VERSIONED else None
     return replace(one, version=version or None, problem=problem)
 
 
