@@ -153,7 +153,10 @@ def test_destroy_names_what_goes_and_wants_an_answer(tolv: Any, fake: Any) -> No
     shown = tolv("destroy", "shop", "--dry-run").stdout
     assert "would be removed: shop in dev" in shown
     assert "with the domains shop.example.com" in shown
-    assert "but not the data of database of dev: --with-data" in shown
+    assert (
+        "but not the data of database of dev: --with-data, or later tolv services destroy database -a shop -e dev"
+        in shown
+    )
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "true"
     assert tolv("destroy", "shop", "--yes").returncode == 0
     assert fake.asked("DELETE /v1/apps/shop")["dry_run"] == "false"

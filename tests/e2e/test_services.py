@@ -244,7 +244,7 @@ def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str,
     assert notes(machine, app)["notes"] == ["by-other", "shared"]
     refused = machine.tolv("destroy", app, "--yes", "--with-data", ok=False)
     assert refused.code == 2
-    assert f"tolv detach database -a {other} -e prod" in refused.err
+    assert f"tolv config unset DATABASE_URL -a {other} -e prod" in refused.err
     machine.tolv("down", "-a", app)
     assert notes(machine, f"{other}-prod")["notes"] == ["by-other", "shared"]
     machine.tolv("destroy", other, "--yes")
@@ -336,6 +336,35 @@ def test_a_backup_restored_is_a_new_service_that_can_be_swapped_in(machine: Mach
     cut = machine.tolv("services", "restore", "database", str(file), "-a", app, ok=False)
     assert cut.code == 2
     assert {one["name"] for one in services(machine, "-a", app)} == {"database", "database-2"}
+
+
+def test_a_name_means_the_service_that_is_listed_by_it(machine: Machine, app: str, tmp_path: Path) -> None:
+    notes(machine, app, "/add/first")
+    machine.tolv("swap", "database", "--version", "18", "-a", app)
+    notes(machine, app, "/add/second")
+    for name in ("database", "database-2"):
+        file = tmp_path / f"{name}.backup"
+        done = machine.tolv("services", "backup", name, "-a", app, "-o", str(file), "--json").json
+        assert done["resource"] == name
+    told = machine.tolv("services", "destroy", "database", "--yes", "-a", app)
+    assert "v1" in told.out, "the release that used it is named"
+    assert [one["name"] for one in services(machine, "-a", app)] == ["database-2"]
+    assert notes(machine, app)["notes"] == ["second"]
+
+
+def test_what_a_deploy_will_use_is_not_destroyed_and_kinds_are_not_mixed_up(machine: Machine, app: str) -> None:
+    machine.tolv("attach", "cache", "--kind", "redis", "-a", app, "-e", "dev")
+    mixed = machine.tolv("swap", "cache", "--to", "database", "-a", app, ok=False)
+    assert mixed.code == 2
+    assert "database is postgres, and cache is redis" in mixed.err
+    machine.tolv("down", "-a", app)
+    refused = machine.tolv("services", "destroy", "database", "--yes", "-a", app, "-e", "dev", ok=False)
+    assert refused.code == 2
+    assert f"tolv config unset DATABASE_URL -a {app} -e dev" in refused.err
+    bad = machine.tolv("attach", "other", "--kind", "redis", "--env", "PORT", "-a", app, ok=False)
+    assert bad.code == 2
+    machine.tolv("attach", "other", "--kind", "redis", "--env", "OTHER_URL", "-a", app)
+    assert {one["name"] for one in services(machine, "-a", app)} == {"database", "cache", "other"}
 
 
 OTHERS = """

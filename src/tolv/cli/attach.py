@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import click
 
-from tolv.cli.options import Call, common_options, deploy_options, pass_call, rollout_options
+from tolv.cli.options import Call, common_options, deploy_options, given, pass_call, rollout_options
 
 
 @click.command()
 @click.argument("name")
 @click.option("--kind", help="postgres, redis, s3, smtp, rabbitmq, or any other with --url.")
 @click.option("--version", metavar="V", help="The server's version, such as 16. Default: as tolv.toml says.")
-@click.option("--url", metavar="URL", help="Of one that runs elsewhere. Without it, one is made on this machine.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Of one that runs elsewhere; - is standard input. Without it, one is made here.",
+)
 @click.option("--env", "variable", metavar="VARIABLE", help="The variable that gets the URL. Default: the kind's own.")
 @click.option("--no-check", is_flag=True, help="Do not ask the one at --url first.")
 @rollout_options
@@ -42,7 +46,7 @@ def attach(
         "name": name,
         "kind": kind,
         "version": version,
-        "url": url,
+        "url": given(url),
         "variable": variable,
         "check": not no_check,
         "by": call.by,

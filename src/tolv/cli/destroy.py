@@ -56,9 +56,14 @@ def _show(call: Call, value: dict[str, Any] | None, what: str) -> None:
     if value["services"]:
         call.console.line(f"{'':{len(what)}}  with all data of {', '.join(value['services'])}")
     if value["kept"]:
-        call.console.line(f"{'':{len(what)}}  but not the data of {', '.join(value['kept'])}: --with-data")
+        call.console.line(f"{'':{len(what)}}  but not the data of {', '.join(value['kept'])}: {_how_to_remove(value)}")
     named = ", ".join(f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in counts)
     call.console.line(f"{'':{len(what)}}  with {named} and all logs")
+
+
+def _how_to_remove(value: dict[str, Any]) -> str:
+    name, _, environment = value["kept"][0].partition(" of ")
+    return f"--with-data, or later tolv services destroy {name} -a {value['app']} -e {environment}"
 
 
 def _ask(call: Call, name: str, value: dict[str, Any]) -> None:

@@ -217,6 +217,11 @@ def rollout_options(function: F) -> F:
     return function
 
 
+def given(value: str | None) -> str | None:
+    """A value that may be a secret: `-` reads it from standard input, so that no list of processes shows it."""
+    return sys.stdin.readline().strip() if value == "-" else value
+
+
 pass_call = click.make_pass_decorator(Call, ensure=True)
 
 

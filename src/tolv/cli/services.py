@@ -46,7 +46,7 @@ def list_services(call: Call) -> None:
 
 @services.command()
 @click.argument("name")
-@click.option("-o", "--output", metavar="FILE", help="Where to write it. Default: NAME-DATE.backup here.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write it. Default: a new file in $TOLV_HOME/backups.")
 @deploy_options
 @common_options
 @pass_call
@@ -58,7 +58,7 @@ def backup(call: Call, name: str, output: str | None) -> None:
       tolv services backup database -e prod -o /backups/shop.backup
     """
     deploy = call.deploy()
-    path = os.path.abspath(output or f"{deploy.app}-{deploy.environment}-{name}-{_now()}.backup")
+    path = os.path.abspath(output) if output else _new_backup(call, f"{deploy.app}-{deploy.environment}-{name}")
     outcome = call.act("POST", f"{deploy.path}/services/{name}/backup", {"path": path, "by": call.by})
     if outcome.value and not call.console.as_json:
         call.console.line(outcome.value["path"])
@@ -131,7 +131,10 @@ def logs(call: Call, name: str, lines: int) -> None:
     if name not in paths:
         have = f"it has {', '.join(paths)}" if paths else "none has run yet"
         raise UsageError(f"{deploy.app} in {deploy.environment} has no log of {name}", remedy=have)
-    for line in _last_lines(paths[name], lines):
+    last = _last_lines(paths[name], lines)
+    if call.console.as_json:
+        call.console.json(last)
+    for line in () if call.console.as_json else last:
         call.console.line(line)
 
 
@@ -181,7 +184,10 @@ def destroy(call: Call, name: str, yes: bool, dry_run: bool) -> None:
         if not is_interactive():
             raise UsageError(f"{name} and all that it keeps would go", remedy="say --yes, or look with --dry-run")
         click.confirm(f"Remove {name} of {deploy.app} in {deploy.environment} and all that it keeps?", abort=True)
-    call.console.finish(call.act("DELETE", f"{deploy.path}/services/{name}", None, dry_run=dry_run))
+    outcome = call.act("DELETE", f"{deploy.path}/services/{name}", None, dry_run=dry_run)
+    if outcome.value and dry_run and not call.console.as_json:
+        call.console.line(f"would be removed: {name} ({outcome.value['kind']})")
+    call.console.finish(outcome)
 
 
 def _list(call: Call) -> None:
@@ -225,7 +231,10 @@ def _last_lines(path: str, count: int) -> list[str]:
         raise UsageError(f"the log cannot be read: {error.strerror}", where=path) from None
 
 
-def _now() -> str:
+def _new_backup(call: Call, name: str) -> str:
+    """Not in the app's directory: there it would be built into the app, or committed."""
     from datetime import UTC, datetime
 
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    directory = call.api.home.root / "backups"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return str(directory / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")

@@ -19,9 +19,12 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^\s/?#:@'\"]*):([^\s/?#@'\"]+)(?=@)")
 
 
 def mask(value: str) -> str:
-    """What is shown instead of a value: nothing of it, or of a long one the last three characters."""
+    """What is shown instead of a value: nothing of it, or of a long one the last three characters.
+
+    Of a URL nothing either: its last parameter may be a password.
+    """
     tail = value[-3:]
-    return MASK + tail if len(value) >= _LONG and tail.isalnum() else MASK
+    return MASK + tail if len(value) >= _LONG and tail.isalnum() and "://" not in value else MASK
 
 
 class Redactor:

@@ -170,7 +170,12 @@ class Backing:
         grants = await in_thread(self.resources.grants)
         known = next((one for one in grants if one.resource == resource.id and (one.app, one.environment) == key), None)
         if known is not None:
-            return known
+            wanted = _values(need, known.url)
+            if wanted.items() <= dict(known.values).items():
+                return known
+            known = replace(known, values={**known.values, **wanted})
+            await in_thread(self.resources.grant, known, by=by)
+            return replace(known, values=wanted)
         if not resource.local:
             url = (await in_thread(self.resources.secrets, resource.id))["url"]
             grant = Grant(resource.id, *key, "", url, _values(need, url))

@@ -39,6 +39,7 @@ from tolv.server.backing import Attached, Backing
 from tolv.server.progress import Operating
 from tolv.server.threads import in_thread
 from tolv.server.traffic import TrafficBook
+from tolv.services.resource import Grant
 from tolv.store.apps import Apps, Deploys
 from tolv.store.builds import Builds
 from tolv.store.configs import Configs
@@ -284,6 +285,19 @@ class Platform:
             live = await in_thread(self.releases.live, one.app, one.environment)
             if live is not None and (one.running or not running):
                 found[one.app, one.environment] = await self.attached(live)
+        return found
+
+    async def users(self, ids: set[str]) -> list[tuple[tuple[str, str], Grant]]:
+        """The deploys whose live release uses one of these resources, or whose next release will."""
+        grants = [one for one in await in_thread(self.backing.resources.grants) if one.resource in ids]
+        found = []
+        for deploy in await in_thread(self.deploys.list):
+            key = (deploy.app, deploy.environment)
+            configs = [await self.config_of(*key)]
+            if deploy.live is not None:
+                configs.append(await self.config_in(await in_thread(self.releases.get, *key, deploy.live)))
+            mine = [one for one in grants if (one.app, one.environment) == key]
+            found += [(key, one) for one in mine if any(one.in_use(plain(config)) for config in configs)]
         return found
 
     async def settle(self, app: str, environment: str, *, wait: bool = True) -> None:

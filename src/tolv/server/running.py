@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import Any
 
-from tolv.errors import AppError, ConflictError, PlatformError, UsageError
+from tolv.errors import AppError, PlatformError, UsageError
 from tolv.logs.model import deploy_logs
 from tolv.release.model import Release
 from tolv.run.formation import change_formation, describe
@@ -19,7 +19,7 @@ from tolv.server.platform import Platform
 from tolv.server.progress import Progress
 from tolv.server.rollout import Proposal, roll_out
 from tolv.server.threads import in_thread
-from tolv.services.resource import Resource
+from tolv.services.resource import Resource, in_use
 from tolv.store.apps import Deploy
 from tolv.store.destroy import Removed, destroy
 
@@ -150,7 +150,10 @@ async def remove(
     this machine keep goes `with_data`, and stays otherwise."""
     if dry_run:
         planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
-        return _removal(planned, await _own_services(platform, planned), with_data)
+        own = await _own_services(platform, planned)
+        if with_data:
+            await _refuse_shared(platform, own)
+        return _removal(planned, own, with_data)
     async with platform.lease(app, environment, "destroy", by):
         planned = await in_thread(destroy, platform.store, app, environment, dry_run=True)
         own = await _own_services(platform, planned)
@@ -185,13 +188,10 @@ async def _own_services(platform: Platform, removed: Removed) -> list[Resource]:
 async def _refuse_shared(platform: Platform, own: list[Resource]) -> None:
     """Raise `ConflictError` if another deploy uses a resource that is to go."""
     deploys, ids = {(one.app, one.environment) for one in own}, {one.id for one in own}
-    for user, services in (await platform.attached_now()).items():
-        for one in services:
-            if user not in deploys and one.resource is not None and one.resource.id in ids:
-                raise ConflictError(
-                    f"{one.resource.name} is in use: {user[0]} in {user[1]} is attached to it",
-                    remedy=f"detach it first: tolv detach {one.name} -a {user[0]} -e {user[1]}",
-                )
+    for user, grant in await platform.users(ids):
+        if user not in deploys:
+            name = next(one.name for one in own if one.id == grant.resource)
+            raise in_use(name, user, grant)
 
 
 async def _let_go_of_domains(platform: Platform, progress: Progress) -> None:

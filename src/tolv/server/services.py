@@ -15,6 +15,7 @@ from typing import Any
 from tolv.codebase.model import ServiceNeed
 from tolv.codebase.services import KINDS, kind_named
 from tolv.codebase.services import need as need_for
+from tolv.config.names import check_variable
 from tolv.config.references import plain
 from tolv.errors import ConflictError, TolvError, UsageError
 from tolv.names import check_name
@@ -27,7 +28,7 @@ from tolv.server.threads import in_thread
 from tolv.services import mailbox
 from tolv.services.ask import ask
 from tolv.services.model import Facts
-from tolv.services.resource import Grant, Resource
+from tolv.services.resource import Grant, Resource, in_use
 from tolv.services.urls import kind_of, masked, parse
 
 #: Messages that are listed.
@@ -53,6 +54,7 @@ async def attach(
     check_name("service", name)
     await in_thread(platform.check_deploy, *key)
     need = await _need(platform, key, name, asked)
+    await in_thread(platform.deploys.ensure, *key)
     config = await platform.config_of(*key)
     known = await in_thread(platform.backing.resources.find, *key, name)
     if known is not None and (asked.url is not None or (asked.kind and need.kind != known.kind)):
@@ -84,7 +86,7 @@ async def detach(
     config = await platform.config_of(*key)
     value: dict[str, Any] = {"release": None, "keys": []}
     if grant.in_use(config):
-        change = ConfigChange(unset=tuple(grant.values))
+        change = ConfigChange(unset=tuple(name for name in grant.values if name in config))
         value = await configure(platform, *key, change, by, watch, progress)
     if revoke:
         await platform.backing.revoke(resource, grant, progress)
@@ -111,7 +113,11 @@ async def swap(
     if set(before.values) != {one for one, _ in env}:
         env = tuple((one, "{url}") for one in before.values)
     if to is not None:
-        other = await find(platform, key, to, in_use=False)
+        other = await find(platform, key, to, used=False)
+        if kind_named(other.kind).family != kind_named(resource.kind).family:
+            raise UsageError(
+                f"{to} is {other.kind}, and {name} is {resource.kind}", remedy=f"name one of kind {resource.kind}"
+            )
         need = ServiceNeed(other.name, other.kind, None, env, declared.required)
         grant = await platform.backing.grant(other, key, need, by, progress)
     else:
@@ -258,25 +264,24 @@ async def _mail_server(platform: Platform, key: Key, name: str | None) -> Resour
 
 async def destroy(platform: Platform, key: Key, name: str, dry_run: bool, progress: Progress) -> dict[str, Any]:
     """Remove a resource and all that it keeps. Raises `ConflictError` if a live release uses it."""
-    resource = await find(platform, key, name, in_use=False)
-    for user, services in (await platform.attached_now()).items():
-        if any(one.resource is not None and one.resource.id == resource.id for one in services):
-            raise ConflictError(
-                f"{resource.name} is in use: {user[0]} in {user[1]} is attached to it",
-                remedy=f"detach it first: tolv detach {resource.name} -a {user[0]} -e {user[1]}",
-            )
+    resource = await find(platform, key, name, used=False)
+    for user, grant in await platform.users({resource.id}):
+        raise in_use(resource.name, user, grant)
+    for user, names in (await _releases_with(platform, resource)).items():
+        told = f"{', '.join(names)} of {user[0]} in {user[1]} used it: a rollback to them would not reach it"
+        progress.warn("destroy", told)
     if not dry_run:
         await platform.backing.remove(resource)
         progress.done("destroy", f"{resource.name} and all that it kept")
     return {"resource": resource.name, "kind": resource.kind, "local": resource.local, "removed": not dry_run}
 
 
-async def find(platform: Platform, key: Key, name: str, *, in_use: bool = True) -> Resource:
-    """The resource that a deploy calls by this name: the one that a service of this name uses now (`in_use`), its own,
+async def find(platform: Platform, key: Key, name: str, *, used: bool = True) -> Resource:
+    """The resource that a deploy calls by this name: the one that a service of this name uses now (`used`), its own,
     or one that is shared with it. Raises `UsageError`."""
     resources = {one.id: one for one in await in_thread(platform.backing.resources.list)}
     needs = await _needs(platform, key)
-    if in_use:
+    if used:
         for one in await platform.backing.attached(key, needs, plain(await platform.config_of(*key))):
             if one.name == name and one.resource is not None:
                 return one.resource
@@ -301,6 +306,20 @@ async def _put(
     return {**value, "service": name, "resource": resource.name, "kind": resource.kind, "version": resource.version}
 
 
+async def _releases_with(platform: Platform, resource: Resource) -> dict[Key, list[str]]:
+    """The releases that a rollback could restore, and that used a resource."""
+    found: dict[Key, list[str]] = {}
+    for grant in await in_thread(platform.backing.resources.grants):
+        key = (grant.app, grant.environment)
+        if grant.resource != resource.id or await in_thread(platform.deploys.find, *key) is None:
+            continue
+        for number in sorted(await platform.restorable(*key)):
+            release = await in_thread(platform.releases.get, *key, number)
+            if grant.in_use(plain(await platform.config_in(release))):
+                found.setdefault(key, []).append(release.name)
+    return found
+
+
 async def _rest(platform: Platform, key: Key, by: str) -> None:
     """Stop what was started for this alone, once no other operation holds the deploy."""
     async with platform.lease(*key, "services", by, wait=True):
@@ -322,7 +341,10 @@ async def _need(platform: Platform, key: Key, name: str, asked: Asked) -> Servic
     same = declared if declared is not None and declared.kind == kind else None
     env = {asked.variable: "{url}"} if asked.variable else dict(same.env) if same else None
     version = asked.version or (same.version if same and asked.url is None else None)
-    return need_for(name, kind, version, env, declared.required if declared else True)
+    need = need_for(name, kind, version, env, declared.required if declared else True)
+    for variable, _ in need.env:
+        check_variable(variable, "")
+    return need
 
 
 async def _needs(platform: Platform, key: Key) -> tuple[ServiceNeed, ...]:
@@ -374,7 +396,7 @@ async def _grant(platform: Platform, resource: Resource, key: Key) -> Grant:
 
 
 async def _local(platform: Platform, key: Key, name: str, done: str) -> Resource:
-    resource = await find(platform, key, name)
+    resource = await find(platform, key, name, used=False)
     if not resource.local:
         raise UsageError(f"{name} runs elsewhere: it is {done} there", remedy="use the tools of whoever runs it")
     return resource

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tolv.errors import ConflictError
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -48,3 +50,11 @@ class Grant:
         release from before one was added to tolv.toml has the others."""
         there = [name for name in self.values if name in config]
         return bool(there) and all(config[name] == self.values[name] for name in there)
+
+
+def in_use(name: str, user: tuple[str, str], grant: Grant) -> ConflictError:
+    """What to answer who would take a resource from a deploy."""
+    return ConflictError(
+        f"{name} is in use: {user[0]} in {user[1]} is attached to it",
+        remedy=f"detach it first: tolv config unset {' '.join(grant.values)} -a {user[0]} -e {user[1]}",
+    )
