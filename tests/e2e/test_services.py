@@ -232,6 +232,15 @@ def test_what_tolv_cannot_run_is_done_without_where_the_app_can(machine: Machine
     assert "attach one that runs elsewhere with --url" in refused.err
 
 
+def test_what_was_set_by_hand_can_be_swapped_too(machine: Machine, app: str) -> None:
+    url: str = machine.tolv("config", "get", "DATABASE_URL", "-a", app, "-e", "dev").out.strip()
+    machine.tolv("config", "set", f"DATABASE_URL={url}?application_name=by-hand", "-a", app)
+    machine.tolv("swap", "database", "--version", "16", "-a", app)
+    assert notes(machine, app, "/add/x")["notes"] == ["x"]
+    users = {one["name"]: one["users"] for one in services(machine, "-a", app)}
+    assert {name for name, used in users.items() if used} == {"database-2"}
+
+
 def test_two_deploys_share_one_as_users_of_their_own(machine: Machine, app: str, name: str) -> None:
     other = f"{name}-o"
     notes(machine, app, "/add/shared")

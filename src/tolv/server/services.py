@@ -106,23 +106,20 @@ async def swap(
 ) -> dict[str, Any]:
     """Point a deploy's variables from the resource that they lead to now to another: `to` (one that it has), a URL, or
     a new one of another version. Going back is a rollback."""
-    resource = await find(platform, key, name)
-    before = await _grant(platform, resource, key)
-    declared = await _need(platform, key, name, Asked(kind=resource.kind))
-    env = tuple((one, text) for one, text in declared.env if one in before.values)
-    if set(before.values) != {one for one, _ in env}:
-        env = tuple((one, "{url}") for one in before.values)
+    kind, variables = await _in_place(platform, key, name)
+    declared = await _need(platform, key, name, Asked(kind=kind))
+    env = tuple((one, text) for one, text in declared.env if one in variables)
+    if variables != {one for one, _ in env}:
+        env = tuple((one, "{url}") for one in sorted(variables))
     if to is not None:
         other = await find(platform, key, to, used=False)
-        if kind_named(other.kind).family != kind_named(resource.kind).family:
-            raise UsageError(
-                f"{to} is {other.kind}, and {name} is {resource.kind}", remedy=f"name one of kind {resource.kind}"
-            )
+        if kind_named(other.kind).family != kind_named(kind).family:
+            raise UsageError(f"{to} is {other.kind}, and {name} is {kind}", remedy=f"name one of kind {kind}")
         need = ServiceNeed(other.name, other.kind, None, env, declared.required)
         grant = await platform.backing.grant(other, key, need, by, progress)
     else:
         version = asked.version if asked.url is None else asked.version or declared.version
-        need = ServiceNeed(await _free_name(platform, key, name), resource.kind, version, env, declared.required)
+        need = ServiceNeed(await _free_name(platform, key, name), kind, version, env, declared.required)
         if asked.url is None:
             if asked.version is None:
                 raise UsageError(
@@ -133,6 +130,21 @@ async def swap(
             await _check(need, asked, progress)
             grant = await platform.backing.add_elsewhere(key, need, asked.url, by)
     return await _put(platform, key, name, grant, by, watch, progress)
+
+
+async def _in_place(platform: Platform, key: Key, name: str) -> tuple[str, set[str]]:
+    """The kind of what a deploy uses under a name, and the variables that lead there: of a resource, or of a declared
+    service whose variables somebody set by hand. Raises `UsageError` if there is neither."""
+    try:
+        resource = await find(platform, key, name)
+        return resource.kind, set((await _grant(platform, resource, key)).values)
+    except UsageError:
+        config = await platform.config_of(*key)
+        for need in await _needs(platform, key):
+            variables = {variable for variable, _ in need.env}
+            if need.name == name and variables & set(config):
+                return need.kind, variables
+        raise
 
 
 async def share(
