@@ -222,3 +222,13 @@ def test_a_span_is_said_in_its_largest_unit() -> None:
         "2 h",
         "2 d",
     ]
+
+
+def test_a_url_with_a_password_can_come_by_standard_input(
+    tolv_command: list[str], tolv_environment: dict[str, str], fake: Any
+) -> None:
+    fake.streams(f"POST {DEPLOY}/services", {"event": "result", "value": {}, "error": None})
+    url = "postgres://shop:secret@db.example.com/shop"
+    command = [*tolv_command, "attach", "database", "--url", "-", "-a", "shop", "-e", "dev"]
+    subprocess.run(command, env=tolv_environment, input=f"{url}\n", text=True, check=True)
+    assert fake.sent(f"POST {DEPLOY}/services")["url"] == url
