@@ -88,7 +88,8 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
-            await _propose_services(source, config, progress)
+            if await in_thread(platform.releases.live, app, request.environment) is None:
+                await _propose_services(source, config, progress)
             for line in await warnings_at_start(platform, app, request.environment, made, config, made.production):
                 progress.warn("parity", line)
             unchanged = await _bring_back(platform, request, made, config, progress)
@@ -111,7 +112,8 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
 
 
 async def _propose_services(source: Source, config: Mapping[str, str], progress: Progress) -> None:
-    """Say which backing services the app seems to need, and nobody has declared or set. A guess: it stops nothing."""
+    """Say which backing services the app seems to need, and nobody has declared or set. A guess: it stops nothing, and
+    nobody waits for it again once a release is live."""
     try:
         proposals = await in_thread(propose, source.path)
     except (TolvError, OSError):

@@ -305,8 +305,11 @@ class Platform:
 
         Whoever calls this holds the deploy: what another operation has just asked for must not be stopped.
         """
-        running = await self.attached_now(running=True)
-        await self.backing.settle((app, environment), running.get((app, environment), []), wait=wait)
+        deploy = await in_thread(self.deploys.find, app, environment)
+        live = None
+        if deploy is not None and deploy.running:
+            live = await in_thread(self.releases.live, app, environment)
+        await self.backing.settle((app, environment), await self.attached(live) if live else [], wait=wait)
 
     async def settle_if_calm(self, app: str, environment: str) -> None:
         """The same after a rollout, without waiting; while another release's processes still run, not yet."""

@@ -78,6 +78,20 @@ def making(directory: Path) -> Iterator[Path | None]:
         ) from None
 
 
+def fetched(
+    directory: Path, at_hand: Callable[[], Binaries | None], install: Callable[[Path], None]
+) -> Binaries | None:
+    """What is `at_hand`, once `install` has put it into `new` of the place that it gets, if it was not there yet. None:
+    the package does not have it. Raises as `making` does."""
+    found = at_hand()
+    if found is None:
+        with making(directory) as place:
+            if place is not None:
+                install(place)
+        found = at_hand()
+    return found
+
+
 def run(command: Sequence[str], environment: Mapping[str, str], place: Path, what: str) -> None:
     """Let another program fetch. Raises `PlatformError` with what it said."""
     try:

