@@ -320,10 +320,20 @@ class Platform:
 
     async def watch_services(self) -> None:
         """Look at the backing services that somebody else runs, for ever."""
+        known: dict[tuple[str, str], tuple[int, list[Attached]]] = {}  # of releases, which never change
         while True:
             await asyncio.sleep(_LOOK_ELSEWHERE)
             try:
-                await self.backing.look_elsewhere(await self.attached_now(running=True))
+                now = {}
+                for one in await in_thread(self.deploys.list):
+                    if one.running and one.live is not None:
+                        key = (one.app, one.environment)
+                        now[key] = known.get(key, (0, []))
+                        if now[key][0] != one.live:
+                            release = await in_thread(self.releases.get, *key, one.live)
+                            now[key] = (one.live, await self.attached(release))
+                known = now
+                await self.backing.look_elsewhere({key: attached for key, (_, attached) in known.items()})
             except TolvError as error:
                 log.warning("backing services cannot be looked at: %s", error.problem)
 
