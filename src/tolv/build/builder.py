@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,12 +54,13 @@ def build(
     report: Callable[[str], None],
     *,
     worktree: bool = False,
+    manifest: Path | None = None,
     runtimes: Mapping[str, str] = MappingProxyType({}),
     cancelled: threading.Event | None = None,
 ) -> Build:
     """Build the app of a commit (or the files as they are now, with `worktree`) into the home's image layout.
 
-    `runtimes` says by language which version to take whatever the app asks for. The result is also unpacked on this
+    `manifest` takes the place of the app's own `tolv.toml`. `runtimes` says by language which version to take whatever the app asks for. The result is also unpacked on this
     machine. Raises `AppError` when the app cannot be built, `UsageError` when it
     cannot be read, `PlatformError` when the machine fails; in each case nothing of the build is left.
     """
@@ -66,7 +68,7 @@ def build(
     layout = Layout(home.images)
     with in_use(home), workshop(home, report, cancelled or threading.Event()) as shop:
         layout.make()
-        app, root, notes = _export(source, commit, app_name, worktree, shop)
+        app, root, notes = _export(source, commit, app_name, worktree, manifest, shop)
         _take_out(root / "app", ())
         parts = [_part(one, root, app, runtimes, shop, layout) for one in detect(root / "app")]
         _run_steps(app, parts, root, shop)
@@ -86,7 +88,7 @@ def read_build(home: Home, digest: str) -> Build:
 
 
 def _export(
-    source: Source, commit: Commit, app_name: str | None, worktree: bool, shop: Workshop
+    source: Source, commit: Commit, app_name: str | None, worktree: bool, manifest: Path | None, shop: Workshop
 ) -> tuple[App, Path, tuple[str, ...]]:
     """The app, and the directory whose `app` is its code alone."""
     tree, root = shop.scratch / "tree", shop.scratch / "root"
@@ -96,6 +98,9 @@ def _export(
         export_worktree(source, tree)
     else:
         notes = export(source, commit, tree)
+    if manifest is not None:
+        (tree / "tolv.toml").unlink(missing_ok=True)
+        shutil.copyfile(manifest, tree / "tolv.toml")
     shop.check()
     app = read_app(tree, name=app_name, fallback_name=source.path.name)
     root.mkdir(mode=0o755)

@@ -22,6 +22,7 @@ from tolv.errors import PlatformError, TolvError, UsageError
 SECTIONS: dict[str, dict[str, str]] = {
     "Is it twelve-factor?": {
         "check": "Audit a codebase against the factors, with evidence.",
+        "prove": "Run the app, and try the factors on it.",
         "explain": "Say what a rule looks for, why, and how to mend it.",
         "rules": "List the rules.",
     },

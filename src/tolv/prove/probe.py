@@ -5,7 +5,7 @@
         title="survives kill -9",
         tier=1,
         needs=("write", "read_back"),
-        does="Writes an item on web.1, kills it with SIGKILL, starts it again with a fresh file system, and reads the item.",
+        does="Writes an item on web.1, kills it with SIGKILL, starts it on a fresh file system, and reads the item.",
         proved="The item is there, on web.1 and on web.2.",
         refuted="It is gone, or differs: it was kept in the process's memory or in its own files.",
         fix="Keep it in a backing service before the answer is sent.",
@@ -105,6 +105,8 @@ class Probe:
     """It can be tried of an app that does not become ready in the ordinary way."""
     alone: bool = False
     """Nothing else may run beside it: it counts moments."""
+    worst: Verdict = Verdict.REFUTED
+    """The worst that it says: that of its bad twin."""
 
     @property
     def label(self) -> str:
@@ -130,13 +132,14 @@ def probe(
     rules: tuple[str, ...] = (),
     bare: bool = False,
     alone: bool = False,
+    worst: Verdict = Verdict.REFUTED,
 ) -> Callable[[Run], Run]:
     """Declare a probe: see `Probe`."""
 
     def declare(run: Run) -> Run:
         assert id not in PROBES, id
         PROBES[id] = Probe(
-            id, title, tier, needs, does, proved, refuted, fix, run, mutation, rules, bare=bare, alone=alone
+            id, title, tier, needs, does, proved, refuted, fix, run, mutation, rules, bare, alone, worst
         )
         return run
 

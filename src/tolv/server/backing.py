@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import secrets
-import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,10 +26,11 @@ from tolv.logs.model import deploy_logs
 from tolv.logs.writer import StampedLog
 from tolv.run.local.engine import LocalEngine
 from tolv.run.local.server_process import START_DEADLINE, Job, ServerProcess, ServerState
+from tolv.run.local.service_job import job_of
 from tolv.run.local.users import user_of
 from tolv.server.progress import Progress
 from tolv.server.threads import in_thread
-from tolv.services.ask import Unreachable, ask
+from tolv.services.ask import ask
 from tolv.services.model import Instance
 from tolv.services.programs import order
 from tolv.services.provider import Provider
@@ -376,33 +376,7 @@ class Backing:
         return version
 
     async def _job(self, resource: Resource) -> Job:
-        provider, instance = await self.instance(resource)
-        command = await in_thread(provider.command, instance)
-
-        async def prepare() -> None:
-            await in_thread(provider.prepare, instance)
-
-        async def ask_it(within: float) -> str | None:
-            try:
-                await in_thread(provider.ask, instance, within)
-            except Unreachable as error:
-                if not error.answered:
-                    raise
-                return error.problem
-            return None
-
-        return Job(
-            command.argv,
-            command.environment,
-            instance.directory,
-            (instance.binaries.directory, *instance.binaries.reads),
-            instance.user,
-            instance.port,
-            signal.Signals[command.stop_signal],
-            command.grace,
-            ask_it,
-            prepare,
-        )
+        return await job_of(*await self.instance(resource))
 
     def _say(self, resource: Resource, text: str) -> None:
         """A line in the log stream of each deploy that needs the resource now."""

@@ -1,0 +1,76 @@
+"""The harness: what all trials of one proof share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from tolv.errors import PlatformError
+from tolv.prove.harness.ground import Ground
+from tolv.prove.harness.network import GateNetwork, HostNetwork, Network
+from tolv.prove.harness.shelf import Shelf
+from tolv.prove.harness.trial import Trial
+from tolv.prove.probe import CannotProve
+from tolv.prove.subject import Subject
+
+#: Seconds that the release phase may take.
+_PREPARE_WITHIN = 300.0
+
+
+class Harness:
+    """Ground, servers, and the app's prepared database."""
+
+    def __init__(self, ground: Ground, subject: Subject, say: Callable[[str], None], *, keep: bool = False) -> None:
+        self.ground = ground
+        self.subject = subject
+        self.shelf = Shelf(ground, say)
+        self.no_namespaces: str | None = None
+        """Why instances have no network of their own here; None: they have."""
+        self._keep = keep
+        self._preparing: asyncio.Task[None] | None = None
+        self._numbers = 0
+
+    @contextlib.asynccontextmanager
+    async def trial(self, name: str) -> AsyncIterator[Trial]:
+        """A new trial, torn down at the end."""
+        trial = Trial(name, self, await self._network())
+        try:
+            yield trial
+        finally:
+            await asyncio.shield(trial.close(keep=self._keep))
+
+    async def prepared(self) -> None:
+        """Have the release phase prepare the database that trials get clones of, once.
+
+        Raises `CannotProve` if it fails.
+        """
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(self._prepare(), name="prepare")
+        await asyncio.shield(self._preparing)
+
+    def place(self, name: str) -> Path:
+        """A new directory of the ground, for what belongs to a process."""
+        path = self.ground.home.root / "stands" / name
+        path.mkdir(mode=0o711, parents=True)
+        return path
+
+    async def _prepare(self) -> None:
+        command = self.subject.prepare
+        async with self.trial("prepare") as trial:
+            await trial.backing.attach(base=True)
+            if command is None:
+                return
+            finished = await trial.one_off(command, timeout=_PREPARE_WITHIN, base=True)
+            if not finished.ok:
+                last = "; ".join(one.text for one in finished.lines[-3:])
+                raise CannotProve(f"its database cannot be prepared: {command}: {finished}: {last}")
+
+    async def _network(self) -> Network:
+        if self.no_namespaces is None:
+            try:
+                return await GateNetwork.open(self.ground)
+            except PlatformError as error:
+                self.no_namespaces = error.problem
+        return HostNetwork(self.ground.ports)

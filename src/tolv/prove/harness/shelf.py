@@ -1,0 +1,90 @@
+"""The shelf: servers of throw-away backing services, started when a trial first asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tolv.errors import PlatformError
+from tolv.prove.harness.ground import Ground
+from tolv.run.local.server_process import START_DEADLINE, Job, ServerProcess
+from tolv.run.local.service_job import job_of
+from tolv.run.local.users import user_of
+from tolv.services.model import Instance
+from tolv.services.provider import Provider
+from tolv.services.providers import provider_of
+
+log = logging.getLogger("tolv.prove")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    kind: str
+    provider: Provider
+    instance: Instance
+    process: ServerProcess
+
+    @property
+    def version(self) -> str:
+        return self.instance.binaries.version
+
+
+class Shelf:
+    """All servers of one ground."""
+
+    def __init__(self, ground: Ground, say: Callable[[str], None]) -> None:
+        self._ground = ground
+        self._say = say
+        self._servers: dict[str, asyncio.Task[Server]] = {}
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """What there is: `postgres 16.14`."""
+        running = [one.result() for one in self._servers.values() if one.done() and one.exception() is None]
+        return tuple(sorted({f"{one.kind} {one.version}".strip() for one in running}))
+
+    async def server(self, kind: str, version: str | None, label: str) -> Server:
+        """The server of this label, started if there is none.
+
+        Raises `UsageError` for a kind or version that Tolv cannot run, `PlatformError` if it does not start.
+        """
+        if label not in self._servers:
+            self._servers[label] = asyncio.create_task(self._start(kind, version, label), name=f"server {label}")
+        return await asyncio.shield(self._servers[label])
+
+    async def stop(self, label: str) -> None:
+        """Stop a server that nobody needs any more."""
+        task = self._servers.pop(label, None)
+        if task is not None:
+            server = await task
+            await server.process.stop()
+            self._ground.servers.pop(server.instance.id, None)
+            self._ground.ports.give_back(server.instance.port)
+
+    async def _start(self, kind: str, version: str | None, label: str) -> Server:
+        ground = self._ground
+        provider = provider_of(kind)
+        binaries = await asyncio.to_thread(provider.find, version, ground.real.cache, self._say)
+        user = user_of(ground.home, f"service {label}") if os.geteuid() == 0 else None
+        directory = ground.home.services / label / "files"
+        directory.mkdir(mode=0o700, parents=True)
+        if user is not None:
+            os.chown(directory, user, user)
+        instance = Instance(label, directory, ground.ports.take(), user, secrets.token_hex(16), binaries)
+
+        async def plan() -> Job:
+            return await job_of(provider, instance)
+
+        process = ground.servers[label] = ServerProcess(label, ground.home, ground.keeper, plan, log.info)
+        process.start()
+        try:
+            await process.until_ready(START_DEADLINE)
+        except PlatformError as error:
+            raise PlatformError(f"{kind} does not start: {error.problem}", where=error.where) from None
+        return Server(kind, provider, instance, process)

@@ -1,0 +1,1 @@
+"""Probes of XII: admin tasks as one-offs."""

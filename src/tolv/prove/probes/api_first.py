@@ -1,0 +1,1 @@
+"""Probes of API: the contract before the code."""

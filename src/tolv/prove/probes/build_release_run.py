@@ -1,0 +1,1 @@
+"""Probes of V: build, release and run kept apart."""

@@ -1,0 +1,1 @@
+"""Probes of I: one codebase, many deploys."""

@@ -1,0 +1,1 @@
+"""Probes of VIII: scaling out by processes."""

@@ -1,0 +1,1 @@
+"""Probes of III: config in the environment."""

@@ -1,0 +1,1 @@
+"""Probes of II: dependencies declared and isolated."""

@@ -1,0 +1,1 @@
+"""Probes of IX: fast start, graceful stop."""

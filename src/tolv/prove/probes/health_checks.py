@@ -1,0 +1,1 @@
+"""Probes of HLT: whether it is ready and alive."""

@@ -1,0 +1,1 @@
+"""Probes of XI: logs as a stream of events."""

@@ -1,0 +1,1 @@
+"""Probes of X: the same here as in production."""

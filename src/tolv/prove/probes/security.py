@@ -1,0 +1,1 @@
+"""Probes of SEC: what the app protects."""

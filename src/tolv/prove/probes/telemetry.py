@@ -1,0 +1,1 @@
+"""Probes of TEL: what an operator can read."""

@@ -1,0 +1,201 @@
+"""`tolv prove`, in the order in which things happen: read, build, make the ground, try each probe, report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tolv.build.locks import in_use
+from tolv.errors import TolvError
+from tolv.home import Home
+from tolv.prove.client import NoAnswer
+from tolv.prove.harness.ground import opened
+from tolv.prove.harness.harness import Harness
+from tolv.prove.harness.instance import NotReady
+from tolv.prove.model import Evidence, Outcome, Report, Result, Verdict
+from tolv.prove.needs import missing
+from tolv.prove.probe import CannotProve, Probe, cannot_prove
+from tolv.prove.subject import Subject, read_subject
+
+log = logging.getLogger("tolv.prove")
+
+#: Seconds that one probe may take.
+_LIMIT = 180.0
+
+
+class Watch(Protocol):
+    """Hears how a proof goes on."""
+
+    def say(self, text: str) -> None:
+        """Something that takes a while: a build, a server that is fetched."""
+
+    def begin(self, probe: Probe, done: int, total: int) -> None:
+        """A probe is tried now."""
+
+    def end(self, result: Result, done: int, total: int) -> None:
+        """It has its verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be tried, and how."""
+
+    probes: tuple[Probe, ...]
+    """In the order of the catalogue."""
+    app: str | None = None
+    """Of a monorepo."""
+    manifest: Path | None = None
+    """Takes the place of the app's `tolv.toml`."""
+    tier: int = 2
+    keep: bool = False
+    jobs: int = 0
+    """How many side by side; 0: as many as there are processors."""
+
+
+async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
+    """Try the probes on the app at `path`.
+
+    Raises what reading and building the app raise, and `PlatformError` when this machine fails.
+    """
+    began = time.monotonic()
+    with in_use(home):
+        subject = await read_subject(path, home, order.app, order.manifest, watch.say)
+        async with opened(home, keep=order.keep) as ground:
+            harness = Harness(ground, subject, watch.say, keep=order.keep)
+            results = await _Proof(harness, order, watch).results()
+            versions = harness.shelf.versions
+            notes = subject.notes
+            if harness.no_namespaces:
+                notes += (f"no namespaces here ({harness.no_namespaces}): some probes see less",)
+            if order.keep:
+                notes += (f"the scene is kept until the next proof: {ground.home.root}",)
+    return Report(
+        app=subject.name,
+        commit=subject.commit.id or None,
+        dirty=subject.commit.dirty,
+        types=tuple(one.name for one in subject.build.processes),
+        services=versions,
+        results=results,
+        duration=time.monotonic() - began,
+        tier=order.tier,
+        root=str(path),
+        notes=notes,
+    )
+
+
+class _Proof:
+    """The trials of one proof."""
+
+    def __init__(self, harness: Harness, order: Order, watch: Watch) -> None:
+        self._harness = harness
+        self._order = order
+        self._watch = watch
+        self._done = 0
+        self._unready: Outcome | None = None
+        self._slots = asyncio.Semaphore(order.jobs or os.cpu_count() or 1)
+
+    @property
+    def _subject(self) -> Subject:
+        return self._harness.subject
+
+    async def results(self) -> tuple[Result, ...]:
+        """Of every probe, in the order of the catalogue: side by side, but those that must be alone."""
+        probes = self._order.probes
+        found: dict[str, Result] = {}
+        if any(self._is_tried(one) for one in probes):
+            self._unready = await self._first_start()
+        async with asyncio.TaskGroup() as group:
+            tasks = {one.id: group.create_task(self._slot(one), name=one.id) for one in probes if not one.alone}
+        found |= {id: task.result() for id, task in tasks.items()}
+        for one in probes:
+            if one.alone:
+                found[one.id] = await self._slot(one)
+        return tuple(found[one.id] for one in probes)
+
+    def _is_tried(self, probe: Probe) -> bool:
+        return probe.tier <= self._order.tier and missing(probe, self._subject) is None
+
+    async def _first_start(self) -> Outcome | None:
+        """Why no instance becomes ready; None: it does. What all others would find out, is found out once."""
+        if self._subject.web is None:
+            return None
+        self._watch.say("starting the app for the first time")
+        try:
+            async with self._harness.trial("first start") as trial:
+                await trial.start()
+        except (NotReady, CannotProve, TolvError) as error:
+            return _outcome(error)
+        return None
+
+    async def _slot(self, probe: Probe) -> Result:
+        async with self._slots:
+            total = len(self._order.probes)
+            self._watch.begin(probe, self._done, total)
+            result = await self._try(probe)
+            self._done += 1
+            self._watch.end(result, self._done, total)
+            return result
+
+    async def _try(self, probe: Probe) -> Result:
+        began = time.monotonic()
+        evidence: tuple[Evidence, ...] = ()
+        backend: str | None = None
+        outcome = self._beforehand(probe)
+        if outcome is None:
+            try:
+                async with asyncio.timeout(_LIMIT), self._harness.trial(probe.id) as trial:
+                    backend = trial.backend
+                    try:
+                        if "namespaces" in probe.needs and self._harness.no_namespaces:
+                            raise CannotProve(f"it needs namespaces: {self._harness.no_namespaces}")
+                        outcome = await probe.run(trial)
+                    finally:
+                        evidence = tuple(trial.evidence)
+            except TimeoutError:
+                outcome = cannot_prove(f"it took more than {_LIMIT:g} s")
+            except Exception as error:
+                outcome = _outcome(error)
+        return Result(
+            probe.id,
+            probe.label,
+            probe.title,
+            outcome,
+            evidence,
+            backend,
+            time.monotonic() - began,
+            expected=self._expected(probe, outcome),
+        )
+
+    def _beforehand(self, probe: Probe) -> Outcome | None:
+        """The outcome of a probe that need not be tried."""
+        if probe.tier > self._order.tier:
+            return cannot_prove(f"it is of tier {probe.tier}, and --tier {self._order.tier} was asked for")
+        found = missing(probe, self._subject)
+        if found is None and self._unready is not None and not probe.bare:
+            return self._unready
+        return found
+
+    def _expected(self, probe: Probe, outcome: Outcome) -> str | None:
+        expected: Mapping[str, str] = self._subject.recipes.expect
+        return expected.get(probe.id) if outcome.verdict is Verdict.REFUTED else None
+
+
+def _outcome(error: Exception) -> Outcome:
+    """What it means for a probe that this was raised."""
+    if isinstance(error, CannotProve):
+        return cannot_prove(error.reason, *error.add)
+    if isinstance(error, NotReady):
+        said = "".join(f" | {line}" for line in error.lines[-3:])
+        return cannot_prove(f"{error.instance.name} does not become ready: {error.reason}{said}")
+    if isinstance(error, NoAnswer):
+        return cannot_prove(f"a request was not answered: {error}")
+    if isinstance(error, TolvError):
+        return cannot_prove(error.problem)
+    log.error("a probe failed", exc_info=error)
+    return cannot_prove(f"Tolv's own error, please report it: {error!r}")
