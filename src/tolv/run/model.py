@@ -48,6 +48,11 @@ class Sandbox:
     """Paths that it may write, besides its temporary directory."""
     tmp_size: int | None = None
     """Bytes that the temporary directory may hold, which then lies in memory."""
+    network: int | None = None
+    """Pid of a process whose network namespace it joins before all else; None: the keeper's network."""
+    init: bool = False
+    """It is pid 1 of a pid namespace of its own, as in a container: needs `view`. The process that the keeper knows
+    is its parent, which hands on signals and ends as it does."""
 
 
 @dataclass(frozen=True, slots=True)

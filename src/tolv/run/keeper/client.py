@@ -116,7 +116,8 @@ class KeeperClient:
 
     async def hello(self) -> dict[str, Any]:
         """Who answers: `pid`, `boot_id`, `version`, `cgroup` (where process groups are made, or None), `controllers`
-        (those that can limit a tree), `sandbox` (what can be had to confine a process: `landlock`, `view`, `user`)."""
+        (those that can limit a tree), `sandbox` (what can be had to confine a process: `landlock`, `view`, `user`,
+        `network`, `init`)."""
         return await self._repeat("hello")
 
     async def start(self, spec: ProcessSpec, env: dict[str, str]) -> int:

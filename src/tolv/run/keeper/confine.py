@@ -13,6 +13,23 @@ import os
 import stat
 import struct
 
+from tolv.run.keeper.namespaces import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    Unconfined,
+    become_init,
+    check,
+    end_with,
+    join_network,
+    leave,
+    libc,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: What every app may read: programs, libraries, the system's configuration. Symbolic links stay what they are.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu")
 #: Certificates of some distributions, to which /etc points.
@@ -24,7 +41,6 @@ SHARED_MEMORY = 64 << 20
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
 _MNT_DETACH = 2
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP, _PR_SET_SECCOMP = 38, 24, 22
 #: The architecture as seccomp(2) names it, and the number of socket(2).
 _SOCKETS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
@@ -42,38 +58,53 @@ READ = _EXECUTE | _READ_FILE | _READ_DIR
 DEVICE = _READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV
 WRITE = READ | DEVICE | _ALL_MAKING | _REFER
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Unconfined(Exception):
-    """The app cannot be confined as ordered; the text says what failed."""
-
 
 def available(base: str) -> dict[str, object]:
-    """What can be had here: `landlock` (its version, 0 for none), `view`, and whether `user`s can be changed.
+    """What can be had here: `landlock` (its version, 0 for none), `view`, `init` (a pid namespace in a view), `network`
+    (one that another process holds), and whether `user`s can be changed.
 
-    Tried in a child, with `base` as the place for a mount; nothing changes.
+    Tried in children, with `base` as the place for a mount; nothing changes.
     """
+    user = os.geteuid() != 0
+
+    def view() -> None:
+        _own_mounts(user=user)
+        _mount("tmpfs", base, "tmpfs", 0, "size=16k")
+        _set_read_only(base, MS_RDONLY)
+        _mount("devpts", base, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+
+    def init() -> None:
+        _own_mounts(user=user, processes=True)
+        if not _works(lambda: _mount("proc", base, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "")):
+            raise Unconfined
+
+    def network() -> None:
+        leave(CLONE_NEWNET, user=user)
+        if user:
+            leave(0, user=True)  # that of the view
+
+    tried = {"view": _works(view), "init": _works(init), "network": _works(network)}
+    return {"landlock": landlock_version(), "user": not user, **tried}
+
+
+def _works(attempt: Callable[[], None]) -> bool:
+    """Whether a child can do it."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            _own_mounts(user=os.geteuid() != 0)
-            _mount("tmpfs", base, "tmpfs", 0, "size=16k")
-            _set_read_only(base, MS_RDONLY)
-            _mount("devpts", base, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+            attempt()
             status = 0
         except (Unconfined, OSError):
             pass
         finally:
             os._exit(status)
-    _, status = os.waitpid(child, 0)
-    return {"landlock": landlock_version(), "view": status == 0, "user": os.geteuid() == 0}
+    return os.waitpid(child, 0)[1] == 0
 
 
 def landlock_version() -> int:
     """The version of Landlock's interface, 0 where there is none or it is switched off."""
-    return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
+    return max(0, int(libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
 
 
 def confine(order: dict) -> None:  # type: ignore[type-arg]
@@ -81,19 +112,24 @@ def confine(order: dict) -> None:  # type: ignore[type-arg]
 
     `order`: `user` (uid and gid to become, or None), `view` and `landlock` (whether to have them), `reads` and `writes`
     (paths beside the system's), `tmp` (the private directory), `tmp_size` (bytes, None without a bound), `base` (a
-    directory to mount on that the app has no use for), `tty` (descriptor 0 is a terminal of its own). Raises
-    `Unconfined`.
+    directory to mount on that the app has no use for), `tty` (descriptor 0 is a terminal of its own), `network` (the
+    process whose network it joins, or None), `init` (whether it goes on as pid 1, in a child). Raises `Unconfined`.
     """
+    parent = None
+    if order["network"] is not None:
+        join_network(order["network"])
     if order["view"]:
+        _own_mounts(user=os.geteuid() != 0, processes=order["init"])
+        parent = become_init(lambda: _give_up(order["user"])) if order["init"] else None
         make_view(order)
     ruleset = _rules(order) if order["landlock"] else None
     if order["user"] is not None:
-        _become_user(order["user"], order["tty"])
-    _leave_keyring()
-    _drop_capabilities()
-    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+        _own_output(order["user"], order["tty"])
+    _give_up(order["user"])
+    if parent is not None:
+        end_with(parent)
     if ruleset is not None:
-        _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0), "Landlock")
+        check(libc.syscall(_RESTRICT_SELF, ruleset, 0), "Landlock")
         os.close(ruleset)
     if order["user"] is None and not order["view"]:
         _forbid_sockets()
@@ -103,10 +139,12 @@ def confine(order: dict) -> None:  # type: ignore[type-arg]
 
 
 def make_view(order: dict) -> None:  # type: ignore[type-arg]
-    """Move into a file system that holds the system's directories, `reads` and `writes`, at their usual places."""
+    """Move into a file system that holds the system's directories, `reads` and `writes`, at their usual places.
+
+    The mount namespace is this process's own already.
+    """
     tmp, base = order["tmp"], order["base"]
     tty = os.ttyname(0) if order["tty"] else None
-    _own_mounts(user=os.geteuid() != 0)
     # Opened in the new namespace, as the kernel binds nothing of another, and before anything is mounted over them.
     sources = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in (tmp, *order["reads"], *order["writes"])}
     _mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
@@ -114,7 +152,7 @@ def make_view(order: dict) -> None:  # type: ignore[type-arg]
     for path in (*SYSTEM, *SYSTEM_PARTS):
         view.show_system(path)
     view.show("/sys", "/sys", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    view.show_processes(order["user"] is not None)
+    view.show_processes(own=order["init"], privileged=order["user"] is not None)
     view.show_devices(tty)
     view.show_resolver()
     private = f"/proc/self/fd/{sources[tmp]}"
@@ -169,9 +207,13 @@ class _View:
         os.makedirs(os.path.dirname(self._base + path), exist_ok=True)
         os.symlink(target, self._base + path)
 
-    def show_processes(self, privileged: bool) -> None:
-        """`/proc`; of other users' processes nothing, where a new one may be mounted."""
+    def show_processes(self, *, own: bool, privileged: bool) -> None:
+        """`/proc`: that of its pid namespace if that is its `own`, else of other users' processes nothing, where a new
+        one may be mounted."""
         os.mkdir(f"{self._base}/proc")
+        if own:
+            _mount("proc", f"{self._base}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "")
+            return
         try:
             if not privileged:
                 raise Unconfined
@@ -225,35 +267,30 @@ class _View:
         """Make it the root, and let go of the old one."""
         _set_read_only(self._base, MS_RDONLY | MS_NOSUID | MS_NODEV, recursive=False)
         os.chdir(self._base)
-        _check(_libc.pivot_root(b".", b"."), "pivot_root")
-        _check(_libc.umount2(b".", _MNT_DETACH), "umount")
+        check(libc.pivot_root(b".", b"."), "pivot_root")
+        check(libc.umount2(b".", _MNT_DETACH), "umount")
         os.chdir("/")
 
 
-def _own_mounts(*, user: bool) -> None:
-    """A mount namespace, for which one who is not root needs a user namespace; in it everybody stays who he is."""
-    uid, gid = os.geteuid(), os.getegid()
-    _check(_libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if user else 0)), "unshare")
-    if user:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
+def _own_mounts(*, user: bool, processes: bool = False) -> None:
+    """A mount namespace, in a user namespace of its own if `user`. `processes`: for its children one of pids, too."""
+    leave(CLONE_NEWNS | (CLONE_NEWPID if processes else 0), user=user)
     # What is mounted or unmounted outside later is so in here, never the other way round.
     _mount(None, "/", None, MS_REC | MS_SLAVE, None)
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None) -> None:
     words = [None if one is None else os.fsencode(one) for one in (source, target, kind, options)]
-    result = _libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3])
-    _check(result, f"mount {target}")
+    result = libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3])
+    check(result, f"mount {target}")
 
 
 def _set_read_only(path: str, flags: int, *, recursive: bool = True) -> None:
     """Set flags of a mount and, since a bind brings its own flags with it, of those below it."""
     attributes = struct.pack("<QQQQ", flags, 0, 0, 0)  # MOUNT_ATTR_RDONLY … are those of mount(2)
     way = _AT_RECURSIVE if recursive else 0
-    result = _libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(path), way, attributes, ctypes.c_size_t(32))
-    _check(result, f"mount_setattr {path}")
+    result = libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(path), way, attributes, ctypes.c_size_t(32))
+    check(result, f"mount_setattr {path}")
 
 
 # Landlock: what may be done to what is seen, and to whom signals may go.
@@ -265,8 +302,8 @@ def _rules(order: dict) -> int:  # type: ignore[type-arg]
     handled = WRITE & ~sum(right for right, since in ((_REFER, 2), (_TRUNCATE, 3), (_IOCTL_DEV, 5)) if version < since)
     # Structure: file system, network (4), scopes (6): no abstract sockets and no signals to outside.
     attributes = struct.pack("<QQQ", handled, 0, 3)[: 24 if version >= 6 else 16 if version >= 4 else 8]
-    ruleset = _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
-    _check(ruleset, "Landlock")
+    ruleset = libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+    check(ruleset, "Landlock")
     rules = [(path, WRITE) for path in (order["tmp"], *order["writes"])]
     rules += [(f"/dev/{name}", DEVICE) for name in DEVICES]
     rules.append(("/dev/shm", WRITE))
@@ -296,26 +333,37 @@ def _allow(ruleset: int, descriptor: int, rights: int, name: str) -> None:
         rights &= _OF_FILES
     rule = struct.pack("<Qi", rights, descriptor)
     # An anonymous pipe or a socket needs no rule, and takes none.
-    refused = _libc.syscall(_ADD_RULE, ruleset, 1, rule, 0) != 0
+    refused = libc.syscall(_ADD_RULE, ruleset, 1, rule, 0) != 0
     if refused and ctypes.get_errno() not in (errno.EBADFD, errno.EBADF):
-        _check(-1, f"Landlock, {name}")
+        check(-1, f"Landlock, {name}")
 
 
 # The user, and what it must not be able to do.
 
 
-def _become_user(user: int, tty: bool) -> None:
+def _own_output(user: int, tty: bool) -> None:
+    """Whoever has /dev/stdout opened must be its owner. Files that a person passed in stay theirs."""
     try:
         for descriptor in (0, 1, 2):
-            # Whoever has /dev/stdout opened must be its owner. Files that a person passed in stay theirs.
             if (tty and os.isatty(descriptor)) or _is_pipe_of_its_own(descriptor):
                 os.fchown(descriptor, user, -1)
-        _drop_bounding_set()
-        os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
     except OSError as error:
-        raise Unconfined(f"it cannot become user {user}: {error.strerror}") from None
+        raise Unconfined(f"its output cannot become user {user}'s: {error.strerror}") from None
+
+
+def _give_up(user: int | None) -> None:
+    """All rights, and the identity of whoever had them if there is a `user` to become."""
+    if user is not None:
+        try:
+            _drop_bounding_set()
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        except OSError as error:
+            raise Unconfined(f"it cannot become user {user}: {error.strerror}") from None
+    _leave_keyring()
+    _drop_capabilities()
+    check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
 def _is_pipe_of_its_own(descriptor: int) -> bool:
@@ -348,27 +396,22 @@ def _forbid_sockets() -> None:
     )
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *one) for one in program))
     header = struct.pack("@HP", len(program), ctypes.addressof(code))
-    _check(_libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
+    check(libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
 
 
 def _drop_bounding_set() -> None:
     for number in range(64):
-        if _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
+        if libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
             return
 
 
 def _drop_capabilities() -> None:
     header = struct.pack("<Ii", 0x20080522, 0)
-    _check(_libc.capset(header, bytes(24)), "capset")
+    check(libc.capset(header, bytes(24)), "capset")
 
 
 def _leave_keyring() -> None:
     """The session's keys are the server's."""
     number = _KEYCTL.get(os.uname().machine)
     if number is not None:
-        _libc.syscall(number, 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
-
-
-def _check(result: int, what: str) -> None:
-    if result < 0:
-        raise Unconfined(f"{what}: {os.strerror(ctypes.get_errno())}")
+        libc.syscall(number, 1, None)  # KEYCTL_JOIN_SESSION_KEYRING

@@ -106,6 +106,12 @@ class KeptProcess:
         """The descriptors that the process's output is read from."""
         return [capture.fileno() for capture in self.captures]
 
+    @property
+    def has_init(self) -> bool:
+        """The app is pid 1 of its own pid namespace, and the leader its parent."""
+        sandbox = self.spec.get("sandbox")
+        return bool(sandbox and sandbox.get("init"))
+
     def open_captures(self) -> None:
         """Take up the pipes, from the moment before the start or from where another keeper left them."""
         for stream in ("stdout", "stderr"):

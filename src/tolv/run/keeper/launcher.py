@@ -4,7 +4,7 @@ The keeper runs this file (`python -I -S -c …`) with an order on descriptor 3 
 waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
 ends and nothing was started. Then the process leaves the keeper's session, takes its limits and descriptors, is
 confined (`confine.py`, whose source precedes this one's), enters its directory, and becomes the app by `execve`; its
-pid stays the same.
+pid stays the same, save where the app is to be pid 1: then it is a child that does.
 
 It stands alone: it imports nothing of Tolv's, and as little as it can, because each start pays for it: neither `json`
 nor `signal`, which take longer than all that happens here.
@@ -22,7 +22,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tolv.run.keeper.confine import Unconfined, confine
+    from tolv.run.keeper.confine import confine
+    from tolv.run.keeper.namespaces import Unconfined
 
 ORDER, GO = 3, 4
 #: How far behind Tolv's own processes the apps come, for the processor and when memory is short.
@@ -53,10 +54,15 @@ def main() -> None:
         start_session()
         give_way()
         take_descriptors(order)
+        own_init = bool(order["sandbox"] and order["sandbox"]["init"])
+        if order["tty"] and not own_init:
+            take_terminal()
         take_limits(order["limits"], order["descriptors"])
         reset_signals()
         if order["sandbox"]:
             confine_as(order["sandbox"], order["argv"][0])
+        if order["tty"] and own_init:  # it has a session of its own only now
+            take_terminal()
         limit_processes(order["limits"].get("processes"))
         enter(order["directory"])
         become(order["argv"], order["env"])
@@ -104,15 +110,18 @@ def take_descriptors(order: dict) -> None:  # type: ignore[type-arg]
         os.dup2(null, 0)
         for descriptor, fifo in ((2, order["stderr"]), (1, order["stdout"])):
             os.dup2(os.open(fifo, os.O_RDWR) if fifo else null, descriptor)
-    if order["tty"]:
-        import termios
-
-        try:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        except OSError as error:
-            raise Refusal(f"the terminal cannot be made its own: {error.strerror}") from None
     os.umask(0o022)
     os.closerange(3, max_descriptor() + 1)
+
+
+def take_terminal() -> None:
+    """Make descriptor 0 the terminal that controls this session."""
+    import termios
+
+    try:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    except OSError as error:
+        raise Refusal(f"the terminal cannot be made its own: {error.strerror}") from None
 
 
 def max_descriptor() -> int:

@@ -80,6 +80,9 @@ class Lifecycle:
         """Send a signal to the leader, its group or its tree; SIGKILL to a tree goes on until nothing is left."""
         self.killed_by_us(process, number)
         process.note_namespace()
+        if process.has_init and number != signal.SIGKILL:
+            self._signal_init(process, number, scope)
+            return
         if scope == "leader":
             if process.handle is not None and process.exit is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -95,6 +98,19 @@ class Lifecycle:
             process.pause = 0.0
         else:
             tree.send(members, number)
+        self._look(process)
+
+    def _signal_init(self, process: KeptProcess, number: int, scope: str) -> None:
+        """Where the app is pid 1 its parent, the leader, gets nothing that the app would then get twice, or never, as
+        nobody can hand on a SIGSTOP."""
+        members = self.members([process])[process.id]
+        first = next((one for one in members if one.parent == process.pid), None)
+        if first is None:  # it is only being started
+            tree.send([one for one in members if number != signal.SIGSTOP], number)
+        elif scope == "group":
+            tree.send_group(first.pid, number)
+        else:
+            tree.send([one for one in members if one.pid != process.pid and scope == "tree"] or [first], number)
         self._look(process)
 
     def killed_by_us(self, process: KeptProcess, number: int) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import marshal
 import os
+import re
 import sys
 
 #: Descriptors below this one are the launcher's: its three, its order, the keeper's word, its program.
 _LOWEST = 10
 _FUTURE = "from __future__ import annotations\n"
+_EACH_OTHER = re.compile(r"^from tolv\.run\.keeper\.[^(\n]*(\([^)]*\))?\n", re.MULTILINE)
 
 
 def in_memory(name: str, content: bytes) -> int:
@@ -34,11 +36,11 @@ def high(descriptor: int) -> int:
 
 
 def _source() -> bytes:
-    """What confines, then the launcher, as one program."""
+    """Namespaces, what confines, then the launcher, as one program: what one takes from another precedes it."""
     text = _FUTURE
-    for name in ("confine.py", "launcher.py"):
+    for name in ("namespaces.py", "confine.py", "launcher.py"):
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
-            text += file.read().replace(_FUTURE, "")
+            text += _EACH_OTHER.sub("", file.read().replace(_FUTURE, ""))
     return text.encode()
 
 

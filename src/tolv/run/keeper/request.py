@@ -31,7 +31,11 @@ _SANDBOX: dict[str, tuple[type, ...]] = {
     "reads": (list, tuple),
     "writes": (list, tuple),
     "tmp_size": (int, type(None)),
+    "network": (int, type(None)),
+    "init": (bool,),
 }
+#: What a client of an earlier version does not say.
+_SANDBOX_DEFAULTS = {"network": None, "init": False}
 
 
 class Refused(Exception):
@@ -81,10 +85,16 @@ def _check_sandbox(sandbox: object) -> dict[str, Any] | None:
     """How the process is confined; None: not at all."""
     if sandbox is None:
         return None
+    if isinstance(sandbox, dict):
+        sandbox = {**_SANDBOX_DEFAULTS, **sandbox}
     if not isinstance(sandbox, dict) or not all(isinstance(sandbox.get(one), kind) for one, kind in _SANDBOX.items()):
         raise Refused("'spec.sandbox' lacks something, or has something of the wrong type")
     if sandbox["user"] is not None and sandbox["user"] <= 0:
         raise Refused("no process of an app is root's")
+    if sandbox["network"] is not None and (sandbox["network"] is True or sandbox["network"] <= 0):
+        raise Refused("'spec.sandbox.network' must be the pid of a process")
+    if sandbox["init"] and not sandbox["view"]:
+        raise Refused("a process can be pid 1 in a view only, which has a /proc of its own")
     for path in (*sandbox["reads"], *sandbox["writes"]):
         if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path:
             raise Refused(f"{path!r} must be an absolute path")
