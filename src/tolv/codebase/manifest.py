@@ -6,7 +6,6 @@ key or a value of another type is an error, never skipped.
 
 from __future__ import annotations
 
-import difflib
 import re
 import signal
 import tomllib
@@ -17,6 +16,7 @@ from typing import Any
 
 from tolv.codebase.model import PRODUCTION, Rollout, RolloutPolicy, ServiceNeed, SignalScope
 from tolv.codebase.services import PLACEHOLDERS, need, own_variable, unknown_placeholder
+from tolv.codebase.tables import Reader, as_table, as_text, described, list_of, named, read_table, table_of, value_of
 from tolv.codebase.text import read_text
 from tolv.config.names import check_variable
 from tolv.errors import UsageError
@@ -115,64 +115,10 @@ def read_manifest(path: Path) -> Manifest:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(path, str(error), text) from None
-    values = _table(_FILE, data, "", path.name)
+    values = read_table(_FILE, data, "", path.name)
     roots = {name: app["root"] for name, app in values.pop("apps", {}).items()}
     values |= values.pop("parity", {})
     return Manifest(apps=roots, **values)
-
-
-_Reader = Callable[[Any, str, str], Any]
-"""Takes a value, its key in full (`processes.web.grace`) and the file's name; gives the value as Tolv keeps it."""
-
-
-def _value(wanted: str, convert: Callable[[Any], Any]) -> _Reader:
-    """A reader of one plain value; `convert` gives None for a value that does not fit."""
-
-    def read(value: Any, key: str, where: str) -> Any:
-        converted = convert(value)
-        if converted is None:
-            problem = f"{key} must be {wanted}, not {_described(value)}"
-            raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
-        return converted
-
-    return read
-
-
-def _table_of(keys: Mapping[str, _Reader], make: Callable[..., Any], *required: str) -> _Reader:
-    """A reader of a table with known keys; `make` takes its values by name."""
-
-    def read(value: Any, key: str, where: str) -> Any:
-        values = _table(keys, value, key, where)
-        for name in required:
-            if name not in values:
-                raise UsageError(f"[{key}] has no {name}", where=where, remedy=f"add {name} = … to it")
-        return make(**values)
-
-    return read
-
-
-def _list_of(wanted: str, each: _Reader) -> _Reader:
-    """A reader of a list whose every item `each` reads; gives a tuple."""
-
-    def read(value: Any, key: str, where: str) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            problem = f"{key} must be {wanted}, not {_described(value)}"
-            raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
-        return tuple(each(one, f"{key}[{number}]", where) for number, one in enumerate(value, start=1))
-
-    return read
-
-
-def _named(names: re.Pattern[str], rule: str, each: _Reader) -> _Reader:
-    """A reader of a table of tables whose keys are names of the app's own."""
-
-    def read(value: Any, key: str, where: str) -> dict[str, Any]:
-        for name in _as_table(value, key, where):
-            if not names.fullmatch(name):
-                raise UsageError(f"{key} has a name that is not allowed: {name!r}", where=where, remedy=rule)
-        return {name: each(inner, f"{key}.{name}", where) for name, inner in value.items()}
-
-    return read
 
 
 def _variables(value: Any, key: str, where: str) -> dict[str, str]:
@@ -181,7 +127,7 @@ def _variables(value: Any, key: str, where: str) -> dict[str, str]:
         value = {value: "{url}"}
     if not isinstance(value, dict) or not value:
         wanted = 'the name of a variable, or a table such as {PGHOST = "{host}", PGPORT = "{port}"}'
-        problem = f"{key} must be {wanted}, not {_described(value)}"
+        problem = f"{key} must be {wanted}, not {described(value)}"
         raise UsageError(problem, where=where, remedy=f"change {key} in {where}, or remove it")
     texts = {name: _text(text, f"{key}.{name}", where) for name, text in value.items()}
     for name, text in texts.items():
@@ -199,7 +145,7 @@ def _variables(value: Any, key: str, where: str) -> dict[str, str]:
 
 def _services(value: Any, key: str, where: str) -> tuple[ServiceNeed, ...]:
     """`[services]`: one need for each table; no two of them set the same variable."""
-    tables = _named(NAME, NAME_RULE, _table_of(_SERVICE, dict, "kind"))(value, key, where)
+    tables = named(NAME, NAME_RULE, table_of(_SERVICE, dict, "kind"))(value, key, where)
     needs = tuple(need(name, **table) for name, table in tables.items())
     setters: dict[str, str] = {}
     for one in needs:
@@ -212,30 +158,8 @@ def _services(value: Any, key: str, where: str) -> tuple[ServiceNeed, ...]:
     return needs
 
 
-def _table(keys: Mapping[str, _Reader], value: Any, key: str, where: str) -> dict[str, Any]:
-    values = _as_table(value, key, where)
-    for name in values:
-        if name not in keys:
-            place = f"[{key}]" if key else "the top level"
-            close = difflib.get_close_matches(name, keys, n=1)
-            known = f"did you mean {close[0]}?" if close else f"it knows: {', '.join(keys)}"
-            raise UsageError(f"unknown key {name!r} in {place} of {where}", where=where, remedy=known)
-    return {name: keys[name](inner, f"{key}.{name}" if key else name, where) for name, inner in values.items()}
-
-
-def _as_table(value: Any, key: str, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        problem = f"{key} must be a table, not {_described(value)}"
-        raise UsageError(problem, where=where, remedy=f"write it as a section: [{key}]")
-    return value
-
-
 def _raw(value: Any, key: str, where: str) -> dict[str, Any]:
-    return _as_table(value, key, where)
-
-
-def _as_text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() and "\0" not in value else None
+    return as_table(value, key, where)
 
 
 def _matching(pattern: str) -> Callable[[Any], str | None]:
@@ -290,12 +214,12 @@ def _as_version(value: Any) -> str | None:
 
 
 def _as_texts(value: Any) -> list[str] | None:
-    return value if isinstance(value, list) and all(_as_text(one) is not None for one in value) else None
+    return value if isinstance(value, list) and all(as_text(one) is not None for one in value) else None
 
 
-def _one_of(*choices: str) -> _Reader:
+def _one_of(*choices: str) -> Reader:
     wanted = " or ".join(f'"{one}"' for one in choices)
-    return _value(wanted, lambda value: value if isinstance(value, str) and value in choices else None)
+    return value_of(wanted, lambda value: value if isinstance(value, str) and value in choices else None)
 
 
 #: Seconds that a duration may have: thirty days.
@@ -303,96 +227,79 @@ _LONGEST = 30 * 86400
 #: Bytes below which no process of any language starts.
 _LEAST_MEMORY = 4 << 20
 
-_text = _value("a text", _as_text)
-_seconds = _value("a number of seconds", _as_seconds)
-_deadline = _value("a number of seconds above 0", _as_deadline)
-_version = _value('a version in quotes, such as "3.12"', _matching(r"[A-Za-z0-9.*+<>=!~^, -]{1,60}"))
+_text = value_of("a text", as_text)
+_seconds = value_of("a number of seconds", _as_seconds)
+_deadline = value_of("a number of seconds above 0", _as_deadline)
+_version = value_of('a version in quotes, such as "3.12"', _matching(r"[A-Za-z0-9.*+<>=!~^, -]{1,60}"))
 
-_PROCESS: dict[str, _Reader] = {
+_PROCESS: dict[str, Reader] = {
     "command": _text,
-    "health": _value('a path such as "/healthz"', _matching(r"/[!-~]*")),
+    "health": value_of('a path such as "/healthz"', _matching(r"/[!-~]*")),
     "health_interval": _deadline,
     "health_timeout": _deadline,
-    "health_failures": _value("a whole number from 1 to 100", _as_count(1, 100)),
+    "health_failures": value_of("a whole number from 1 to 100", _as_count(1, 100)),
     "rollout": _one_of("start-first", "stop-first"),
     "start_deadline": _deadline,
     "grace": _seconds,
     "drain": _seconds,
     "response_timeout": _deadline,
-    "stop_signal": _value('the name of a signal, such as "SIGTERM"', _as_signal),
+    "stop_signal": value_of('the name of a signal, such as "SIGTERM"', _as_signal),
     "stop_scope": _one_of("leader", "group"),
-    "memory": _value('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),
-    "cpu": _value("a number of processors from 0.01 to 1024, such as 0.5", _as_processors),
-    "processes": _value("a whole number from 1 to 1000000", _as_count(1)),
-    "open_files": _value("a whole number from 16 to 1000000", _as_count(16)),
-    "tmp": _value('a size of at least 4M in quotes, such as "64M"', _as_bytes),
-    "quantity": _value("a whole number from 0 to 100", _as_quantity),
+    "memory": value_of('a size of at least 4M in quotes, such as "512M" or "2G"', _as_bytes),
+    "cpu": value_of("a number of processors from 0.01 to 1024, such as 0.5", _as_processors),
+    "processes": value_of("a whole number from 1 to 1000000", _as_count(1)),
+    "open_files": value_of("a whole number from 16 to 1000000", _as_count(16)),
+    "tmp": value_of('a size of at least 4M in quotes, such as "64M"', _as_bytes),
+    "quantity": value_of("a whole number from 0 to 100", _as_quantity),
 }
-_RELEASE: dict[str, _Reader] = {"command": _text, "timeout": _deadline}
-_ROLLOUT: dict[str, _Reader] = {
+_RELEASE: dict[str, Reader] = {"command": _text, "timeout": _deadline}
+_ROLLOUT: dict[str, Reader] = {
     "bake": _seconds,
-    "auto_rollback": _value("true or false", _as_truth),
-    "error_rate": _value("a share above 0 and up to 1, such as 0.05", _as_share),
-    "min_requests": _value("a whole number from 1 to 1000000", _as_count(1)),
-    "crashes": _value("a whole number from 1 to 100", _as_count(1, 100)),
+    "auto_rollback": value_of("true or false", _as_truth),
+    "error_rate": value_of("a share above 0 and up to 1, such as 0.05", _as_share),
+    "min_requests": value_of("a whole number from 1 to 1000000", _as_count(1)),
+    "crashes": value_of("a whole number from 1 to 100", _as_count(1, 100)),
 }
-_BUILD: dict[str, _Reader] = {
+_BUILD: dict[str, Reader] = {
     "python": _version,
     "node": _version,
     "command": _text,
-    "exclude": _value('a list of globs, such as ["docs/**"]', _as_texts),
+    "exclude": value_of('a list of globs, such as ["docs/**"]', _as_texts),
 }
-_SERVICE: dict[str, _Reader] = {
-    "kind": _value('a kind of service, such as "postgres"', _matching(r"[a-z][a-z0-9-]{0,39}")),
-    "version": _value('a version in quotes, such as "16" or "16.4"', _as_version),
+_SERVICE: dict[str, Reader] = {
+    "kind": value_of('a kind of service, such as "postgres"', _matching(r"[a-z][a-z0-9-]{0,39}")),
+    "version": value_of('a version in quotes, such as "16" or "16.4"', _as_version),
     "env": _variables,
-    "required": _value("true or false", _as_truth),
+    "required": value_of("true or false", _as_truth),
 }
-_PARITY: dict[str, _Reader] = {"production": _value(f"an environment's name ({NAME_RULE})", _matching(NAME.pattern))}
-_RULE = _value('a rule or a factor, such as "III-05" or "III"', _matching(r"[A-Z]{1,4}(-[0-9]{2})?"))
-_GLOB = _value('a glob, such as "legacy/**"', _as_text)
-_IGNORE: dict[str, _Reader] = {"rule": _RULE, "path": _GLOB, "reason": _text}
-_CHECK: dict[str, _Reader] = {
-    "select": _list_of('a list of rules and factors, such as ["III", "VI-02"]', _RULE),
-    "ignore": _list_of(
+_PARITY: dict[str, Reader] = {"production": value_of(f"an environment's name ({NAME_RULE})", _matching(NAME.pattern))}
+_RULE = value_of('a rule or a factor, such as "III-05" or "III"', _matching(r"[A-Z]{1,4}(-[0-9]{2})?"))
+_GLOB = value_of('a glob, such as "legacy/**"', as_text)
+_IGNORE: dict[str, Reader] = {"rule": _RULE, "path": _GLOB, "reason": _text}
+_CHECK: dict[str, Reader] = {
+    "select": list_of('a list of rules and factors, such as ["III", "VI-02"]', _RULE),
+    "ignore": list_of(
         'a list of tables, such as [{rule = "III-05", path = "legacy/**", reason = "…"}]',
-        _table_of(_IGNORE, Ignore, "rule", "reason"),
+        table_of(_IGNORE, Ignore, "rule", "reason"),
     ),
-    "exclude": _list_of('a list of globs, such as ["legacy/**"]', _GLOB),
+    "exclude": list_of('a list of globs, such as ["legacy/**"]', _GLOB),
 }
-_APP: dict[str, _Reader] = {"root": _value('a directory below this file, such as "services/api"', _as_text)}
+_APP: dict[str, Reader] = {"root": value_of('a directory below this file, such as "services/api"', as_text)}
 
 PROCESS_NAME_RULE = "use letters, digits, - and _, 63 characters at most"
 
-_FILE: dict[str, _Reader] = {
-    "name": _value(f"an app's name ({NAME_RULE})", _matching(NAME.pattern)),
-    "apps": _named(NAME, NAME_RULE, _table_of(_APP, dict, "root")),
-    "processes": _named(PROCESS_NAME, PROCESS_NAME_RULE, _table_of(_PROCESS, ProcessSettings)),
-    "release": _table_of(_RELEASE, ReleaseSettings),
-    "rollout": _table_of(_ROLLOUT, RolloutPolicy),
-    "build": _table_of(_BUILD, dict),
+_FILE: dict[str, Reader] = {
+    "name": value_of(f"an app's name ({NAME_RULE})", _matching(NAME.pattern)),
+    "apps": named(NAME, NAME_RULE, table_of(_APP, dict, "root")),
+    "processes": named(PROCESS_NAME, PROCESS_NAME_RULE, table_of(_PROCESS, ProcessSettings)),
+    "release": table_of(_RELEASE, ReleaseSettings),
+    "rollout": table_of(_ROLLOUT, RolloutPolicy),
+    "build": table_of(_BUILD, dict),
     "services": _services,
-    "parity": _table_of(_PARITY, dict),
-    "check": _table_of(_CHECK, CheckSettings),
+    "parity": table_of(_PARITY, dict),
+    "check": table_of(_CHECK, CheckSettings),
     "prove": _raw,
 }
-
-
-def _described(value: Any) -> str:
-    """A value as the file's author knows it: `true (a boolean)`."""
-    kinds = {
-        bool: "a boolean",
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "a table",
-    }
-    kind = kinds.get(type(value), "a date or time")
-    if isinstance(value, (list, dict)):
-        return kind
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
-    return f"{shown[:60]} ({kind})"
 
 
 def _syntax_error(path: Path, message: str, text: str) -> UsageError:
