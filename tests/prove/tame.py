@@ -57,6 +57,7 @@ def tame(program: str, *arguments: str, env: Mapping[str, str] | None = None, cw
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
         env={**os.environ, **(env or {})},
