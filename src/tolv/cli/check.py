@@ -12,6 +12,7 @@ import click
 
 from tolv.check.reports import FORMATS, SUMMARIES
 from tolv.cli.options import Call, common_options, is_interactive, pass_call
+from tolv.cli.reports import emit, look, write_file
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tolv.check.model import Report
     from tolv.check.reports import View
 
-#: Columns of a report that no terminal shows, and the most that a line of text is comfortable with.
-_WIDTH, _WIDEST = 100, 140
 _FORMATS = f"One of: {', '.join(FORMATS)}. Default: terminal."
 #: Seconds between two looks at how far it is.
 _TICK = 0.1
@@ -124,11 +123,7 @@ class _Order:
             self._write_records(reports, Path(output), view)
             return
         text = (render_summary if self._given["summary"] else render)(self._format, reports, view)
-        if output:
-            _write(Path(output), text)
-            self._call.console.note(f"wrote {output}")
-        else:
-            sys.stdout.write(text)
+        emit(self._call, text, output)
 
     def status(self, reports: list[Report]) -> int:
         """The exit status."""
@@ -158,7 +153,7 @@ class _Order:
 
         path = Path(self._given["baseline"])
         written = renewed(one.whole, self._baseline or Baseline())
-        _write(path, format_baseline(written))
+        write_file(path, format_baseline(written))
         self._call.console.note(f"wrote {path}: {len(written.entries)} findings")
 
     def _audit(self, path: Path) -> Audit:
@@ -201,7 +196,6 @@ class _Order:
         return click.confirm(f"Write {len(found)} file{'s' * (len(found) > 1)}?", err=True)
 
     def _view(self) -> View:
-        import shutil
         from datetime import UTC, datetime
         from functools import lru_cache
 
@@ -209,12 +203,12 @@ class _Order:
         from tolv.check.reports import View
 
         kept = lru_cache(maxsize=64)(read_lines)
-        to_terminal = sys.stdout.isatty() and not self._given["output"]
+        width, colour = look(self._call, self._given["output"])
         return View(
             rules=self._rules,
             lines=lambda report, path: kept(report.root, path),
-            width=min(shutil.get_terminal_size().columns, _WIDEST) if to_terminal else _WIDTH,
-            colour=self._call.console.colour and to_terminal,
+            width=width,
+            colour=colour,
             fail_on=self._fail_on,
             today=datetime.now(UTC).date(),
         )
@@ -225,9 +219,9 @@ class _Order:
         for report in reports:
             below = directory / report.app if len(reports) > 1 else directory
             below.mkdir(parents=True, exist_ok=True)
-            _write(below / "0000-questions.md", overview(report))
+            write_file(below / "0000-questions.md", overview(report))
             for one in records(report, view):
-                _write(below / one.name, one.text)
+                write_file(below / one.name, one.text)
         self._call.console.note(f"wrote the records to {directory}")
 
     def _read_baseline(self) -> Baseline | None:
@@ -288,17 +282,6 @@ def _directory(path: str) -> Path:
 
 
 def _shown(diff: str) -> str:
-    from tolv.check.reports.text import plain
+    from tolv.reports.text import plain
 
     return "".join(f"{plain(line)}\n" for line in diff.splitlines())
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    from tolv.check.fixes.write import replace_file
-    from tolv.errors import PlatformError
-
-    try:
-        replace_file(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise PlatformError(f"{path} cannot be written: {error.strerror}", remedy="name another file") from None

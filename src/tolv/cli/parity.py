@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tolv.cli.options import Call, app_option, common_options, pass_call
-from tolv.errors import PlatformError, UsageError
+from tolv.cli.reports import emit, look
+from tolv.errors import UsageError
 
 if TYPE_CHECKING:
     from tolv.parity.limits import Limit
     from tolv.parity.reports import View
 
 _FORMATS = ("terminal", "json", "markdown", "html", "sarif", "junit", "github")
-#: Columns of a report that no terminal shows, and the most that a line of text is comfortable with.
-_WIDTH, _WIDEST = 100, 140
 
 
 @click.command()
@@ -73,34 +70,16 @@ def parity(
     limits = [parse_limit(one) for one in fail_over]
     found = call.api.get(f"/v1/apps/{call.app_name()}/parity", left=environment, right=other)
     measured = Parity.from_dict(found)
-    text = render(format, measured, _view(call, limits, to_file=output is not None))
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        _write(output, text)
-        call.console.note(f"wrote {output}")
+    emit(call, render(format, measured, _view(call, limits, output)), output)
     over = [said for one in limits if (said := exceeded(one, measured))]
     for said in over:
         call.console.note(said)
     ctx.exit(int(bool(over)))
 
 
-def _view(call: Call, limits: list[Limit], *, to_file: bool) -> View:
-    import shutil
-
+def _view(call: Call, limits: list[Limit], output: str | None) -> View:
     from tolv.parity.limits import strictest
     from tolv.parity.reports import View
 
-    to_terminal = sys.stdout.isatty() and not to_file
-    width = min(shutil.get_terminal_size().columns, _WIDEST) if to_terminal else _WIDTH
-    return View(width, call.console.colour and to_terminal, strictest(limits))
-
-
-def _write(name: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    from tolv.check.fixes.write import replace_file
-
-    try:
-        replace_file(Path(name), text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise PlatformError(f"{name} cannot be written: {error.strerror}", remedy="name another file") from None
+    width, colour = look(call, output)
+    return View(width, colour, strictest(limits))

@@ -20,9 +20,10 @@ from tolv.check.grade import grade
 from tolv.check.model import Finding, Place, Report, Suppressed, Unread
 from tolv.check.reports import FORMATS, SUMMARIES, View, render, render_summary
 from tolv.check.reports.adr import records
-from tolv.check.reports.excerpt import columns, excerpt
+from tolv.check.reports.excerpt import excerpt
 from tolv.check.reports.hide import hide
 from tolv.check.reports.questions import questions
+from tolv.reports.terminal import columns
 
 VIEW = View(rules=RULES, lines=lambda _, path: lines(path), today=date(2026, 11, 21))
 HOSTILE = "\x1b[31m\u202e</script><b>|`%0A::error::x\r\n]]>\udce4\x00&amp;'\""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from tolv.check.model import FactorReport, Finding, Report
 from tolv.check.reports import View
-from tolv.check.reports.markdown import code, prose, quoted
 from tolv.check.reports.questions import asked_of, questions
-from tolv.check.reports.text import amount, by_weight, commit, fix, place, severity, why
+from tolv.check.reports.text import by_weight, commit, fix, place, severity, why
+from tolv.reports.markdown import code, prose, quoted
+from tolv.reports.text import amount
 
 #: What paying a factor's debt changes: files beside the code (0), the code (1), the design (2).
 _NATURE = {

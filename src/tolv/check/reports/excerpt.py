@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from tolv.check.model import Finding, Report
 from tolv.check.reports import View
 from tolv.check.reports.hide import HIDDEN, hide
-from tolv.check.reports.text import plain
+from tolv.reports.terminal import columns
+from tolv.reports.text import plain
 
 #: Characters of a line that are looked at: minified files have one line of millions.
 _LONGEST = 4000
@@ -58,13 +58,6 @@ def excerpt(report: Report, finding: Finding, view: View, width: int, *, before:
 def shown(finding: Finding) -> str:
     """The finding's own line as it may be shown, cut at 200 columns."""
     return _cropped(finding.snippet, finding, 200)[0]
-
-
-def columns(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
 def _same(found: object, finding: Finding) -> bool:

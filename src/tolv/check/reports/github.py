@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tolv.check.answered import counted
 from tolv.check.grade import grade
-from tolv.check.model import Finding, Report, Severity
+from tolv.check.model import Finding, Report
 from tolv.check.reports import View
-from tolv.check.reports.text import by_weight, fix, message, plain, plain_block, severity
-
-_COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
+from tolv.check.reports.text import by_weight, fix, message, severity
+from tolv.reports.github import command
+from tolv.reports.text import plain, plain_block
 
 
 def render(reports: Sequence[Report], view: View) -> str:
@@ -37,17 +37,3 @@ def _command(finding: Finding, view: View) -> str:
     remedy = fix(finding, view)
     said = message(finding) + (f"\nFix: {plain_block(remedy)}" if remedy else "")
     return command(severity(finding), properties, said)
-
-
-def command(severity: Severity, properties: Mapping[str, object], text: str) -> str:
-    """A workflow command; properties without a value are left out."""
-    head = ",".join(f"{name}={_property(plain(str(value)))}" for name, value in properties.items() if value)
-    return f"::{_COMMANDS[severity]} {head}::{_data(text)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

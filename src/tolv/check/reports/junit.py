@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
 
 from tolv.check.model import SEVERITIES, FactorReport, Report, Severity
 from tolv.check.reports import View
-from tolv.check.reports.text import by_weight, fix, message, place, plain, plain_block, probe_hint, severity
-
-#: What no XML may hold, not even escaped.
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from tolv.check.reports.text import by_weight, fix, message, place, probe_hint, severity
+from tolv.reports.text import plain, plain_block
+from tolv.reports.xml import attribute, content
 
 
 def render(reports: Sequence[Report], view: View) -> str:
@@ -61,13 +58,3 @@ def _text(factor: FactorReport, view: View) -> str:
         if remedy := fix(one, view):
             lines.append(f"  Fix: {plain_block(remedy)}")
     return content(lines)
-
-
-def content(lines: Sequence[str]) -> str:
-    """Lines as the text of an element."""
-    return escape(_FORBIDDEN.sub("�", "\n".join(lines)))
-
-
-def attribute(value: object) -> str:
-    """A value as an attribute, with its quotes."""
-    return quoteattr(_FORBIDDEN.sub("�", plain(str(value))))

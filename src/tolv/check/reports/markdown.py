@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from tolv.check.answered import counted
@@ -10,45 +9,16 @@ from tolv.check.grade import RULE, grade
 from tolv.check.model import FactorReport, Finding, Report
 from tolv.check.reports import View
 from tolv.check.reports.excerpt import shown
-from tolv.check.reports.text import (
-    amount,
-    by_weight,
-    commit,
-    fix,
-    place,
-    plain,
-    probe_hint,
-    severity,
-    verdict,
-    why,
-)
+from tolv.check.reports.text import by_weight, commit, fix, place, probe_hint, severity, verdict, why
+from tolv.reports.markdown import code, prose, quoted
+from tolv.reports.text import amount
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _ICONS = {"error": "✗", "warning": "!", "note": "·"}
 
 
 def render(reports: Sequence[Report], view: View) -> str:
     """The reports, one below the other."""
     return "\n".join(line for report in reports for line in _page(report, view)) + "\n"
-
-
-def quoted(text: str) -> str:
-    """A text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", plain(text))
-
-
-def prose(text: str) -> str:
-    """The same, with what stands between ticks as code."""
-    parts = re.split(r"`([^`\n]{1,200})`", text)
-    return "".join(code(part) if position % 2 else quoted(part) for position, part in enumerate(parts))
-
-
-def code(text: str) -> str:
-    """A text as code, whatever ticks it has."""
-    text = plain(text)
-    ticks = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
 def _page(report: Report, view: View) -> Iterator[str]:

@@ -8,7 +8,8 @@ from math import cos, pi, sin
 from tolv.check.grade import grade
 from tolv.check.model import FactorReport, Report
 from tolv.check.reports.summary import MARKS, standing
-from tolv.check.reports.text import plain, verdict
+from tolv.check.reports.text import verdict
+from tolv.reports.text import plain
 
 _OUTER, _INNER, _MIDDLE = 150.0, 88.0, 160.0
 #: Half the gap between two parts, in radians.

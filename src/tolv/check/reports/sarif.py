@@ -6,13 +6,9 @@ there, too, as suppressed.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
-from tolv import __version__
 from tolv.check.grade import grade
 from tolv.check.model import Finding, Place, Report, Suppressed
 from tolv.check.reports import View
@@ -20,49 +16,32 @@ from tolv.check.reports.excerpt import shown
 from tolv.check.reports.text import fix, message, severity
 from tolv.check.rule import Rule
 from tolv.factors import FACTORS
+from tolv.reports import sarif
+from tolv.reports.sarif import log
 
 #: What the fingerprint is made of, as its name: another recipe gets another number.
 _FINGERPRINT = "tolvFingerprint/v1"
-#: Relative to what places are.
-BASE = "%SRCROOT%"
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 
 
 def render(reports: Sequence[Report], view: View) -> str:
     """One log with a run for each report."""
-    log = {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [_run(report, view) for report in reports],
-    }
-    return json.dumps(log, indent=2) + "\n"
+    return log([run(report, view) for report in reports])
 
 
-def _run(report: Report, view: View) -> dict[str, Any]:
+def run(report: Report, view: View) -> dict[str, Any]:
+    """The run of one report."""
     every = [*report.findings, *(one.finding for one in report.suppressed)]
     ids = list(dict.fromkeys([*view.rules, *(one.rule for one in every)]))
     index = {id: number for number, id in enumerate(ids)}
     results = [_result(one, index, view) for one in report.findings]
     results += [{**_result(one.finding, index, view), "suppressions": [_suppression(one)]} for one in report.suppressed]
-    run: dict[str, Any] = {
-        "tool": {
-            "driver": {
-                "name": "Tolv",
-                "semanticVersion": __version__,
-                "version": __version__,
-                "rules": [_descriptor(id, view.rules.get(id)) for id in ids],
-            }
-        },
-        "automationDetails": {"id": f"tolv/check/{report.app}/"},
-        "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {BASE: {"description": {"text": "The root of the repository that was checked"}}},
+    rules = [_descriptor(id, view.rules.get(id)) for id in ids]
+    properties = {"factors": _factors(report), "grade": grade(report).percent}
+    return {
+        **sarif.run(f"tolv/check/{report.app}/", rules, results, "The root of the repository that was checked"),
         "invocations": [_invocation(report)],
-        "results": results,
-        "properties": {"factors": _factors(report), "grade": grade(report).percent},
+        "properties": {**properties, "commit": report.commit} if report.commit else properties,
     }
-    if report.commit:
-        run["properties"]["commit"] = report.commit
-    return run
 
 
 def _descriptor(id: str, rule: Rule | None) -> dict[str, Any]:
@@ -114,18 +93,7 @@ def _result(finding: Finding, index: dict[str, int], view: View) -> dict[str, An
 
 
 def _location(place: Place, snippet: str) -> dict[str, Any]:
-    """A place. The repository as a whole is `.`; what is about a file as a whole stands at its first line, as viewers
-    show nothing without one."""
-    uri = quote(os.fsencode(place.path)) if place.path else "."
-    line = max(place.line or 1, 1)
-    region: dict[str, Any] = {"startLine": line}
-    if place.line is not None and place.column is not None:
-        region["startColumn"] = max(place.column, 1)
-    if place.end_line is not None and place.end_line >= line:
-        region["endLine"] = place.end_line
-    if snippet:
-        region["snippet"] = {"text": snippet}
-    return {"physicalLocation": {"artifactLocation": {"uri": uri, "uriBaseId": BASE}, "region": region}}
+    return sarif.location(place.path, place.line, column=place.column, end_line=place.end_line, snippet=snippet)
 
 
 def _suppression(one: Suppressed) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 from tolv.check.grade import RULE, grade
 from tolv.check.model import FactorReport, Report
 from tolv.check.reports import View
-from tolv.check.reports.excerpt import columns
-from tolv.check.reports.text import commit, plain
+from tolv.check.reports.text import commit
 from tolv.factors import FACTORS
+from tolv.reports.terminal import columns
+from tolv.reports.text import plain
 
 #: What a cell shows, and what it means.
 MARKS = {

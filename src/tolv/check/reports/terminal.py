@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from tolv.check.answered import counted
 from tolv.check.grade import grade
 from tolv.check.model import FactorReport, Finding, Report
 from tolv.check.reports import View
-from tolv.check.reports.excerpt import Excerpt, columns, excerpt
-from tolv.check.reports.text import (
-    amount,
-    by_weight,
-    commit,
-    fix,
-    place,
-    plain,
-    probe_hint,
-    severity,
-    verdict,
-    why,
-)
+from tolv.check.reports.excerpt import Excerpt, excerpt
+from tolv.check.reports.text import by_weight, commit, fix, place, probe_hint, severity, verdict, why
+from tolv.reports.terminal import Paper, columns, fitted
+from tolv.reports.text import amount, plain
 
-_STYLES = {"red": "31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 #: Where the table's columns of verdict and evidence begin.
@@ -31,7 +20,6 @@ _TITLE, _VERDICT = 21, 16
 _LEFT = 2 + 5 + _TITLE + _VERDICT
 #: Files that are named as unread before it is only said how many more there are.
 _UNREAD = 5
-_NARROWEST = 60
 #: Findings of one rule that are shown where there are others.
 _MOST = 10
 
@@ -43,14 +31,15 @@ def render(reports: Sequence[Report], view: View) -> str:
 
 
 class _Paint:
-    """A view of at least sixty columns, and its colours."""
+    """A view, and the paper that it is written on."""
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.width = max(view.width, _NARROWEST)
+        self.paper = Paper(view.width, view.colour)
+        self.width = self.paper.width
 
     def __call__(self, text: str, style: str) -> str:
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.view.colour and text else text
+        return self.paper.paint(text, style)
 
 
 def _page(report: Report, paint: _Paint) -> Iterator[str]:
@@ -108,13 +97,13 @@ def _evidence(factor: FactorReport, paint: _Paint) -> str:
         text = f"{_MARKS[severity(first)]} {first.rule} {plain(first.message)}"
         if where and columns(text) + columns(where) + 3 <= room:
             return f"{text}   {paint(where, 'dim')}"
-        return _short(text, room)
+        return fitted(text, room)
     if factor.verdict == "cannot tell":
         hint = probe_hint(factor)
         text = plain(factor.why)
         whole = f"{text}; {hint}" if hint and text else hint or text
-        return paint(_short(whole if columns(whole) <= room else hint or text, room), "dim")
-    return paint(_short(plain(factor.why), room), "dim")
+        return paint(fitted(whole if columns(whole) <= room else hint or text, room), "dim")
+    return paint(fitted(plain(factor.why), room), "dim")
 
 
 def _finding(report: Report, finding: Finding, paint: _Paint, said: Sequence[str | None]) -> Iterator[str]:
@@ -128,14 +117,14 @@ def _finding(report: Report, finding: Finding, paint: _Paint, said: Sequence[str
         yield f"    {paint('see also', 'dim')} {plain(str(other))}"
     reason, remedy = why(finding, paint.view), fix(finding, paint.view)
     if not said and reason:
-        yield from _wrapped(reason, paint)
+        yield from paint.paper.wrapped(reason)
     if remedy not in said or not said:
         yield from _remedy(remedy, finding.rule, paint)
 
 
 def _remedy(remedy: str | None, rule: str, paint: _Paint) -> Iterator[str]:
     hint = f"tolv explain {rule}"
-    lines = list(_wrapped(f"Fix: {remedy}", paint)) if remedy else []
+    lines = list(paint.paper.wrapped(f"Fix: {remedy}")) if remedy else []
     if lines and columns(lines[-1]) + columns(hint) + 6 <= paint.width:
         lines[-1] += f"      {paint(hint, 'dim')}"
     else:
@@ -166,19 +155,3 @@ def _end(report: Report, paint: _Paint) -> Iterator[str]:
         parts.append(f"{len(report.suppressed)} answered for")
     parts.append(str(grade(report)))
     yield paint(" · ".join(parts), "bold")
-
-
-def _wrapped(text: str, paint: _Paint) -> Iterator[str]:
-    for part in text.splitlines():
-        yield from textwrap.wrap(
-            plain(part), paint.width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
-        )
-
-
-def _short(text: str, room: int) -> str:
-    if columns(text) <= room:
-        return text
-    text = text[: 4 * room]
-    while text and columns(text) >= room:
-        text = text[:-1]
-    return text.rstrip() + "…"

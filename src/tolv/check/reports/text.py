@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from tolv.check.model import SEVERITIES, FactorReport, Finding, Report, Severity
 from tolv.check.reports import View
-
-#: Control characters, and those that turn the direction of text: a file name must not draw a report of its own.
-_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def plain(text: str) -> str:
-    """A text on one line, with what is not to be printed as escapes."""
-    return _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
-
-
-def plain_block(text: str) -> str:
-    """The same of a text that may have several lines."""
-    return "\n".join(map(plain, text.split("\n")))
+from tolv.reports.text import plain, short_commit
 
 
 def place(finding: Finding) -> str:
@@ -69,15 +56,7 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
 
 def commit(report: Report) -> str | None:
     """`a975ef6`, `a975ef6-dirty`."""
-    if not report.commit:
-        return None
-    sha, dash, dirty = report.commit.partition("-")
-    return plain(f"{sha[:7]}{dash}{dirty}")
-
-
-def amount(number: int, one: str, many: str | None = None) -> str:
-    """`1 file`, `1 200 files`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", " ")
+    return short_commit(report.commit)
 
 
 def probe_hint(factor: FactorReport) -> str | None:

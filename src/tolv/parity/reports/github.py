@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tolv.check.reports.github import command
 from tolv.parity.kinds import KINDS
 from tolv.parity.model import Parity
 from tolv.parity.reports import View
 from tolv.parity.reports.text import SEVERITIES, counted, message, remedy, title
+from tolv.reports.github import command
 
 
 def render(parity: Parity, view: View) -> str:

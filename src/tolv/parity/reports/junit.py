@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tolv.check.reports.junit import attribute, content
 from tolv.parity.kinds import KINDS
 from tolv.parity.model import JUDGEMENTS, Parity, worse
 from tolv.parity.reports import View
 from tolv.parity.reports.text import SEVERITIES, message, remedy, title
+from tolv.reports.xml import attribute, content
 
 
 def render(parity: Parity, view: View) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tolv.check.reports.markdown import prose, quoted
 from tolv.parity.model import GAPS, WORDS, Difference, Judgement, Parity
 from tolv.parity.reports import View
 from tolv.parity.reports.text import ABOUT, counted, shown, title
+from tolv.reports.markdown import prose, quoted
 
 _ICONS: dict[Judgement, str] = {"breaking": "✗", "notable": "!", "harmless": "·"}
 

@@ -7,46 +7,34 @@ as viewers show nothing without one.
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
-from tolv import __version__
-from tolv.check.reports.sarif import BASE, SCHEMA
 from tolv.parity.kinds import KINDS
 from tolv.parity.model import Difference, Parity
 from tolv.parity.reports import View
 from tolv.parity.reports.text import SEVERITIES, message, remedy
+from tolv.reports import sarif
 
 #: What the fingerprint is made of, as its name: another recipe gets another number.
 _FINGERPRINT = "tolvParity/v1"
-_PLACE = {"artifactLocation": {"uri": ".", "uriBaseId": BASE}, "region": {"startLine": 1}}
 
 
 def render(parity: Parity, view: View) -> str:
     """One log with one run."""
-    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(parity)]}
-    return json.dumps(log, indent=2) + "\n"
+    return sarif.log([_run(parity)])
 
 
 def _run(parity: Parity) -> dict[str, Any]:
     index = {kind: number for number, kind in enumerate(KINDS)}
+    rules = [
+        {"id": f"parity/{kind}", "shortDescription": {"text": text}, "properties": {"tags": ["parity"]}}
+        for kind, text in KINDS.items()
+    ]
+    name = f"tolv/parity/{parity.app}/{parity.left}/{parity.right}/"
+    results = [_result(one, parity, index) for one in parity.differences]
     return {
-        "tool": {
-            "driver": {
-                "name": "Tolv",
-                "semanticVersion": __version__,
-                "version": __version__,
-                "rules": [
-                    {"id": f"parity/{kind}", "shortDescription": {"text": text}, "properties": {"tags": ["parity"]}}
-                    for kind, text in KINDS.items()
-                ],
-            }
-        },
-        "automationDetails": {"id": f"tolv/parity/{parity.app}/{parity.left}/{parity.right}/"},
-        "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {BASE: {"description": {"text": "The root of the app's repository"}}},
+        **sarif.run(name, rules, results, "The root of the app's repository"),
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(parity)}],
-        "results": [_result(one, parity, index) for one in parity.differences],
         "properties": {"measured": parity.measured, "worst": parity.worst},
     }
 
@@ -61,7 +49,7 @@ def _result(one: Difference, parity: Parity, index: dict[str, int]) -> dict[str,
         "ruleIndex": index[one.kind],
         "level": SEVERITIES[one.judgement],
         "message": {"text": said},
-        "locations": [{"physicalLocation": _PLACE, "logicalLocations": deploys}],
+        "locations": [{**sarif.location(""), "logicalLocations": deploys}],
         "partialFingerprints": {_FINGERPRINT: fingerprint, "primaryLocationLineHash": fingerprint},
         "properties": {"gap": one.gap, "subject": one.subject},
     }

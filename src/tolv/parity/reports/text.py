@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tolv.check.model import Severity
-from tolv.check.reports.text import plain
 from tolv.parity.model import WORDS, Difference, Figure, Gap, Judgement, Parity, Value
+from tolv.reports.text import Level, plain
 
 #: What each gap is, in one line.
 ABOUT: dict[Gap, str] = {
@@ -13,7 +12,7 @@ ABOUT: dict[Gap, str] = {
     "tools": "what it is built with and runs on",
 }
 #: What `tolv check` would call it, for formats that know only that.
-SEVERITIES: dict[Judgement, Severity] = {"harmless": "note", "notable": "warning", "breaking": "error"}
+SEVERITIES: dict[Judgement, Level] = {"harmless": "note", "notable": "warning", "breaking": "error"}
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
