@@ -60,9 +60,10 @@ def build(
 ) -> Build:
     """Build the app of a commit (or the files as they are now, with `worktree`) into the home's image layout.
 
-    `manifest` takes the place of the app's own `tolv.toml`. `runtimes` says by language which version to take whatever the app asks for. The result is also unpacked on this
-    machine. Raises `AppError` when the app cannot be built, `UsageError` when it
-    cannot be read, `PlatformError` when the machine fails; in each case nothing of the build is left.
+    `manifest` takes the place of the app's own `tolv.toml`. `runtimes` says by language which version to take whatever
+    the app asks for. The result is also unpacked on this machine. Raises `AppError` when the app cannot be built,
+    `UsageError` when it cannot be read, `PlatformError` when the machine fails; in each case nothing of the build is
+    left.
     """
     home.make()
     layout = Layout(home.images)

@@ -156,7 +156,9 @@ def _status(report: Report, fail_on: str) -> int:
 def _list(call: Call, probes: list[Probe]) -> None:
     if call.json:
         call.console.as_json = True
-        call.console.json([{"id": one.id, "title": one.title, "tier": one.tier, "needs": list(one.needs)} for one in probes])
+        call.console.json(
+            [{"id": one.id, "title": one.title, "tier": one.tier, "needs": list(one.needs)} for one in probes]
+        )
         return
     rows = ((one.id, str(one.tier), one.title, ", ".join(one.needs)) for one in probes)
     call.console.table(("PROBE", "TIER", "WHAT IT TRIES", "NEEDS"), rows)

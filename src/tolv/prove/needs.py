@@ -5,24 +5,8 @@ from __future__ import annotations
 from tolv.codebase.services import kind_named
 from tolv.prove.model import Outcome
 from tolv.prove.probe import Need, Probe, cannot_prove, not_applicable
+from tolv.prove.recipes import EXAMPLES
 from tolv.prove.subject import Subject
-
-#: For each request of `[prove]` a line that would give it.
-LINES: dict[str, str] = {
-    "read": 'read = "GET /"',
-    "write": """write = 'POST /notes {"text": "{token}"}'""",
-    "read_back": 'read_back = "GET /notes/{id}"',
-    "slow": 'slow = "GET /slow"',
-    "upload": 'upload = "PUT /files/{name}"',
-    "download": 'download = "GET /files/{name}"',
-    "login": """login = 'POST /login {"user": "a", "password": "b"}'""",
-    "whoami": 'whoami = "GET /me"',
-    "job": """job = 'POST /jobs {"n": "{token}"}'""",
-    "job_done": 'job_done = "GET /jobs/{id}"',
-    "one_off": 'one_off = "python manage.py check"',
-    "spec": 'spec = "/openapi.json"',
-    "outbound": 'outbound = "GET /proxy"',
-}
 
 
 def missing(probe: Probe, subject: Subject) -> Outcome | None:
@@ -37,10 +21,10 @@ def missing(probe: Probe, subject: Subject) -> Outcome | None:
 
 def _missing(need: Need, subject: Subject) -> Outcome | None:
     kinds = {kind_named(one.kind).name for one in subject.needs}
-    if need in LINES:
-        if getattr(subject.recipes, need) is None and not (need == "read"):
-            return cannot_prove(f"[prove] of tolv.toml names no {need}", LINES[need])
-        return None
+    if need in EXAMPLES:
+        if subject.recipes.has(need):
+            return None
+        return cannot_prove(f"[prove] of tolv.toml names no {need}", EXAMPLES[need])
     if need == "web":
         return None if subject.web else not_applicable("the app has no web process")
     if need == "git":

@@ -138,9 +138,7 @@ def probe(
 
     def declare(run: Run) -> Run:
         assert id not in PROBES, id
-        PROBES[id] = Probe(
-            id, title, tier, needs, does, proved, refuted, fix, run, mutation, rules, bare, alone, worst
-        )
+        PROBES[id] = Probe(id, title, tier, needs, does, proved, refuted, fix, run, mutation, rules, bare, alone, worst)
         return run
 
     return declare

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -182,8 +181,7 @@ class _Proof:
         return found
 
     def _expected(self, probe: Probe, outcome: Outcome) -> str | None:
-        expected: Mapping[str, str] = self._subject.recipes.expect
-        return expected.get(probe.id) if outcome.verdict is Verdict.REFUTED else None
+        return self._subject.recipes.expected(probe.id) if outcome.verdict is Verdict.REFUTED else None
 
 
 def _outcome(error: Exception) -> Outcome:

@@ -67,7 +67,7 @@ class Subject:
     def health(self) -> str:
         """The path that tells whether it is ready; `/` where none is declared."""
         declared = self.web.health if self.web else None
-        return self.recipes.health or declared or "/"
+        return self.recipes.health[0].path if self.recipes.health else declared or "/"
 
 
 async def read_subject(
@@ -93,7 +93,9 @@ async def read_subject(
     if not needs:
         proposals = await asyncio.to_thread(_proposals, Path(ready.directory))
         needs = tuple(one for one in proposals if not any(name in recipes.env for name, _ in one.env))
-        notes += [f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs]
+        notes += [
+            f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
+        ]
     return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes))
 
 
@@ -117,7 +119,7 @@ def refuse_elsewhere(env: Mapping[str, str]) -> None:
             raise UsageError(
                 f"{name} of [prove] leads to {host}: a proof writes, cuts and kills, so it stays on this machine",
                 where="tolv.toml",
-                remedy=f"give {name} a loopback address, or leave it out: what [services] declares is made for the proof",
+                remedy=f"give {name} a loopback address, or leave it out: services are made for the proof",
             )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import secrets
 import signal
 import subprocess
@@ -25,7 +24,7 @@ from tolv.home import Home
 from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.ports import Ports
 from tolv.run.local.sandbox import Offer
-from tolv.run.local.server_process import LABEL, ServerProcess
+from tolv.run.local.server_process import ServerProcess
 from tolv.run.model import Exit, ProcessSpec
 
 _LOCK = "lock"

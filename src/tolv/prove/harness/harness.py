@@ -14,6 +14,7 @@ from tolv.prove.harness.shelf import Shelf
 from tolv.prove.harness.trial import Trial
 from tolv.prove.probe import CannotProve
 from tolv.prove.subject import Subject
+from tolv.run.model import ProcessSpec
 
 #: Seconds that the release phase may take.
 _PREPARE_WITHIN = 300.0
@@ -30,7 +31,7 @@ class Harness:
         """Why instances have no network of their own here; None: they have."""
         self._keep = keep
         self._preparing: asyncio.Task[None] | None = None
-        self._numbers = 0
+        self._gates = 0
 
     @contextlib.asynccontextmanager
     async def trial(self, name: str) -> AsyncIterator[Trial]:
@@ -67,10 +68,17 @@ class Harness:
                 last = "; ".join(one.text for one in finished.lines[-3:])
                 raise CannotProve(f"its database cannot be prepared: {command}: {finished}: {last}")
 
+    async def _start_gate(self, argv: list[str]) -> int:
+        self._gates += 1
+        id = f"gate-{self._gates}"
+        home = self.ground.home
+        spec = ProcessSpec(id, tuple(argv), "/", str(home.tmp / id), None, str(home.logs / f"{id}.err"))
+        return (await self.ground.start(spec, {"PATH": "/usr/bin:/bin"})).pid
+
     async def _network(self) -> Network:
         if self.no_namespaces is None:
             try:
-                return await GateNetwork.open(self.ground)
+                return await GateNetwork.start(self.ground.home.root, self._start_gate)
             except PlatformError as error:
                 self.no_namespaces = error.problem
-        return HostNetwork(self.ground.ports)
+        return HostNetwork()

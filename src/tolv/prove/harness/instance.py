@@ -185,7 +185,7 @@ class Instance:
 
     async def kill(self) -> None:
         """SIGKILL to its whole tree; returns when all of it is dead and its output complete."""
-        if not self.running.empty.is_set():
+        if self.alive:
             self._say("signal", "SIGKILL", self.name)
         await self._ground.kill(self.running)
 

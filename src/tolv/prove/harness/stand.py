@@ -24,6 +24,10 @@ class Stand:
     """Further paths that it may write."""
 
 
+#: As a platform would have it.
+ORDINARY = Stand()
+
+
 def copy_release(runnable: Runnable, target: Path, user: int | None) -> Runnable:
     """A writable copy of a build's code at `target`, and how to run that. Dependencies stay shared, read-only.
 

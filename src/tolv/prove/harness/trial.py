@@ -16,7 +16,7 @@ from tolv.build.workshop import remove_tree
 from tolv.codebase.model import ProcessType
 from tolv.prove.harness.backing import Backing
 from tolv.prove.harness.instance import Instance, Line, Made, describe
-from tolv.prove.harness.stand import Stand, copy_release, moved
+from tolv.prove.harness.stand import ORDINARY, Stand, copy_release, moved
 from tolv.prove.model import Evidence, Kind
 from tolv.prove.probe import CannotProve
 from tolv.prove.subject import Subject, defaults
@@ -95,7 +95,7 @@ class Trial:
         type: str = "web",
         *,
         env: Mapping[str, str | None] | None = None,
-        stand: Stand = Stand(),
+        stand: Stand = ORDINARY,
         port: int | None = None,
         command: str | None = None,
         ready: bool = True,
@@ -151,7 +151,7 @@ class Trial:
         command: str,
         *,
         env: Mapping[str, str | None] | None = None,
-        stand: Stand = Stand(),
+        stand: Stand = ORDINARY,
         timeout: float = 60.0,
         base: bool = False,
         bare: bool = False,

@@ -9,7 +9,20 @@ from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, probe, proved, refuted
 from tolv.prove.watch.sockets import Listener, listening
 
-_BINDS = 'HOST, PORT = "0.0.0.0", int(os.environ["PORT"])'
+_PORT = 'PORT = int(os.environ.get("PORT", "8000"))'
+_DUMB = """\
+import os, socketserver
+
+
+class Dumb(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(4096)
+        self.request.sendall(b"no idea")
+
+
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(("0.0.0.0", int(os.environ["PORT"])), Dumb).serve_forever()
+"""
 
 
 @probe(
@@ -23,7 +36,7 @@ _BINDS = 'HOST, PORT = "0.0.0.0", int(os.environ["PORT"])'
     fix="Bind the port that the environment's PORT names.",
     rules=("VII-01", "VII-02"),
     bare=True,
-    mutation=Mutation("has a port of its own", {"app.py": ((_BINDS, 'HOST, PORT = "0.0.0.0", 8321'),)}),
+    mutation=Mutation("has a port of its own", {"app.py": ((_PORT, "PORT = 8321"),)}),
 )
 async def listens_on_port(trial: Trial) -> Outcome:
     ports = []
@@ -53,7 +66,9 @@ async def listens_on_port(trial: Trial) -> Outcome:
     refuted="It is refused: the process listens on loopback alone, where no router of another host or container gets.",
     fix='Bind 0.0.0.0 (or "::") instead of 127.0.0.1 or localhost.',
     rules=("VII-03",),
-    mutation=Mutation("listens on loopback alone", {"app.py": ((_BINDS, _BINDS.replace("0.0.0.0", "127.0.0.1")),)}),
+    mutation=Mutation(
+        "listens on loopback alone", {"app.py": (('Server(("0.0.0.0", PORT)', 'Server(("127.0.0.1", PORT)'),)}
+    ),
 )
 async def reached_from_outside(trial: Trial) -> Outcome:
     instance = await trial.start()
@@ -82,13 +97,8 @@ async def reached_from_outside(trial: Trial) -> Outcome:
     bare=True,
     mutation=Mutation(
         "speaks a protocol of its own",
-        {"Procfile": (("web: python app.py", "web: python dumb.py"),)},
-        add={
-            "dumb.py": "import os, socketserver\n\n\nclass Dumb(socketserver.BaseRequestHandler):\n"
-            "    def handle(self):\n        self.request.recv(4096)\n        self.request.sendall(b'\\x01\\x06\\x00\\x01')\n\n\n"
-            "socketserver.TCPServer.allow_reuse_address = True\n"
-            "socketserver.TCPServer(('0.0.0.0', int(os.environ['PORT'])), Dumb).serve_forever()\n"
-        },
+        {"Procfile": (("web: python -B app.py", "web: python -B dumb.py"),)},
+        add={"dumb.py": _DUMB},
     ),
 )
 async def speaks_http(trial: Trial) -> Outcome:
@@ -120,7 +130,7 @@ async def speaks_http(trial: Trial) -> Outcome:
     rules=("VII-01", "VIII-02"),
     mutation=Mutation(
         "has a second port that is fixed",
-        {"app.py": ((_BINDS, f"{_BINDS}\nimport socket; ADMIN = socket.create_server((HOST, 8322))"),)},
+        {"app.py": ((_PORT, f"{_PORT}\nADMIN = __import__('socket').create_server(('0.0.0.0', 8322))"),)},
     ),
 )
 async def two_on_one_host(trial: Trial) -> Outcome:
