@@ -35,6 +35,20 @@ def filled(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def broken(text: str, room: int) -> list[str]:
+    """The lines of a text, each of at most so many columns, broken at spaces where it has any. Spaces within stay."""
+    lines = []
+    while columns(text[: 4 * room]) > room or len(text) > 4 * room:
+        end, taken = 0, columns(text[0])
+        while taken <= room or end == 0:
+            end += 1
+            taken += columns(text[end]) if end < len(text) else room
+        space = text.rfind(" ", 1, end + 1)
+        lines.append(text[: space if space > 0 else end].rstrip())
+        text = text[space if space > 0 else end :].lstrip()
+    return [*lines, text] if text or not lines else lines
+
+
 @dataclass(frozen=True, slots=True)
 class Paper:
     """What is written on: so many columns, at least sixty, with or without colour."""

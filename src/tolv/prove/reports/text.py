@@ -1,0 +1,65 @@
+"""What all formats say in the same words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from tolv.prove.model import Evidence, Report, Result, Verdict
+from tolv.reports.text import plain, short_commit
+
+
+def commit(report: Report) -> str | None:
+    """`9f3c1a7`, `9f3c1a7-dirty`."""
+    return short_commit(f"{report.commit}-dirty" if report.commit and report.dirty else report.commit)
+
+
+def counted(report: Report) -> list[str]:
+    """`38 proved`, `2 refuted (1 expected)` …: the verdicts that there are."""
+    expected = sum(one.verdict is Verdict.REFUTED and not one.unexpected for one in report.results)
+    aside = {Verdict.REFUTED: f" ({expected} expected)"} if expected else {}
+    return [f"{number} {verdict}{aside.get(verdict, '')}" for verdict, number in report.counts.items() if number]
+
+
+def seconds(duration: float) -> str:
+    """`0.3 s`, `71 s`, `2 min 5 s`; nothing for what took no time to speak of."""
+    if duration < 0.05:
+        return ""
+    if duration < 9.95:
+        return f"{duration:.1f} s"
+    whole = round(duration)
+    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60} s"
+
+
+def seen(one: Evidence) -> str:
+    """`POST /notes {"text":"k-17"} -> 201 on web.1`, `web.1 | a line of its log`: on one line."""
+    text = plain(one.text.rstrip("\n"))
+    if not one.where:
+        return text
+    return f"{plain(one.where)} | {text}" if one.kind == "log" else f"{text} on {plain(one.where)}"
+
+
+def replay(report: Report) -> str | None:
+    """The command that tries a refuted (or unstable) probe again, alone; None where all went well."""
+    chosen = _worst(report.results)
+    if chosen is None:
+        return None
+    root = f" {shlex.quote(plain(report.root))}" if report.root not in ("", ".") else ""
+    return f"tolv prove{root} --only {chosen.id} --keep --verbose"
+
+
+def missing(results: Iterable[Result]) -> dict[str, list[str]]:
+    """Lines for `[prove]` that would let probes be tried, each with the probes that ask for it."""
+    lines: dict[str, list[str]] = {}
+    for one in results:
+        if one.verdict is Verdict.NOT_PROVABLE:
+            for line in one.outcome.add:
+                lines.setdefault(plain(line), []).append(one.id)
+    return lines
+
+
+def _worst(results: Iterable[Result]) -> Result | None:
+    results = tuple(results)
+    refuted = [one for one in results if one.verdict is Verdict.REFUTED]
+    unstable = [one for one in results if one.verdict is Verdict.UNSTABLE]
+    return next((one for one in (*sorted(refuted, key=lambda one: not one.unexpected), *unstable)), None)
