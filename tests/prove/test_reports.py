@@ -169,7 +169,7 @@ def test_without_marks_words_stand_in_their_place_and_all_is_ascii() -> None:
     text = render("terminal", report(*whole().results, result("X-P1", "ä", Verdict.PROVED, "…")), View(unicode=False))
     assert text.isascii()
     long = render("terminal", report(result("I-P1", "t", Verdict.PROVED, "word " * 60)), View(80, unicode=False))
-    assert re.search(r"^ {4}proved .* word\.\.\.$", long, re.MULTILINE)
+    assert re.search(r"^ {4}proved .* wo[rd ]*\.\.\.$", long, re.MULTILINE)
     assert max(map(len, long.splitlines()[2:-1])) <= 80
     assert re.search(r"^ {4}refuted {8}VI-P2 ", text, re.MULTILINE)
     assert re.search(r"^ {4}not provable {3}VI-P1 .* no login$", text, re.MULTILINE)
