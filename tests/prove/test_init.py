@@ -292,6 +292,11 @@ def test_a_description_says_more_than_code(tmp_path: Path, path: str, text: str)
     }
 
 
+def test_a_health_path_that_speaks_of_readiness_is_no_liveness(tmp_path: Path) -> None:
+    found = found_in(tmp_path, {"app.js": "app.get('/live', f); app.get('/ready', f)"}, health="/ready?deep=1")
+    assert proposed(found) == {"ready": "GET /ready?deep=1", "health": "GET /live", "read": "GET /"}
+
+
 def test_what_the_running_app_says_of_itself_comes_first(tmp_path: Path) -> None:
     found = with_spec(found_in(tmp_path, {"app.py": FLASK}, health="/up"), SPEC, "/openapi.json")
     assert proposed(found)["write"] == f"POST /v1/notes {NOTE}"

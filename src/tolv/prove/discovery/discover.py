@@ -66,7 +66,8 @@ def _chosen(app: App, files: Files, spec: Proposal | None, routes: tuple[Route, 
 def _declared(app: App, files: Files) -> Iterator[Proposal]:
     web = app.process("web")
     if web is not None and web.health:
-        yield Proposal("health", f"GET {web.health}", "tolv.toml")
+        name = "ready" if "ready" in web.health.lower() else "health"
+        yield Proposal(name, f"GET {web.health}", "tolv.toml")
     if files.text("manage.py") is not None:
         yield Proposal("one_off", "python manage.py check", "manage.py")
         if app.release_command is None:

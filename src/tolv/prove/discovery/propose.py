@@ -44,6 +44,7 @@ def propose(routes: Sequence[Route]) -> Iterator[Proposal]:
     yield from _first("ready", reads, lambda route: bool(route.words & _READY))
     yield from _first("version", reads, lambda route: bool(route.words & _VERSION) and len(route.words) <= 2)
     yield from _first("slow", reads, lambda route: bool(route.words & {"slow", "sleep", "delay"}))
+    yield from _first("outbound", reads, lambda route: bool(route.words & {"outbound", "upstream"}))
     special = _HEALTH | _READY | _OTHER | _ACCOUNT | _VERSION
     yield from _first("read", reads, lambda route: not route.words & special)
     makes = [route for route in routes if route.method in ("POST", "PUT") and not route.words & _OTHER]
