@@ -133,6 +133,11 @@ def test_what_cannot_be_understood_is_one_clear_error(text: str, problem: str, r
     assert remedy in (error.remedy or "")
 
 
+def test_a_description_is_a_route_or_a_file() -> None:
+    assert recipes('spec = "GET /openapi.json"').spec == "/openapi.json"
+    assert recipes('spec = "docs/openapi.yaml"').spec == "docs/openapi.yaml"
+
+
 def test_another_file_is_named() -> None:
     with pytest.raises(UsageError) as raised:
         read_recipes({"raed": 1}, "examples/prove/app.toml")

@@ -120,7 +120,7 @@ def _run(call: Call, path: Path, order: Order) -> Report:
 
 
 def _show(call: Call, report: Report, format: str, given: dict[str, Any]) -> None:
-    from tolv.check.fixes.write import replace_file
+    from tolv.codebase.replace import replace_file
     from tolv.errors import PlatformError
     from tolv.prove.reports import render
 

@@ -34,7 +34,7 @@ def emit(call: Call, text: str, output: str | None) -> None:
 
 def write_file(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises `PlatformError` if it cannot be written."""
-    from tolv.check.fixes.write import replace_file
+    from tolv.codebase.replace import replace_file
 
     try:
         replace_file(path, text.encode("utf-8", "backslashreplace"))

@@ -148,8 +148,7 @@ class Performer:
         return answer
 
     def _filled(self, scene: Scene, step: Step, content: bytes | None) -> Filled:
-        fields = scene.session.fields
-        values = {**{f"answer.{name}": value for name, value in fields.items()}, **fields, **scene.given}
+        values = scene.session.values | scene.given
         missing = [one for one in step.placeholders if one not in values]
         if missing and not scene.stranger:
             known = ", ".join(f"{{{one}}}" for one in sorted(values) if not one.startswith("answer."))

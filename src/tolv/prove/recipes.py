@@ -184,6 +184,12 @@ def _env(value: Any, key: str, where: str) -> dict[str, str]:
     return found
 
 
+def _spec(value: Any, key: str, where: str) -> str:
+    """A route may be written as the request that it is, too."""
+    found: str = text(value, key, where)
+    return found.removeprefix("GET ").strip()
+
+
 def _as_inner(value: Any) -> str | None:
     """A path below the app's directory."""
     path = as_text(value)
@@ -200,7 +206,7 @@ _KEYS: dict[str, Reader] = {
     "ready": read_path,
     "one_off": text,
     "prepare": text,
-    "spec": text,
+    "spec": _spec,
     "env": _env,
     "headers": read_headers,
     "expect": list_of(

@@ -45,9 +45,14 @@ class Session:
                 self._bake(value)
 
     def learn(self, answer: Answer) -> None:
-        """Take the answer's fields, and cookies as fields."""
+        """Take the answer's fields."""
         self.fields.update(fields_of(answer))
-        self.fields.update((name, _clean(value)) for name, value in self.cookies.items())
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What a request can name: fields, also as `answer.<name>`; and cookies where there is no such field."""
+        cookies = {name: _clean(value) for name, value in self.cookies.items()}
+        return cookies | {f"answer.{name}": value for name, value in self.fields.items()} | self.fields
 
     def _bake(self, text: str) -> None:
         pair, _, attributes = text.partition(";")
