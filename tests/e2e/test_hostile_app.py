@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 from e2e.machine import ROOT, Machine, alive, eventually, kill
+from e2e.ordinary import ORDINARY, as_ordinary, python_for_all
 
 HOSTILE = Path(__file__).with_name("hostile_app.py").read_text()
-#: An ordinary user, of which this machine need not know.
-ORDINARY = 54321
 LIMITS = '[processes.web]\nprocesses = 40\nopen_files = 128\ntmp = "8M"\nmemory = "200M"\ncpu = 0.8\n'
 #: What the kernel keeps from other users only: where all apps run as the server's user they get this, and no more.
 SAME_USER = {f"list the descriptors of {whose}" for whose in ("the other", "the keeper", "the server")}
@@ -35,27 +34,7 @@ class Ordinary(Machine):
         if os.geteuid() != 0:
             return super().command(*words)
         self._write_grants()
-        who = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"]
-        return [*who, _python_for_all(), "-P", "-m", "tolv", *words]
-
-
-def _python_for_all() -> str:
-    """A Python of this version outside of anybody's home."""
-    name = f"python3.{sys.version_info.minor}"
-    for path in (Path(sys.base_prefix) / "bin" / name, Path("/usr/bin") / name, Path("/usr/local/bin") / name):
-        # By way of a shell: setpriv itself can still run what its user cannot.
-        runs = [
-            "setpriv",
-            f"--reuid={ORDINARY}",
-            f"--regid={ORDINARY}",
-            "--clear-groups",
-            "/bin/sh",
-            "-c",
-            f"{path} -V",
-        ]
-        if path.exists() and subprocess.run(runs, capture_output=True).returncode == 0:
-            return str(path)
-    pytest.skip("no Python that an ordinary user may run")
+        return [*as_ordinary(), python_for_all(), "-P", "-m", "tolv", *words]
 
 
 @pytest.fixture(scope="module", params=["default", "ordinary", "ordinary no-view", "root no-view"])
@@ -89,7 +68,7 @@ def _place(user: str, switch: str) -> Iterator[Machine]:
     machine._granted = {}
     machine._write_grants()
     try:
-        python = _python_for_all() if os.geteuid() == 0 else sys.executable
+        python = python_for_all() if os.geteuid() == 0 else sys.executable
         if not python.startswith("/usr/"):
             machine.grant(readable=[sys.prefix, sys.base_prefix])
         files = {"hostile_app.py": HOSTILE, "Procfile": f"web: {python} hostile_app.py\n", "app.py": "secret = 1\n"}

@@ -12,33 +12,24 @@ import contextlib
 import errno
 import functools
 import ipaddress
-import itertools
-import json
 import os
 import random
 import socket
-import struct
-import sys
 from abc import ABC, abstractmethod
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tolv.errors import PlatformError
-from tolv.home import socket_address
+from tolv.prove.harness.gate_control import GateControl, Start
 
 Serve = Callable[[socket.socket], None]
 
 #: Below the ports that the kernel gives to whoever wants any.
 _PORTS = range(10_000, 32_000)
 _BACKLOG = 128
-#: Seconds in which a gate must be up, and in which it must answer.
-START_DEADLINE, ANSWER_DEADLINE = 15.0, 10.0
-_GATE = Path(__file__).with_name("gate.py")
-#: Bytes of the gate's longest packet.
-_PACKET = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +110,13 @@ class Network(ABC):
 
     async def close(self) -> None:
         """Listen no more, and let go of the network."""
-        for port in list(self._listeners):
-            await self.unexpose(port)
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        while self._listeners:
+            _, listener = self._listeners.popitem()
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
 
     @abstractmethod
     async def _socket(self, family: int) -> socket.socket:
@@ -170,57 +166,39 @@ class GateNetwork(Network):
 
     backend = "namespaces"
 
-    def __init__(self, control: socket.socket, pid: int) -> None:
+    def __init__(self, gate: GateControl) -> None:
         super().__init__()
-        self.pid = pid
+        self.pid = gate.pid
         self.lost = 0
         """How many `Outbound` were too many to keep."""
-        self._control = control
-        self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[tuple[dict[str, Any], list[int]]]] = {}
+        self._gate = gate
         self._seen: list[Outbound] = []
         self._reading = asyncio.Lock()
-        self._open = True
-        asyncio.get_running_loop().add_reader(control, self._receive)
+        gate.on_end = self._stop_listening
 
     @classmethod
     async def start(
-        cls,
-        directory: Path,
-        start: Callable[[list[str]], Awaitable[int]],
-        names: Mapping[str, Sequence[str]] | None = None,
+        cls, directory: Path, start: Start, names: Mapping[str, Sequence[str]] | None = None
     ) -> GateNetwork:
         """Have `start` run the gate, unconfined, and return once the namespace is there. `start` returns its pid.
 
         `directory` is private, and has the gate's socket until it has connected. `names` are those that resolve, each
         to its addresses. Raises `PlatformError` where no such namespace can be made.
         """
-        path = directory / f"gate-{os.getpid()}-{random.randrange(1 << 40):x}.sock"
-        with contextlib.ExitStack() as cleanup:
-            listener = cleanup.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-            listener.bind(socket_address(path))
-            cleanup.callback(path.unlink, missing_ok=True)
-            listener.listen(1)
-            listener.setblocking(False)
-            pid = await start([sys.executable, "-I", "-S", str(_GATE), str(path)])
-            control, said = await _meet(listener, pid)
-        if "refused" in said:
-            control.close()
-            raise _impossible(said["refused"])
-        network = cls(control, pid)
+        network = cls(await GateControl.start(directory, start))
         if names:
             network.resolve(names)
         return network
 
     def resolve(self, names: Mapping[str, Sequence[str]]) -> None:
         """From now on these names resolve, each to its addresses, and no others."""
-        self._tell("names", names={name: list(addresses) for name, addresses in names.items()})
+        self._gate.tell("names", names={name: list(addresses) for name, addresses in names.items()})
 
     async def seen(self) -> list[Outbound]:
         """All that was wanted so far, in order: 10 000 at most, further ones are counted in `lost`."""
         async with self._reading:
             while True:
-                answer, _ = await self._ask("seen", after=len(self._seen))
+                answer, _ = await self._gate.ask("seen", after=len(self._seen))
                 self._seen += [Outbound(*one) for one in answer["seen"]]
                 self.lost = answer["lost"]
                 if not answer["seen"]:
@@ -229,10 +207,10 @@ class GateNetwork(Network):
     async def close(self) -> None:
         """Let go of the namespace; the gate ends."""
         await super().close()
-        self._drop()
+        self._gate.close()
 
     async def _socket(self, family: int) -> socket.socket:
-        answer, descriptors = await self._ask("socket", family=int(family))
+        answer, descriptors = await self._gate.ask("socket", family=int(family))
         if not descriptors:
             raise OSError(answer["error"], os.strerror(answer["error"]))
         one = socket.socket(family, socket.SOCK_STREAM, fileno=descriptors[0])
@@ -243,103 +221,7 @@ class GateNetwork(Network):
         return True  # all are, in a network of its own
 
     def _note_known(self, port: int) -> None:
-        self._tell("known", ports=[port])
-
-    def _tell(self, op: str, **arguments: Any) -> int:
-        number = next(self._numbers)
-        if not self._open:
-            raise _gone()
-        try:
-            self._control.send(json.dumps({"id": number, "op": op, **arguments}).encode())
-        except ConnectionError:
-            self._drop()
-            raise _gone() from None
-        return number
-
-    async def _ask(self, op: str, **arguments: Any) -> tuple[dict[str, Any], list[int]]:
-        number = self._tell(op, **arguments)
-        answer: asyncio.Future[tuple[dict[str, Any], list[int]]] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        try:
-            async with asyncio.timeout(ANSWER_DEADLINE):
-                return await answer
-        except TimeoutError:
-            raise _gone() from None
-        finally:
-            del self._answers[number]
-
-    def _receive(self) -> None:
-        try:
-            packet, descriptors, _, _ = socket.recv_fds(self._control, _PACKET, 1, socket.MSG_CMSG_CLOEXEC)
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            packet, descriptors = b"", []
-        if not packet:
-            self._drop()
-            return
-        answer = json.loads(packet)
-        waiting = self._answers.get(answer["id"])
-        if waiting is not None and not waiting.done():
-            waiting.set_result((answer, descriptors))
-            return
-        for one in descriptors:  # whoever asked has gone
-            os.close(one)
-
-    def _drop(self) -> None:
-        """The gate is gone, or let go: nothing of the namespace is kept here."""
-        if not self._open:
-            return
-        self._open = False
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._control)
-        self._control.close()
-        for listener in self._listeners.values():
-            loop.remove_reader(listener)
-            listener.close()
-        self._listeners.clear()
-        for waiting in self._answers.values():
-            if not waiting.done():
-                waiting.set_exception(_gone())
-
-
-async def _meet(listener: socket.socket, pid: int) -> tuple[socket.socket, dict[str, Any]]:
-    """The connection of the gate, process `pid`, and what it says first. Raises `PlatformError`."""
-    loop = asyncio.get_running_loop()
-    meeting = asyncio.ensure_future(_accept_gate(listener, pid))
-    handle = -1
-    try:
-        handle = os.pidfd_open(pid)
-        loop.add_reader(handle, meeting.cancel)  # it ends before it has connected
-        async with asyncio.timeout(START_DEADLINE):
-            await asyncio.wait([meeting])
-            return meeting.result()
-    except (ProcessLookupError, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and not meeting.cancelled():
-            raise
-        raise _impossible("the gate ended before it had connected; its output says why") from None
-    except TimeoutError:
-        raise _impossible(f"the gate did not connect within {START_DEADLINE:g} s") from None
-    finally:
-        meeting.cancel()
-        if handle >= 0:
-            loop.remove_reader(handle)
-            os.close(handle)
-
-
-async def _accept_gate(listener: socket.socket, pid: int) -> tuple[socket.socket, dict[str, Any]]:
-    loop = asyncio.get_running_loop()
-    while True:
-        control, _ = await loop.sock_accept(listener)
-        try:
-            peer, _, _ = struct.unpack("iII", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            if peer == pid:
-                packet = await loop.sock_recv(control, _PACKET)
-                return control, json.loads(packet or b'{"refused": "the gate ended; its output says why"}')
-        except BaseException:
-            control.close()
-            raise
-        control.close()
+        self._gate.tell("known", ports=[port])
 
 
 def _accept(listener: socket.socket, serve: Serve) -> None:
@@ -351,14 +233,3 @@ def _accept(listener: socket.socket, serve: Serve) -> None:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-
-
-def _impossible(why: str) -> PlatformError:
-    return PlatformError(
-        f"a network of its own cannot be had: {why}",
-        remedy="allow network and user namespaces (`tolv doctor`), or do without",
-    )
-
-
-def _gone() -> PlatformError:
-    return PlatformError("the gate of the trial's network has ended, or does not answer")
