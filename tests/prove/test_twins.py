@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tolv.codebase.git import locate
 from tolv.prove.probe import Mutation
 from tolv.prove.twins import EARLIER, MODEL, make_twin
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -33,6 +36,15 @@ def test_the_good_twin_is_the_model_at_a_commit(tmp_path: Path) -> None:
     assert head is not None
     assert (head.branch, head.dirty) == ("main", False)
     assert git(tmp_path / "twin", "rev-list", "--count", "HEAD") == "1\n"
+
+
+def test_check_has_nothing_to_say_of_the_good_twin(tmp_path: Path, tolv: Run) -> None:
+    make_twin(tmp_path / "twin", None)
+    checked = tolv("check", str(tmp_path / "twin"), "--json", "--fail-on", "warning")
+    assert checked.returncode == 0, checked.stdout
+    said = json.loads(checked.stdout)["factors"]
+    assert {one["severity"] for factor in said for one in factor["findings"]} <= {"note"}
+    assert len(said) == 16
 
 
 def test_the_same_twin_has_the_same_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
