@@ -10,7 +10,7 @@ from check.reports.example import FINDINGS, factor, report
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tolv.check.answered import only_new, set_aside
+from tolv.check.answered import leave_out, only_new, set_aside
 from tolv.check.baseline import Baseline, Entry, apply, format_baseline, parse_baseline, remarks, renewed
 from tolv.check.fingerprints import with_fingerprints
 from tolv.check.model import Finding, Place, Report, Suppressed, Witness
@@ -265,3 +265,10 @@ def test_against_a_commit_only_new_findings_are_shown_and_verdicts_stay() -> Non
         ("findings", "nothing new; 1 as at main"),
         ("findings", "1 error; 1 as at main"),
     ]
+
+
+@pytest.mark.parametrize(("unit", "left"), [("", 1), ("twins", 1), ("twins/model", 0), ("twins/model/inner", 0)])
+def test_an_app_that_is_excluded_has_no_findings_wherever_they_lie(unit: str, left: int) -> None:
+    (found,) = with_fingerprints([Finding("no lock", Place("pyproject.toml", 1, 1), "error", rule="II-02", unit=unit)])
+    kept = leave_out(one_factor(found), lambda path: covers("twins/model/**", path))
+    assert len(kept.findings) == left

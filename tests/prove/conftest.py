@@ -1,4 +1,5 @@
-"""A scene for what runs in a network of its own: a real keeper, and its processes, as confined as apps are."""
+"""What tests of `tolv prove` share: a real PostgreSQL, and a scene for what runs in a network of its own: a real keeper,
+and its processes, as confined as apps are."""
 
 from __future__ import annotations
 
@@ -15,10 +16,13 @@ from typing import Any, TypeVar
 import pytest
 from keeper.conftest import DEADLINE, PATH, Bench
 from keeper.conftest import bench as bench
+from services.conftest import make_postgres, postgres, postgres_binaries, postgres_template, reachable, shared
 
 from tolv.prove.harness.network import GateNetwork
 from tolv.run.keeper.client import KeeperClient
 from tolv.run.model import Exit, Sandbox
+
+__all__ = ["make_postgres", "postgres", "postgres_binaries", "postgres_template", "reachable", "shared"]
 
 T = TypeVar("T")
 USER = 1_912_345_678 if os.geteuid() == 0 else None

@@ -24,12 +24,12 @@ def set_aside(report: Report, answers: Iterable[Suppressed]) -> Report:
 
 
 def leave_out(report: Report, outside: Callable[[str], bool]) -> Report:
-    """The report without the findings in files that are `outside`, and without those files among the unread."""
+    """The report without the findings in files, or of apps, that are `outside`, and without those unread files."""
     report = replace(report, unread=tuple(one for one in report.unread if not outside(one.path)))
     gone = {
         one.fingerprint: Suppressed(one, "", "tolv.toml", "false positive")
         for one in report.findings
-        if one.place.path and outside(one.place.path)
+        if (one.place.path and outside(one.place.path)) or (one.unit and outside(f"{one.unit}/"))
     }
     if not gone:
         return report

@@ -107,7 +107,7 @@ class _Proof:
         """Of every probe, in the order of the catalogue: side by side, but those that must be alone."""
         probes = self._order.probes
         found: dict[str, Result] = {}
-        if any(self._is_tried(one) for one in probes):
+        if any(self._is_tried(one) and not one.bare for one in probes):
             self._unready = await self._first_start()
         async with asyncio.TaskGroup() as group:
             tasks = {one.id: group.create_task(self._slot(one), name=one.id) for one in probes if not one.alone}

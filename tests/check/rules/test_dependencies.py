@@ -625,6 +625,16 @@ TWO_LOCKS = [
     ok("II-08", "manifests", _NPM | {"go.mod": "module a\ngo 1.22\n", "go.sum": ""}, "two languages"),
 ]
 
+RUNTIME_OF_A_PLATFORM = [
+    ok(
+        "II-08",
+        "manifests",
+        {"requirements.txt": "flask==3.0.0\n", "a.py": "import flask\n", "tolv.toml": f"[build]\npython = '{said}'\n"},
+        f"tolv.toml says {said}",
+    )
+    for said in ("3.12", ">=3.11", "~3.12", "^3.11", "<4,>=3.11")
+]
+
 _LONG = "0123456789abcdef0123456789abcdef01234567"
 
 FLOATING = [
@@ -725,6 +735,7 @@ CASES = [
     *BOUNDS,
     *INSTALLS,
     *TWO_LOCKS,
+    *RUNTIME_OF_A_PLATFORM,
     *FLOATING,
     ok(
         "II-04",

@@ -112,12 +112,12 @@ def _elsewhere(unit: Unit, language: str) -> Outcome | None:
 
 
 _SAID = {
-    "python": r"python[\w\s\"'=:_-]*\d",
-    "javascript": r"node(?:js)?[\w\s\"'=:_-]*\d",
-    "java": r"(?:java|jdk|jre|jbp_config)[\w\s\"'=:{_-]*\d",
-    "ruby": r"ruby[\w\s\"'=:_-]*\d",
-    "php": r"php[\w\s\"'=:_-]*\d",
-    "go": r"go[\w\s\"'=:_-]*\d",
+    "python": r"python[\w\s\"'=:_<>~^-]*\d",
+    "javascript": r"node(?:js)?[\w\s\"'=:_<>~^-]*\d",
+    "java": r"(?:java|jdk|jre|jbp_config)[\w\s\"'=:{_<>~^-]*\d",
+    "ruby": r"ruby[\w\s\"'=:_<>~^-]*\d",
+    "php": r"php[\w\s\"'=:_<>~^-]*\d",
+    "go": r"go[\w\s\"'=:_<>~^-]*\d",
 }
 
 

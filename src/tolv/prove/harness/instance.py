@@ -31,6 +31,8 @@ _LOOK = 0.02
 _ANSWER = 5.0
 #: Seconds after which a process without a port counts as ready, if it lives.
 _SETTLED = 0.5
+#: So many answers in a row that are no HTTP mean that none will be.
+_STRANGE = 20
 #: Lines of its log that a failed start shows.
 _LAST_LINES = 8
 
@@ -130,6 +132,7 @@ class Instance:
         """Wait until it serves: it answers its health path, or `/`, with less than 500; one without a port: until it
         has lived for a moment. Seconds since its start. Raises `NotReady`."""
         problem = "it gives no sign"
+        strange = 0
         while (passed := time.monotonic() - self.began) < deadline:
             if not self.alive:
                 raise NotReady(self, f"it ended: {describe(self.end)}")
@@ -144,6 +147,9 @@ class Instance:
                     problem = f"GET {self.made.health} is answered {answer.status}"
                 except NoAnswer as error:
                     problem = f"GET {self.made.health} on port {self.made.port}: {error}"
+                    strange = strange + 1 if error.why == "nonsense" else 0
+                    if strange >= _STRANGE:
+                        raise NotReady(self, problem) from None
             await self._sleep(_LOOK)
         raise NotReady(self, f"not ready within {deadline:g} s: {problem}")
 

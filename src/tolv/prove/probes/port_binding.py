@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tolv.prove.client import NoAnswer
 from tolv.prove.harness.instance import Instance, NotReady
 from tolv.prove.harness.trial import Trial
@@ -9,6 +11,8 @@ from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, probe, proved, refuted
 from tolv.prove.watch.sockets import Listener, listening
 
+#: Seconds in which an instance must be ready; and in which one that listens elsewhere is given the benefit of the doubt.
+_READY_WITHIN, _LOOKS = 60.0, 10
 _PORT = 'PORT = int(os.environ.get("PORT", "8000"))'
 _DUMB = """\
 import os, socketserver
@@ -41,15 +45,12 @@ socketserver.TCPServer(("0.0.0.0", int(os.environ["PORT"])), Dumb).serve_forever
 async def listens_on_port(trial: Trial) -> Outcome:
     ports = []
     for _ in range(2):
-        try:
-            instance = await trial.start(deadline=30.0)
-        except NotReady as error:
-            others = _elsewhere(error.instance)
-            if not others:
-                raise
-            for one in others:
-                trial.saw("socket", f"listens on {one}", error.instance.name)
-            return refuted(f"given PORT={error.instance.port} it listens on {', '.join(map(str, others))}")
+        instance = await trial.start(ready=False)
+        others = await _ready_or_elsewhere(instance)
+        for one in others:
+            trial.saw("socket", f"listens on {one}", instance.name)
+        if others:
+            return refuted(f"given PORT={instance.port} it listens on {', '.join(map(str, others))}")
         trial.saw("socket", f"answers on port {instance.port}", instance.name)
         ports.append(str(instance.port))
         await instance.stop()
@@ -153,6 +154,22 @@ def _listeners(instance: Instance) -> list[Listener]:
     return [one for one in listening(instance.pids()) if one.protocol.startswith("tcp")]
 
 
-def _elsewhere(instance: Instance) -> list[Listener]:
-    """Where an instance listens, other than on its port."""
-    return [one for one in _listeners(instance) if one.port != instance.port]
+async def _ready_or_elsewhere(instance: Instance) -> list[Listener]:
+    """Wait until it is ready; where it listens instead, if it does so for a while. Raises `NotReady`."""
+    ready = asyncio.ensure_future(instance.ready(_READY_WITHIN))
+    try:
+        for _ in range(_LOOKS):
+            await asyncio.wait({ready}, timeout=1.0)
+            if ready.done():
+                break
+        found = _listeners(instance)
+        if not ready.done() and found and all(one.port != instance.port for one in found):
+            return found
+        await ready
+    except NotReady:
+        if instance.alive and (found := _listeners(instance)):
+            return found
+        raise
+    finally:
+        ready.cancel()
+    return []

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
 from time import sleep, time
 from urllib.error import HTTPError
@@ -24,7 +23,9 @@ from database import transaction
 from server import Answer, Question, Refusal, Server, stopping
 
 PORT = int(os.environ.get("PORT", "8000"))
-#: Seconds from the signal to stop until no more connections are taken: who routes to this process sees it in /ready.
+#: Signals that ask it to end.
+STOPS = {signal.SIGTERM, signal.SIGINT}
+#: Seconds from such a signal until no more connections are taken: who routes to this process sees it in /ready.
 LAST_CALL = 0.4
 #: Seconds that requests may then take to finish.
 GRACE = 8.0
@@ -248,13 +249,11 @@ def outbound(question: Question) -> Answer:
 
 
 def main() -> int:
-    stops: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: stops.put(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # for all threads: they wait for `sigwait` below
     server = Server(("0.0.0.0", PORT), respond)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     telemetry.log("info", "listening", port=PORT, commit=COMMIT)
-    stops.get()
+    signal.sigwait(STOPS)
     stopping.set()
     telemetry.log("info", "stopping")
     sleep(LAST_CALL)

@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from queue import SimpleQueue
 from threading import Event, Thread
 from time import sleep
 
@@ -11,6 +10,8 @@ import psycopg
 from database import Connection, connect, deadline
 from telemetry import log
 
+#: Signals that ask it to end.
+STOPS = {signal.SIGTERM, signal.SIGINT}
 #: How many jobs a worker does at once.
 HANDS = 4
 #: Seconds between two looks at an empty queue, and at a database that is away.
@@ -50,15 +51,13 @@ def work(stopping: Event) -> None:
 
 
 def main() -> int:
-    stops: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: stops.put(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # for all threads: they wait for `sigwait` below
     stopping = Event()
     hands = [Thread(target=work, args=(stopping,)) for _ in range(HANDS)]
     for hand in hands:
         hand.start()
     log("info", "waiting for jobs")
-    stops.get()
+    signal.sigwait(STOPS)
     stopping.set()
     for hand in hands:  # what is in hand is finished
         hand.join()
