@@ -1,5 +1,5 @@
-"""What tests of `tolv prove` share: a real PostgreSQL, and a scene for what runs in a network of its own: a real keeper,
-and its processes, as confined as apps are."""
+"""What tests of `tolv prove` share: a real PostgreSQL, and a scene for what runs in a network of its own: a real
+keeper, and its processes, as confined as apps are."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tolv.cli.options import Call, common_options, pass_call
 from tolv.errors import UsageError
 
 if TYPE_CHECKING:
-    from tolv.prove.model import Report, Result
+    from tolv.prove.model import Report, Result, Verdict
     from tolv.prove.probe import Probe
     from tolv.prove.prove import Order
     from tolv.prove.reports import View
@@ -86,8 +86,9 @@ def prove(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
         return
     order = _order(call, tuple(one for id, one in probes.items() if id in wanted), given)
     report = _run(call, Path(path), order)
-    _show(call, report, format, given)
-    ctx.exit(_status(report, given["fail_on"]))
+    view = _view(call, given, to_file=given["output"] is not None)
+    _show(call, report, format, view, given["output"])
+    ctx.exit(int(any(view.fails(one) for one in report.results)))
 
 
 def _order(call: Call, probes: tuple[Probe, ...], given: dict[str, Any]) -> Order:
@@ -119,13 +120,12 @@ def _run(call: Call, path: Path, order: Order) -> Report:
         progress.clear()
 
 
-def _show(call: Call, report: Report, format: str, given: dict[str, Any]) -> None:
+def _show(call: Call, report: Report, format: str, view: View, output: str | None) -> None:
     from tolv.codebase.replace import replace_file
     from tolv.errors import PlatformError
     from tolv.prove.reports import render
 
-    output = given["output"]
-    text = render(format, report, _view(call, given, to_file=output is not None))
+    text = render(format, report, view)
     if output is None:
         sys.stdout.write(text)
         return
@@ -141,16 +141,24 @@ def _view(call: Call, given: dict[str, Any], *, to_file: bool) -> View:
 
     to_terminal = sys.stdout.isatty() and not to_file
     width = min(shutil.get_terminal_size().columns, _WIDEST) if to_terminal else _WIDTH
-    return View(width=width, colour=call.console.colour and to_terminal, verbose=given["verbose"])
+    return View(
+        width=width,
+        colour=call.console.colour and to_terminal,
+        unicode=to_file or "utf" in (sys.stdout.encoding or "").lower(),
+        verbose=given["verbose"],
+        fail_on=_failing(given["fail_on"]),
+    )
 
 
-def _status(report: Report, fail_on: str) -> int:
+def _failing(fail_on: str) -> frozenset[Verdict]:
     from tolv.prove.model import Verdict
 
-    if fail_on == "none":
-        return 0
-    unstable = fail_on == "unstable" and report.counts[Verdict.UNSTABLE]
-    return int(bool(unstable) or any(one.unexpected for one in report.results))
+    verdicts = {
+        "refuted": frozenset({Verdict.REFUTED}),
+        "unstable": frozenset({Verdict.REFUTED, Verdict.UNSTABLE}),
+        "none": frozenset[Verdict](),
+    }
+    return verdicts[fail_on]
 
 
 def _list(call: Call, probes: list[Probe]) -> None:
@@ -165,9 +173,20 @@ def _list(call: Call, probes: list[Probe]) -> None:
 
 
 def _init(call: Call, path: Path) -> None:
-    from tolv.prove.init import write_section
+    from tolv.codebase.git import locate
+    from tolv.codebase.reader import read_app
+    from tolv.prove.catalogue import catalogue
+    from tolv.prove.discovery.discover import discover
+    from tolv.prove.init import add_section, render_section
 
-    call.console.note(write_section(path.resolve()))
+    root = locate(path.resolve()).path
+    needing: dict[str, tuple[str, ...]] = {}
+    for one in catalogue().values():
+        for need in one.needs:
+            needing[need] = (*needing.get(need, ()), one.id)
+    found = discover(root, read_app(root, name=call.app, fallback_name=root.name))
+    add_section(root / "tolv.toml", render_section(found, needing))
+    call.console.note(f"wrote [prove] to {root / 'tolv.toml'}: look at it, then: tolv prove {path}")
 
 
 class _Progress:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tolv.build.builder import build, unpack
 from tolv.build.model import Build, Runnable
@@ -15,8 +16,10 @@ from tolv.codebase.git import locate
 from tolv.codebase.inference.proposals import propose
 from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import Commit, ProcessType, ServiceNeed, Source, Variable
+from tolv.codebase.reader import read_app
 from tolv.errors import TolvError, UsageError
 from tolv.home import Home
+from tolv.prove.discovery.discover import discover
 from tolv.prove.recipes import Recipes, read_recipes
 from tolv.services.urls import parse
 
@@ -83,13 +86,13 @@ async def read_subject(
     head = source.head
     commit = head or Commit("", 0)
     read = await asyncio.to_thread(read_manifest, manifest or source.path / "tolv.toml")
-    recipes = read_recipes(read.prove)
-    refuse_elsewhere(recipes.env)
+    refuse_elsewhere(read_recipes(read.prove).env)
     made = await asyncio.to_thread(
         build, source, commit, app, home, say, worktree=head is None or head.dirty, manifest=manifest
     )
     ready = await asyncio.to_thread(unpack, home, made.digest)
-    needs, notes = made.services, list(made.notes)
+    recipes, guessed = await asyncio.to_thread(_completed, read.prove, Path(ready.directory), made.app)
+    needs, notes = made.services, [*made.notes, *guessed]
     if not needs:
         proposals = await asyncio.to_thread(_proposals, Path(ready.directory))
         needs = tuple(one for one in proposals if not any(name in recipes.env for name, _ in one.env))
@@ -97,6 +100,22 @@ async def read_subject(
             f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
         ]
     return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes))
+
+
+def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, list[str]]:
+    """The recipes that are declared, with those that were found in the code; and a note of the latter."""
+    found, notes = dict(raw), []
+    for one in discover(root, read_app(root, name=None, fallback_name=name)).proposals:
+        if not one.sure or one.name in found:
+            continue
+        value: Any = {"request": one.value, "file": one.file} if one.file else one.value
+        try:
+            read_recipes({**found, one.name: value})
+        except UsageError:
+            continue
+        found[one.name] = value
+        notes.append(f"found {one.name} = {one.value} ({one.source})")
+    return read_recipes(found), notes
 
 
 def _proposals(root: Path) -> tuple[ServiceNeed, ...]:

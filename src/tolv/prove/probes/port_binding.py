@@ -11,7 +11,7 @@ from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, probe, proved, refuted
 from tolv.prove.watch.sockets import Listener, listening
 
-#: Seconds in which an instance must be ready; and in which one that listens elsewhere is given the benefit of the doubt.
+#: Seconds in which an instance must be ready; and after which one that listens elsewhere will not come back.
 _READY_WITHIN, _LOOKS = 60.0, 10
 _PORT = 'PORT = int(os.environ.get("PORT", "8000"))'
 _DUMB = """\
@@ -21,7 +21,7 @@ import os, socketserver
 class Dumb(socketserver.BaseRequestHandler):
     def handle(self):
         self.request.recv(4096)
-        self.request.sendall(b"no idea")
+        self.request.sendall(b"no idea\\r\\n\\r\\n")
 
 
 socketserver.TCPServer.allow_reuse_address = True
