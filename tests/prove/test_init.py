@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import App, ProcessType
 from tolv.codebase.reader import read_app
-from tolv.errors import PlatformError, UsageError
+from tolv.errors import AppError, PlatformError, UsageError
 from tolv.prove.discovery.discover import Found, discover, with_spec
 from tolv.prove.discovery.openapi import routes_of
 from tolv.prove.discovery.propose import Proposal
 from tolv.prove.discovery.route import Route
-from tolv.prove.init import MEANINGS, add_section, render_section
+from tolv.prove.init import MEANINGS, add_section, render_section, write_section
 from tolv.prove.recipes import EXAMPLES, Recipes, read_recipes
 from tolv.prove.steps import Step
 
@@ -433,6 +434,28 @@ def test_a_file_that_has_one_or_is_broken_stays_as_it_is(tmp_path: Path, text: s
         add_section(path, SECTION)
     assert raised.value.problem.startswith(problem)
     assert path.read_text() == text
+
+
+def test_a_section_that_is_there_is_kept_and_the_proposal_shown(tmp_path: Path) -> None:
+    path = tmp_path / "tolv.toml"
+    path.write_text("[prove]\n")
+    with pytest.raises(UsageError) as raised:
+        add_section(path, SECTION)
+    assert SECTION in (raised.value.remedy or "")
+
+
+def test_an_app_gets_a_section_that_it_can_be_proved_with(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("web: flask run\n")
+    (tmp_path / "app.py").write_text(FLASK)
+    said = write_section(tmp_path)
+    assert "read, write, read_back, upload, download filled in, 12 left as examples" in said
+    assert read_recipes(read_manifest(tmp_path / "tolv.toml").prove).write[0].path == "/notes"
+
+
+def test_an_app_that_runs_nothing_gets_none(tmp_path: Path) -> None:
+    with pytest.raises(AppError):
+        write_section(tmp_path)
+    assert not (tmp_path / "tolv.toml").exists()
 
 
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
