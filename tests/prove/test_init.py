@@ -188,7 +188,8 @@ EXPRESS = """
 const express = require('express')
 const notes = require('./routes/notes')
 const app = express()
-// app.get('/commented', out)
+
+  // app.get('/commented', out)
 app.get('/healthz', (req, res) => res.send('ok'))
 app.get(`/made/${x}`, (req, res) => {})
 app.use('/api/notes', notes)
@@ -209,7 +210,7 @@ def test_express(tmp_path: Path) -> None:
         'POST /api/notes/ {"text": "{token}", "tag": "{token}"}',
         "GET /api/notes/{id}",
     ]
-    assert [one.source for one in found.routes][:2] == ["server.js:6", "server.js:9"]
+    assert [one.source for one in found.routes][:2] == ["server.js:7", "server.js:10"]
     assert proposed(found) == {
         "health": "GET /healthz",
         "login": 'POST /login {"user": "{token}", "password": "{token}"} ?',
@@ -362,8 +363,12 @@ def test_the_section_says_where_a_line_comes_from_and_what_needs_it() -> None:
     proposals = (Proposal("read", "GET /", "app.py:7"), Proposal("login", "POST /login a=b", "app.py:9", sure=False))
     section = render_section(Found(proposals=proposals), {"read": ("VI-P1", "XI-P1"), "slow": ("IX-P2",)})
     assert '# reads what is always there; found in app.py:7; for VI-P1, XI-P1\nread = "GET /"\n' in section
-    assert 'after app.py:9: fill it in\n# login = "POST /login a=b"\n' in section
+    assert 'found in app.py:9: fill it in\n# login = "POST /login a=b"\n' in section
     assert '# is answered after a second or more; for IX-P2\n# slow = "GET /slow"\n' in section
+
+
+def test_a_guess_is_called_one() -> None:
+    assert '; a guess\nread = "GET /"\n' in render_section(Found(proposals=(Proposal("read", "GET /"),)))
 
 
 def test_what_goes_on_from_an_uncertain_line_is_a_comment_too() -> None:

@@ -106,7 +106,8 @@ def _lines(found: Found, probes: Mapping[str, tuple[str, ...]]) -> Iterator[str]
         line = EXAMPLES[name] if proposal is None else f"{name} = {_value(proposal)}"
         notes = [meaning]
         if proposal is not None:
-            notes.append(f"found in {proposal.source}" if given else f"after {proposal.source}: fill it in")
+            place = f"found in {proposal.source}" if proposal.source else "a guess"
+            notes.append(place if given else f"{place}: fill it in")
         if probes.get(name):
             notes.append("for " + ", ".join(probes[name]))
         yield f"# {'; '.join(notes)}"
