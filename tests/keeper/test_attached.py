@@ -87,9 +87,10 @@ def test_pipes_pass_through_and_so_does_the_exit_status(bench: Any) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a process as somebody else")
-def test_with_a_terminal_a_confined_one_off_may_open_it_again(bench: Any) -> None:
+@pytest.mark.parametrize("init", [False, True], ids=["", "pid 1"])
+def test_with_a_terminal_a_confined_one_off_may_open_it_again(bench: Any, init: bool) -> None:
     person = Person()
-    sandbox = Sandbox(1_912_345_678, True, True, (), ())
+    sandbox = Sandbox(1_912_345_678, True, True, (), (), init=init)
     spec = bench.spec(
         "run.1",
         "echo by name > /dev/tty; echo $(tty) > /dev/stderr",

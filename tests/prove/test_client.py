@@ -270,6 +270,27 @@ def test_a_request_that_was_let_go_has_no_answer() -> None:
     assert (error.why, told) == ("closed", [])
 
 
+def test_a_request_that_is_cancelled_closes_its_connection() -> None:
+    async def run() -> None:
+        asked, left = asyncio.Event(), asyncio.Event()
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            asked.set()
+            await reader.read()
+            left.set()
+
+        async with talking(talk) as client:
+            task = asyncio.create_task(client.request("GET", "/"))
+            await asked.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await left.wait()
+
+    asyncio.run(run())
+
+
 def test_a_throttled_body_arrives_whole_and_is_counted() -> None:
     body = bytes(range(256)) * 4
 

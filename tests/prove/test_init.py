@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import App, ProcessType
 from tolv.codebase.reader import read_app
-from tolv.errors import PlatformError, UsageError
+from tolv.errors import AppError, PlatformError, UsageError
 from tolv.prove.discovery.discover import Found, discover, with_spec
 from tolv.prove.discovery.openapi import routes_of
 from tolv.prove.discovery.propose import Proposal
 from tolv.prove.discovery.route import Route
-from tolv.prove.init import MEANINGS, add_section, render_section
+from tolv.prove.init import MEANINGS, add_section, render_section, write_section
 from tolv.prove.recipes import EXAMPLES, Recipes, read_recipes
 from tolv.prove.steps import Step
 
@@ -187,7 +188,8 @@ EXPRESS = """
 const express = require('express')
 const notes = require('./routes/notes')
 const app = express()
-// app.get('/commented', out)
+
+  // app.get('/commented', out)
 app.get('/healthz', (req, res) => res.send('ok'))
 app.get(`/made/${x}`, (req, res) => {})
 app.use('/api/notes', notes)
@@ -208,7 +210,7 @@ def test_express(tmp_path: Path) -> None:
         'POST /api/notes/ {"text": "{token}", "tag": "{token}"}',
         "GET /api/notes/{id}",
     ]
-    assert [one.source for one in found.routes][:2] == ["server.js:6", "server.js:9"]
+    assert [one.source for one in found.routes][:2] == ["server.js:7", "server.js:10"]
     assert proposed(found) == {
         "health": "GET /healthz",
         "login": 'POST /login {"user": "{token}", "password": "{token}"} ?',
@@ -361,8 +363,12 @@ def test_the_section_says_where_a_line_comes_from_and_what_needs_it() -> None:
     proposals = (Proposal("read", "GET /", "app.py:7"), Proposal("login", "POST /login a=b", "app.py:9", sure=False))
     section = render_section(Found(proposals=proposals), {"read": ("VI-P1", "XI-P1"), "slow": ("IX-P2",)})
     assert '# reads what is always there; found in app.py:7; for VI-P1, XI-P1\nread = "GET /"\n' in section
-    assert 'after app.py:9: fill it in\n# login = "POST /login a=b"\n' in section
+    assert 'found in app.py:9: fill it in\n# login = "POST /login a=b"\n' in section
     assert '# is answered after a second or more; for IX-P2\n# slow = "GET /slow"\n' in section
+
+
+def test_a_guess_is_called_one() -> None:
+    assert '; a guess\nread = "GET /"\n' in render_section(Found(proposals=(Proposal("read", "GET /"),)))
 
 
 def test_what_goes_on_from_an_uncertain_line_is_a_comment_too() -> None:
@@ -433,6 +439,28 @@ def test_a_file_that_has_one_or_is_broken_stays_as_it_is(tmp_path: Path, text: s
         add_section(path, SECTION)
     assert raised.value.problem.startswith(problem)
     assert path.read_text() == text
+
+
+def test_a_section_that_is_there_is_kept_and_the_proposal_shown(tmp_path: Path) -> None:
+    path = tmp_path / "tolv.toml"
+    path.write_text("[prove]\n")
+    with pytest.raises(UsageError) as raised:
+        add_section(path, SECTION)
+    assert SECTION in (raised.value.remedy or "")
+
+
+def test_an_app_gets_a_section_that_it_can_be_proved_with(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("web: flask run\n")
+    (tmp_path / "app.py").write_text(FLASK)
+    said = write_section(tmp_path)
+    assert "read, write, read_back, upload, download filled in, 12 left as examples" in said
+    assert read_recipes(read_manifest(tmp_path / "tolv.toml").prove).write[0].path == "/notes"
+
+
+def test_an_app_that_runs_nothing_gets_none(tmp_path: Path) -> None:
+    with pytest.raises(AppError):
+        write_section(tmp_path)
+    assert not (tmp_path / "tolv.toml").exists()
 
 
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:

@@ -180,6 +180,8 @@ def test_who_wants_to_leave_is_seen_with_address_port_and_name(tell: Tell, outsi
         async with scene.network(names={"told.example.com": ["10.9.8.7", "2001:db8::9"]}) as network:
             await network.expose(5432, greet)
             await ask(network, 5432)
+            with pytest.raises(ConnectionRefusedError):  # what the harness itself wants is nothing to see
+                await ask(network, 443, "192.0.2.8")
             script_ = textwrap.dedent(script).replace("OUTSIDE", str(outside))
             await scene.start("a", script_, network=network.pid)
             await scene.line("a", "done")
@@ -199,6 +201,26 @@ def test_who_wants_to_leave_is_seen_with_address_port_and_name(tell: Tell, outsi
             out = scene.bench.out("a").decode()
             assert "told.example.com ['10.9.8.7', '2001:db8::9']" in out
             assert "api.example.com [Errno -2]" in out
+
+    tell(story)
+
+
+@needs_networks
+def test_each_of_many_datagrams_is_seen(tell: Tell) -> None:
+    script = """
+        import socket
+        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for number in range(1200):
+            datagram.sendto(b"x", ("198.51.100.2", 20000 + number))
+        print("done")
+    """
+
+    async def story(scene: Scene) -> None:
+        async with scene.network() as network:
+            await scene.start("a", textwrap.dedent(script), network=network.pid)
+            await scene.line("a", "done")
+            assert [one.port for one in await network.seen()] == list(range(20000, 21200))
+            assert network.lost == 0
 
     tell(story)
 

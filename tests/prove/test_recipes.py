@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +83,14 @@ def test_every_key_is_read() -> None:
 def test_every_example_can_be_written_as_it_stands() -> None:
     found = recipes("\n".join(EXAMPLES.values()))
     assert all(found.has(name) for name in EXAMPLES)
+
+
+def test_the_section_in_the_docs_can_be_written_as_it_stands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "app-contract.md").read_text(encoding="utf-8")
+    section = page.partition("\n[prove]\n")[2].partition("```")[0]
+    assert recipes(section).has("upload")
+    for one in fields(Recipes):
+        assert f"`{one.name}`" in page, one.name
 
 
 def test_login_stands_for_its_steps() -> None:

@@ -7,10 +7,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tolv.codebase.reader import read_app
 from tolv.codebase.replace import replace_file
 from tolv.codebase.text import read_text
 from tolv.errors import PlatformError, UsageError
-from tolv.prove.discovery.discover import Found
+from tolv.prove.catalogue import catalogue
+from tolv.prove.discovery.discover import Found, discover
 from tolv.prove.discovery.propose import Proposal
 from tolv.prove.recipes import EXAMPLES, FOLLOWS
 
@@ -40,6 +42,23 @@ _HEAD = """\
 """
 
 
+def write_section(root: Path) -> str:
+    """Write the section into the `tolv.toml` of the app at `root`; gives what to say of it.
+
+    Raises what reading an app raises, and what `add_section` does.
+    """
+    app = read_app(root, name=None, fallback_name=root.name)
+    found = discover(app.root, app)
+    section = render_section(found, _needed_by())
+    add_section(root / "tolv.toml", section)
+    filled = [line.partition(" = ")[0] for line in section.splitlines() if " = " in line and not line.startswith("#")]
+    left = len(MEANINGS) - len(filled)
+    return (
+        f"wrote [prove] into {root / 'tolv.toml'}: {', '.join(filled)} filled in, {left} left as examples\n"
+        "look it through, as it was found by reading alone, then: tolv prove"
+    )
+
+
 def render_section(found: Found, probes: Mapping[str, tuple[str, ...]] | None = None) -> str:
     """The section as text: what was found is filled in, all else is there as a comment.
 
@@ -59,7 +78,7 @@ def add_section(path: Path, section: str) -> None:
         raise UsageError(
             f"{path.name} has a [prove] section already",
             where=str(path),
-            remedy="take what you miss from the proposal, or remove the section and ask again",
+            remedy=f"take what you miss from this proposal:\n\n{section}",
         )
     try:
         old = b"" if text is None else path.read_bytes()
@@ -67,6 +86,15 @@ def add_section(path: Path, section: str) -> None:
     except OSError as error:
         problem = f"{path.name} cannot be written: {error.strerror}"
         raise PlatformError(problem, where=str(path), remedy="make it a file that you may write") from None
+
+
+def _needed_by() -> dict[str, tuple[str, ...]]:
+    """By key, the probes that need it."""
+    needed: dict[str, list[str]] = {}
+    for probe in catalogue().values():
+        for need in probe.needs:
+            needed.setdefault(need, []).append(probe.id)
+    return {name: tuple(ids) for name, ids in needed.items()}
 
 
 def _lines(found: Found, probes: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
@@ -78,7 +106,8 @@ def _lines(found: Found, probes: Mapping[str, tuple[str, ...]]) -> Iterator[str]
         line = EXAMPLES[name] if proposal is None else f"{name} = {_value(proposal)}"
         notes = [meaning]
         if proposal is not None:
-            notes.append(f"found in {proposal.source}" if given else f"after {proposal.source}: fill it in")
+            place = f"found in {proposal.source}" if proposal.source else "a guess"
+            notes.append(place if given else f"{place}: fill it in")
         if probes.get(name):
             notes.append("for " + ", ".join(probes[name]))
         yield f"# {'; '.join(notes)}"

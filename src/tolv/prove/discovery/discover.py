@@ -56,7 +56,7 @@ def _chosen(app: App, files: Files, spec: Proposal | None, routes: tuple[Route, 
     """One proposal for each key: what the app declares comes before what was guessed."""
     said = [*_declared(app, files), *([spec] if spec else []), *propose(routes)]
     if not any(one.name == "read" for one in said):
-        said.append(Proposal("read", "GET /", "a guess"))
+        said.append(Proposal("read", "GET /"))
     chosen: dict[str, Proposal] = {}
     for one in said:
         chosen.setdefault(one.name, one)

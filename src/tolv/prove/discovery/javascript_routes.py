@@ -15,7 +15,7 @@ _HANDLER = 1500
 _ROUTE = re.compile(
     r"\b(?:app|api|server|fastify|web|\w*[rR]outer?s?|\w*App)\s*\.\s*(get|post|put|patch|delete)\(\s*(['\"`])(/[^'\"`$]*)\2"
 )
-_COMMENT = re.compile(r"(?m)^\s*(?://|\*).*$")
+_COMMENT = re.compile(r"(?m)^[ \t]*(?://|\*).*$")
 _MOUNT = re.compile(r"\.(?:use|route)\(\s*(['\"])(/[^'\"]*)\1\s*,[^;\n]*?(?:(\w+)|require\((['\"])([^'\"]+)\4\))\s*\)")
 _IMPORT = re.compile(r"(?:const|let|var|import)\s+(\w+)\s*(?:=\s*require\(|from\s+)(['\"])(\.{1,2}/[^'\"]+)\2")
 _FIELD = re.compile(r"\b(?:req|request|ctx\.request)\.body\.(\w+)")

@@ -15,8 +15,8 @@ class Proposal:
     name: str
     value: str
     """A request, a command or a path, as it would be written."""
-    source: str
-    """Where it was found: `app.py:12`."""
+    source: str = ""
+    """Where it was found: `app.py:12`; nothing: it is a guess."""
     sure: bool = True
     """It can be used as it stands; False: a person has to fill something in."""
     file: str | None = None
@@ -30,7 +30,7 @@ _ACCOUNT = _LOGIN | frozenset(
     "logout signout register signup password reset oauth webhook webhooks callback admin".split()
 )
 _WHOAMI = frozenset("me whoami profile account".split())
-_UPLOAD = frozenset("upload uploads file files attachment attachments media documents images avatar".split())
+_UPLOAD = frozenset("upload uploads file files attachment attachments media images avatar".split())
 _JOB = frozenset("job jobs task tasks queue enqueue".split())
 _VERSION = frozenset("version buildinfo".split())
 _OTHER = frozenset("static assets favicon docs swagger openapi metrics admin robots".split())

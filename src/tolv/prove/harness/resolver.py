@@ -15,10 +15,11 @@ _LONGEST = 255
 
 
 class Question(NamedTuple):
-    """What is asked for: a name, in lower case, and the type of its records."""
+    """What is asked for: a name, in lower case, and the type of its records. It ends at byte `end` of its message."""
 
     name: str
     type: int
+    end: int
 
 
 def read_question(message: bytes) -> Question | None:
@@ -36,7 +37,7 @@ def read_question(message: bytes) -> Question | None:
         return None
     if flags & _RESPONSE or count != 1 or at - 12 > _LONGEST or len(message) < at + 5:
         return None
-    return Question(".".join(labels).lower(), kind)
+    return Question(".".join(labels).lower(), kind, at + 5)
 
 
 def answer(message: bytes, question: Question, names: Mapping[str, Sequence[str]]) -> bytes:
@@ -45,8 +46,8 @@ def answer(message: bytes, question: Question, names: Mapping[str, Sequence[str]
     records = [record for one in known or () if (record := _record(one, question.type)) is not None]
     flags = struct.unpack_from(">H", message, 2)[0] & _KEPT_FLAGS
     flags |= _RESPONSE | _RECURSION | (0 if known is not None else _NO_SUCH_NAME)
-    end = message.index(b"\0", 12) + 5
-    return message[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + message[12:end] + b"".join(records)
+    counts = struct.pack(">HHHHH", flags, 1, len(records), 0, 0)
+    return message[:2] + counts + message[12 : question.end] + b"".join(records)
 
 
 def _record(address: str, wanted: int) -> bytes | None:

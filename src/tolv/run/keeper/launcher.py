@@ -55,14 +55,17 @@ def main() -> None:
         give_way()
         take_descriptors(order)
         own_init = bool(order["sandbox"] and order["sandbox"]["init"])
-        if order["tty"] and not own_init:
-            take_terminal()
+        if order["tty"]:
+            import termios  # now, as it may lie outside of the view
+
+            if not own_init:
+                take_terminal(termios.TIOCSCTTY)
         take_limits(order["limits"], order["descriptors"])
         reset_signals()
         if order["sandbox"]:
             confine_as(order["sandbox"], order["argv"][0])
         if order["tty"] and own_init:  # it has a session of its own only now
-            take_terminal()
+            take_terminal(termios.TIOCSCTTY)
         limit_processes(order["limits"].get("processes"))
         enter(order["directory"])
         become(order["argv"], order["env"])
@@ -114,12 +117,10 @@ def take_descriptors(order: dict) -> None:  # type: ignore[type-arg]
     os.closerange(3, max_descriptor() + 1)
 
 
-def take_terminal() -> None:
+def take_terminal(request: int) -> None:
     """Make descriptor 0 the terminal that controls this session."""
-    import termios
-
     try:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        fcntl.ioctl(0, request, 0)
     except OSError as error:
         raise Refusal(f"the terminal cannot be made its own: {error.strerror}") from None
 
