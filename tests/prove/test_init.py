@@ -166,6 +166,27 @@ def test_fastapi(tmp_path: Path) -> None:
     assert section_of(found).upload == (Step("POST", "/upload", "title={token}", file="file"),)
 
 
+def test_routers_are_followed_through_files_to_the_root(tmp_path: Path) -> None:
+    files = {
+        "src/shop/__init__.py": "from shop.api import bp as api_bp\nfrom . import pages\n"
+        "app.register_blueprint(api_bp, url_prefix='/api')\napp.register_blueprint(pages.bp)",
+        "src/shop/api/__init__.py": "bp = Blueprint('api', __name__)\nfrom shop.api import items",
+        "src/shop/api/items.py": "from . import bp\n@bp.route('/items')\ndef items(): ...",
+        "src/shop/pages.py": "bp = Blueprint('p', __name__, url_prefix='/p')\n@bp.get('/')\ndef home(): ...",
+        "src/v1.py": "from two import routers\nv1 = APIRouter(prefix='/v1')\n"
+        "v1.include_router(routers.r, prefix='/r')\n"
+        "main = FastAPI()\nmain.include_router(v1, prefix='/api')",
+        "two/routers.py": "r = APIRouter(prefix='/own')\n@r.get('/x')\ndef x(): ...",
+    }
+    assert set(routes(found_in(tmp_path, files))) == {"GET /api/items", "GET /p/", "GET /api/v1/r/own/x"}
+
+
+def test_routers_that_are_mounted_in_a_circle_end(tmp_path: Path) -> None:
+    text = "a.include_router(b, prefix='/b')\nb.include_router(a, prefix='/a')\n@a.get('/x')\ndef x(): ..."
+    (path,) = routes(found_in(tmp_path, {"app.py": text}))
+    assert path.endswith("/b/a/x")
+
+
 def test_django(tmp_path: Path) -> None:
     files = {
         "manage.py": "",

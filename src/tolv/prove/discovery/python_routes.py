@@ -8,14 +8,17 @@ from __future__ import annotations
 import ast
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tolv.prove.discovery.python_file import PythonFile
 from tolv.prove.discovery.route import Route, form_body, json_body, normal, sample
 
 _METHODS = frozenset(("get", "post", "put", "patch", "delete"))
 _TYPES = {"int": "integer", "float": "number", "bool": "boolean"}
+#: Routers on routers that are followed.
+_DEEPEST = 8
 #: Where Flask and Django keep what a form has sent.
 _FORMS, _FILES = ("form", "POST"), ("files", "FILES")
 
@@ -24,9 +27,13 @@ _FORMS, _FILES = ("form", "POST"), ("files", "FILES")
 class PythonTree:
     """What the files of an app say together: where routers are mounted, and which fields its models have."""
 
-    trees: dict[str, ast.Module] = field(default_factory=dict)
-    mounts: dict[str, str] = field(default_factory=dict)
-    """Prefix by what is mounted: `router`, `notes.router`, `notes.urls`."""
+    files: list[PythonFile] = field(default_factory=list)
+    mounts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By router or blueprint (`app.api.bp`): what it is mounted on, and its prefix there."""
+    prefixes: dict[str, str] = field(default_factory=dict)
+    """By router or blueprint: the prefix that it was made with."""
+    included: dict[str, str] = field(default_factory=dict)
+    """By module of Django's routes: the prefix below which they are."""
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By class: its fields, each with a sample."""
 
@@ -34,33 +41,52 @@ class PythonTree:
         """Take a file; one that does not parse is left out."""
         try:
             with warnings.catch_warnings(action="ignore"):
-                tree = ast.parse(text)
-            for node in ast.walk(tree):
+                file = PythonFile.parse(path, text)
+            for node in ast.walk(file.tree):
                 if isinstance(node, ast.Call):
-                    self._mount(node)
+                    self._mount(file, node)
+                elif isinstance(node, ast.Assign):
+                    self._prefix(file, node)
                 elif isinstance(node, ast.ClassDef):
                     self._model(node)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
-        self.trees[path] = tree
+        self.files.append(file)
 
     def routes(self) -> Iterator[Route]:
         """All routes of all files."""
-        for path, tree in self.trees.items():
+        for file in self.files:
             with contextlib.suppress(RecursionError):
-                yield from list(self._decorated(path, tree))
-                yield from list(self._patterns(path, tree)) if path.endswith("urls.py") else ()
+                yield from list(self._decorated(file))
+                yield from list(self._patterns(file)) if file.path.endswith("urls.py") else ()
 
-    def _mount(self, call: ast.Call) -> None:
+    def _below(self, router: str) -> str:
+        """The path below which a router's routes are, from the app's root."""
+        found = self.prefixes.get(router, "")
+        for _ in range(_DEEPEST):
+            if router not in self.mounts:
+                break
+            owner, prefix = self.mounts[router]
+            found = f"{self.prefixes.get(owner, '')}/{prefix}/{found}"
+            router = owner
+        return found.rstrip("/")
+
+    def _mount(self, file: PythonFile, call: ast.Call) -> None:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name in ("include_router", "register_blueprint") and call.args:
-            prefix = _text(_keyword(call, "prefix") or _keyword(call, "url_prefix"))
-            if prefix:
-                self.mounts[ast.unparse(call.args[0])] = prefix
+        if name in ("include_router", "register_blueprint") and call.args and isinstance(call.func, ast.Attribute):
+            prefix = _text(_keyword(call, "prefix") or _keyword(call, "url_prefix")) or ""
+            self.mounts[file.full(call.args[0])] = (file.full(call.func.value), prefix)
         elif name == "path" and len(call.args) >= 2 and isinstance(call.args[1], ast.Call):
-            inner, prefix = call.args[1], _text(call.args[0])
-            if getattr(inner.func, "id", "") == "include" and inner.args and prefix and _text(inner.args[0]):
-                self.mounts[str(_text(inner.args[0]))] = prefix
+            inner, prefix = call.args[1], _text(call.args[0]) or ""
+            module = _text(inner.args[0]) if getattr(inner.func, "id", "") == "include" and inner.args else None
+            if prefix and module:
+                self.included[module] = prefix
+
+    def _prefix(self, file: PythonFile, node: ast.Assign) -> None:
+        if isinstance(node.value, ast.Call):
+            prefix = _text(_keyword(node.value, "prefix") or _keyword(node.value, "url_prefix"))
+            if prefix and prefix.startswith("/"):
+                self.prefixes[file.full(node.targets[0])] = prefix
 
     def _model(self, node: ast.ClassDef) -> None:
         fields = {
@@ -75,10 +101,8 @@ class PythonTree:
         if fields and (bases & {"BaseModel", "SQLModel", "Schema", "Struct"} or bases & self.models.keys()):
             self.models[node.name] = {**(self.models.get(next(iter(bases & self.models.keys()), "")) or {}), **fields}
 
-    def _decorated(self, path: str, tree: ast.Module) -> Iterator[Route]:
-        prefixes = _prefixes(tree)
-        module = path.removesuffix(".py").rpartition("/")[2]
-        for node in ast.walk(tree):
+    def _decorated(self, file: PythonFile) -> Iterator[Route]:
+        for node in ast.walk(file.tree):
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             for one in node.decorator_list:
@@ -87,21 +111,18 @@ class PythonTree:
                 rule = _text(one.args[0]) if one.args else _text(_keyword(one, "path") or _keyword(one, "rule"))
                 if rule is None or (rule and not rule.startswith("/")):
                     continue
-                owner = ast.unparse(one.func.value)
-                mounted = self.mounts.get(f"{module}.{owner}") or self.mounts.get(owner, "")
-                where = f"{path}:{one.lineno}"
+                path = normal(self._below(file.full(one.func.value)), rule)
                 for method in _methods(one):
-                    body, file = self._body(node) if method not in ("GET", "DELETE") else (None, None)
-                    yield Route(method, normal(mounted, prefixes.get(owner, ""), rule), where, body, file)
+                    body, field_ = self._body(node) if method not in ("GET", "DELETE") else (None, None)
+                    yield Route(method, path, f"{file.path}:{one.lineno}", body, field_)
 
-    def _patterns(self, path: str, tree: ast.Module) -> Iterator[Route]:
-        module = path.removesuffix(".py").replace("/", ".")
-        mounted = next((prefix for name, prefix in self.mounts.items() if module.endswith(name)), "")
-        for node in ast.walk(tree):
+    def _patterns(self, file: PythonFile) -> Iterator[Route]:
+        mounted = next((prefix for name, prefix in self.included.items() if file.module.endswith(name)), "")
+        for node in ast.walk(file.tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "path" and len(node.args) >= 2:
                 rule, view = _text(node.args[0]), ast.unparse(node.args[1])
                 if rule is not None and not view.startswith("include(") and not view.endswith(".urls"):
-                    yield Route("GET", normal(mounted, rule), f"{path}:{node.lineno}")
+                    yield Route("GET", normal(mounted, rule), f"{file.path}:{node.lineno}")
 
     def _body(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str | None, str | None]:
         """What a function reads of its request: a body, and the field of a file."""
@@ -132,17 +153,6 @@ class PythonTree:
                 jsons[name] = sample(name)
         body = form_body(dict.fromkeys(forms)) or (json_body(jsons) if not files else None)
         return body, files[0] if files else None
-
-
-def _prefixes(tree: ast.Module) -> Mapping[str, str]:
-    """By variable: the prefix that its router or blueprint was made with."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call):
-            prefix = _text(_keyword(node.value, "prefix") or _keyword(node.value, "url_prefix"))
-            if prefix and prefix.startswith("/"):
-                found[node.targets[0].id] = prefix
-    return found
 
 
 def _methods(call: ast.Call) -> tuple[str, ...]:
