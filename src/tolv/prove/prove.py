@@ -67,7 +67,10 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
         subject = await read_subject(path, home, order.app, order.manifest, watch.say)
         async with opened(home, keep=order.keep) as ground:
             harness = Harness(ground, subject, watch.say, keep=order.keep)
-            results = await _Proof(harness, order, watch).results()
+            try:
+                results = await _Proof(harness, order, watch).results()
+            finally:
+                await harness.close()
             versions = harness.shelf.versions
             notes = subject.notes
             if harness.no_namespaces:

@@ -51,6 +51,13 @@ class Harness:
             self._preparing = asyncio.create_task(self._prepare(), name="prepare")
         await asyncio.shield(self._preparing)
 
+    async def close(self) -> None:
+        """End what is being prepared or started."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait({self._preparing})
+        await self.shelf.close()
+
     def place(self, name: str) -> Path:
         """A new directory of the ground, for what belongs to a process."""
         path = self.ground.home.root / "stands" / name

@@ -67,6 +67,13 @@ class Shelf:
             self._ground.servers.pop(server.instance.id, None)
             self._ground.ports.give_back(server.instance.port)
 
+    async def close(self) -> None:
+        """End what is being started."""
+        tasks = list(self._servers.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _start(self, kind: str, version: str | None, label: str) -> Server:
         ground = self._ground
         provider = provider_of(kind)
