@@ -99,11 +99,12 @@ def _order(call: Call, probes: tuple[Probe, ...], given: dict[str, Any]) -> Orde
         raise UsageError("there is no such manifest", where=manifest, remedy="name a file like tolv.toml")
     return Order(
         probes,
-        call.app,
-        Path(manifest).resolve() if manifest else None,
-        given["tier"],
-        given["keep"],
-        given["jobs"] or 0,
+        app=call.app,
+        manifest=Path(manifest).resolve() if manifest else None,
+        runtimes=call.runtimes,
+        tier=given["tier"],
+        keep=given["keep"],
+        jobs=given["jobs"] or 0,
     )
 
 

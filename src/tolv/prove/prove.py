@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -51,6 +52,8 @@ class Order:
     """Of a monorepo."""
     manifest: Path | None = None
     """Takes the place of the app's `tolv.toml`."""
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """By language, the version to take whatever the app asks for."""
     tier: int = 2
     keep: bool = False
     jobs: int = 0
@@ -64,7 +67,7 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
     """
     began = time.monotonic()
     with in_use(home):
-        subject = await read_subject(path, home, order.app, order.manifest, watch.say)
+        subject = await read_subject(path, home, order.app, order.manifest, order.runtimes, watch.say)
         async with opened(home, keep=order.keep) as ground:
             harness = Harness(ground, subject, watch.say, keep=order.keep)
             try:

@@ -74,10 +74,15 @@ class Subject:
 
 
 async def read_subject(
-    path: Path, home: Home, app: str | None, manifest: Path | None, say: Callable[[str], None]
+    path: Path,
+    home: Home,
+    app: str | None,
+    manifest: Path | None,
+    runtimes: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> Subject:
     """Read and build the app at `path`, as it is checked out: its commit, or with uncommitted changes its files.
-    `manifest` takes the place of its `tolv.toml`.
+    `manifest` takes the place of its `tolv.toml`; `runtimes` says by language which version to take.
 
     Raises what reading and building raise, and `UsageError` for a `[prove]` section that makes no sense or that leads
     away from this machine.
@@ -88,7 +93,15 @@ async def read_subject(
     read = await asyncio.to_thread(read_manifest, manifest or source.path / "tolv.toml")
     refuse_elsewhere(read_recipes(read.prove).env)
     made = await asyncio.to_thread(
-        build, source, commit, app, home, say, worktree=head is None or head.dirty, manifest=manifest
+        build,
+        source,
+        commit,
+        app,
+        home,
+        say,
+        worktree=head is None or head.dirty,
+        manifest=manifest,
+        runtimes=runtimes,
     )
     ready = await asyncio.to_thread(unpack, home, made.digest)
     recipes, guessed = await asyncio.to_thread(_completed, read.prove, Path(ready.directory), made.app)

@@ -64,7 +64,7 @@ class Trial:
         self.harness = harness
         self.evidence: list[Evidence] = []
         self.instances: list[Instance] = []
-        self.id = f"{name.lower()}-{secrets.token_hex(3)}"
+        self.id = f"{name.lower().replace(' ', '-')}-{secrets.token_hex(3)}"
         self.backing = Backing(
             self.id,
             self.subject.needs,
