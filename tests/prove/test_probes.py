@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tolv.home import Home
 from tolv.prove.catalogue import catalogue
 from tolv.prove.model import Result, Verdict
-from tolv.prove.probe import Mutation, Probe
-from tolv.prove.prove import Order, prove
-from tolv.prove.twins import make_twin
+from tolv.prove.probe import Probe
+from tolv.prove.twins.control import Controls, controls
 
 PROBES = catalogue()
 
 
-class _Silent:
-    def say(self, text: str) -> None: ...
-    def begin(self, probe: Probe, done: int, total: int) -> None: ...
-    def end(self, result: Result, done: int, total: int) -> None: ...
+class _Bench:
+    """One ground for all trials of a test process; what differs is the twin."""
+
+    def __init__(self, home: Home) -> None:
+        self._runner = asyncio.Runner()
+        self._open = contextlib.AsyncExitStack()
+        self._controls: Controls = self._runner.run(self._open.enter_async_context(controls(home)))
+
+    def bad(self, probe: Probe) -> Result:
+        return self._runner.run(self._controls.bad(probe))
+
+    def good(self, probe: Probe) -> Result:
+        return self._runner.run(self._controls.good(probe))
+
+    def close(self) -> None:
+        self._runner.run(self._open.aclose())
+        self._runner.close()
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """One home for all of the run, so that the twins' dependencies are installed once."""
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Bench]:
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return Home(shared / "twins-home")
-
-
-def _try(probe: Probe, mutation: Mutation | None, home: Home, directory: Path) -> Result:
-    make_twin(directory / "twin", mutation)
-    home.make()
-    report = asyncio.run(prove(directory / "twin", home, Order((probe,), jobs=1), _Silent()))
-    return report.results[0]
+    bench = _Bench(Home(shared / "twins-home"))  # one for all test processes: dependencies are installed once
+    yield bench
+    bench.close()
 
 
 def _told(result: Result) -> str:
@@ -45,18 +52,12 @@ def _told(result: Result) -> str:
 
 
 @pytest.mark.parametrize("id", PROBES)
-def test_the_bad_twin_is_refuted(id: str, home: Home, tmp_path: Path) -> None:
-    probe = PROBES[id]
-    result = _try(probe, probe.mutation, home, tmp_path)
-    assert result.verdict is probe.worst, _told(result)
+def test_the_bad_twin_is_refuted(id: str, bench: _Bench) -> None:
+    result = bench.bad(PROBES[id])
+    assert result.verdict is PROBES[id].worst, _told(result)
 
 
 @pytest.mark.parametrize("id", PROBES)
-def test_the_good_twin_is_proved(id: str, home: Home, tmp_path: Path) -> None:
-    result = _try(PROBES[id], None, home, tmp_path)
+def test_the_good_twin_is_proved(id: str, bench: _Bench) -> None:
+    result = bench.good(PROBES[id])
     assert result.verdict is Verdict.PROVED, _told(result)
-
-
-def test_nothing_is_left(home: Home, tmp_path: Path) -> None:
-    _try(PROBES["VII-P1"], None, home, tmp_path)
-    assert list((home.root / "prove").iterdir()) == []

@@ -18,6 +18,7 @@ from tolv.prove.client import NoAnswer
 from tolv.prove.harness.ground import opened
 from tolv.prove.harness.harness import Harness
 from tolv.prove.harness.instance import NotReady
+from tolv.prove.harness.shelf import shelved
 from tolv.prove.model import Evidence, Outcome, Report, Result, Verdict
 from tolv.prove.needs import missing
 from tolv.prove.probe import CannotProve, Probe, cannot_prove
@@ -55,6 +56,8 @@ class Order:
     runtimes: Mapping[str, str] = field(default_factory=dict)
     """By language, the version to take whatever the app asks for."""
     tier: int = 2
+    first: bool = True
+    """Whether the app is started once before all else, so that what keeps it from starting is found once."""
     keep: bool = False
     jobs: int = 0
     """How many side by side; 0: as many as there are processors."""
@@ -68,18 +71,15 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
     began = time.monotonic()
     with in_use(home):
         subject = await read_subject(path, home, order.app, order.manifest, order.runtimes, watch.say)
-        async with opened(home, keep=order.keep) as ground:
-            harness = Harness(ground, subject, watch.say, keep=order.keep)
-            try:
-                results = await _Proof(harness, order, watch).results()
-            finally:
-                await harness.close()
-            versions = harness.shelf.versions
+        async with opened(home, keep=order.keep) as ground, shelved(ground, watch.say) as shelf:
+            harness = Harness(ground, shelf, subject, keep=order.keep)
+            results = await try_probes(harness, order, watch)
             notes = subject.notes
             if harness.no_namespaces:
                 notes += (f"no namespaces here ({harness.no_namespaces}): some probes see less",)
             if order.keep:
                 notes += (f"the scene is kept until the next proof: {ground.home.root}",)
+            versions = shelf.versions
     return Report(
         app=subject.name,
         commit=subject.commit.id or None,
@@ -92,6 +92,14 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
         root=str(path),
         notes=notes,
     )
+
+
+async def try_probes(harness: Harness, order: Order, watch: Watch) -> tuple[Result, ...]:
+    """Try the probes of the order on one subject; nothing of it is left but the harness's shelf."""
+    try:
+        return await _Proof(harness, order, watch).results()
+    finally:
+        await harness.close()
 
 
 class _Proof:
@@ -113,7 +121,7 @@ class _Proof:
         """Of every probe, in the order of the catalogue: side by side, but those that must be alone."""
         probes = self._order.probes
         found: dict[str, Result] = {}
-        if any(self._is_tried(one) and not one.bare for one in probes):
+        if self._order.first and any(self._is_tried(one) and not one.bare for one in probes):
             self._unready = await self._first_start()
         async with asyncio.TaskGroup() as group:
             tasks = {one.id: group.create_task(self._slot(one), name=one.id) for one in probes if not one.alone}

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Kinds whose server a trial has to itself.
 _OWN = frozenset({"redis", "valkey"})
-#: The database that the release phase prepares, and that each trial's is a clone of.
-BASE = "prepared"
 
 
 @dataclass(slots=True)
@@ -75,8 +73,10 @@ class Backing:
         shelf: Shelf,
         network: Network,
         prepared: Callable[[], Awaitable[None]],
+        base: str,
     ) -> None:
-        """`given`: variables that `[prove]` sets itself. `prepared`: waits until the base databases are."""
+        """`given`: variables that `[prove]` sets itself. `base`: the name of the databases that trials clone;
+        `prepared` waits until they are there."""
         self.services: list[Service] = []
         self._trial = trial
         self._needs = needs
@@ -84,6 +84,7 @@ class Backing:
         self._shelf = shelf
         self._network = network
         self._prepared = prepared
+        self._base = base
         self._attached = False
         self._labels: list[str] = []
         self._databases: list[tuple[Server, str]] = []
@@ -160,13 +161,13 @@ class Backing:
         if own:
             self._labels.append(label)
         password = secrets.token_hex(16)
-        if server.kind == "postgres" and not base:
-            name = f"trial_{secrets.token_hex(4)}"
-            url = await asyncio.to_thread(databases.clone, server.instance, BASE, name, password)
-            self._databases.append((server, name))
-        else:
-            tenant = BASE if base else "prove"
-            url = await asyncio.to_thread(server.provider.grant, server.instance, tenant, password)
+        url = await asyncio.to_thread(server.provider.grant, server.instance, "prove", password)
+        if server.kind == "postgres":
+            name = self._base if base else f"trial_{secrets.token_hex(4)}"
+            template = databases.EMPTY if base else self._base
+            url = await asyncio.to_thread(databases.clone, server.instance, template, name, password)
+            if not base:
+                self._databases.append((server, name))
         return await self._connect(need, server, url)
 
     async def _connect(self, need: ServiceNeed, server: Server, url: str) -> Service:

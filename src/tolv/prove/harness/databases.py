@@ -9,6 +9,9 @@ from tolv.services.model import Instance
 from tolv.services.providers.postgres_roles import OWNER, administer
 from tolv.services.urls import build
 
+#: The database that has nothing in it.
+EMPTY = "template0"
+
 
 def clone(instance: Instance, template: str, name: str, password: str) -> str:
     """Make the database `name` from `template`, and a role of that name that may use it alone; its URL.

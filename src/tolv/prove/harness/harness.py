@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tolv.errors import PlatformError
@@ -23,15 +24,16 @@ _PREPARE_WITHIN = 300.0
 class Harness:
     """Ground, servers, and the app's prepared database."""
 
-    def __init__(self, ground: Ground, subject: Subject, say: Callable[[str], None], *, keep: bool = False) -> None:
+    def __init__(self, ground: Ground, shelf: Shelf, subject: Subject, *, keep: bool = False) -> None:
         self.ground = ground
         self.subject = subject
-        self.shelf = Shelf(ground, say)
+        self.shelf = shelf
+        self.base = f"prepared_{secrets.token_hex(4)}"
+        """The name of the databases that the release phase prepares."""
         self.no_namespaces: str | None = None
         """Why instances have no network of their own here; None: they have."""
         self._keep = keep
         self._preparing: asyncio.Task[None] | None = None
-        self._gates = 0
 
     @contextlib.asynccontextmanager
     async def trial(self, name: str) -> AsyncIterator[Trial]:
@@ -52,11 +54,10 @@ class Harness:
         await asyncio.shield(self._preparing)
 
     async def close(self) -> None:
-        """End what is being prepared or started."""
+        """End what is being prepared."""
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.wait({self._preparing})
-        await self.shelf.close()
 
     def place(self, name: str) -> Path:
         """A new directory of the ground, for what belongs to a process."""
@@ -76,8 +77,7 @@ class Harness:
                 raise CannotProve(f"its database cannot be prepared: {command}: {finished}: {last}")
 
     async def _start_gate(self, argv: list[str]) -> int:
-        self._gates += 1
-        id = f"gate-{self._gates}"
+        id = f"gate-{secrets.token_hex(4)}"
         home = self.ground.home
         spec = ProcessSpec(id, tuple(argv), "/", str(home.tmp / id), None, str(home.logs / f"{id}.err"))
         return (await self.ground.start(spec, {"PATH": "/usr/bin:/bin"})).pid

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from tolv.errors import PlatformError
@@ -33,6 +34,16 @@ class Server:
     @property
     def version(self) -> str:
         return self.instance.binaries.version
+
+
+@contextlib.asynccontextmanager
+async def shelved(ground: Ground, say: Callable[[str], None]) -> AsyncIterator[Shelf]:
+    """A shelf on a ground, which it must not outlive."""
+    shelf = Shelf(ground, say)
+    try:
+        yield shelf
+    finally:
+        await shelf.close()
 
 
 class Shelf:

@@ -72,6 +72,7 @@ class Trial:
             harness.shelf,
             network,
             harness.prepared,
+            harness.base,
         )
         self.traffic = Traffic(self.subject.recipes, self.saw)
         self.config = defaults(self.subject)
