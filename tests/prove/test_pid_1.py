@@ -38,10 +38,10 @@ os.wait()
     + IDLE
 )
 HANDLER = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print("TERM"), sys.exit(42)))
-signal.signal(signal.SIGUSR1, lambda *_: print("USR1"))
-print("up")
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"TERM\\n"), sys.exit(42)))
+signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"USR1\\n"))
+os.write(1, b"up\\n")
 while True:
     time.sleep(60)
 """
