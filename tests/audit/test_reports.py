@@ -122,6 +122,15 @@ def test_the_terminal_is_not_overrun(width: int) -> None:
     assert max(map(len, lines[1:])) <= max(width, 60)
 
 
+def test_evidence_is_broken_and_not_cut() -> None:
+    saw = (Evidence("start", f"gunicorn {'x' * 60} app:app", 0.1, "web.1"),)
+    audit = joined([held(6)], [result("VI-P2", REFUTED, evidence=saw)])
+    lines = [line.strip() for line in render("terminal", audit, VIEW).splitlines()]
+    assert "…" not in "".join(lines)
+    assert "x app:app on web.1" in " ".join(lines)
+    assert "x app:app on web.1" not in lines
+
+
 def test_colours_are_for_terminals_that_have_them() -> None:
     assert "\x1b" not in render("terminal", example(), VIEW)
     assert "\x1b[31m✗\x1b[0m" in render("terminal", example(), replace(VIEW, colour=True))

@@ -20,12 +20,14 @@ from tolv.audit.reports.text import (
 )
 from tolv.prove.model import Result, Verdict
 from tolv.prove.reports.text import seen as evidence
-from tolv.reports.terminal import Paper, filled, fitted
+from tolv.reports.terminal import Paper, broken, filled, fitted
 from tolv.reports.text import plain
 
 _COLOURS = {"✓": "green", "●": "green", "✗": "red", "!": "yellow", "~": "yellow", "?": "dim", "–": "dim"}
 _NAME, _SAID = 23, 16
 _LEFT = 4 + 5 + _NAME + _SAID
+#: Columns of the word before evidence.
+_KIND = 8
 #: Lines of evidence of one side of a contradiction.
 _EVIDENCE = 6
 
@@ -84,7 +86,7 @@ def _result(one: Result, paper: Paper) -> Iterator[str]:
         yield from paper.wrapped(f"expected  {one.expected}", "    ", "              ")
     yield from _evidence(one, paper)
     for found in one.causes:
-        yield fitted(f"    {filled('cause', 8)}{cause(found)}", paper.width)
+        yield from _hanging("cause", cause(found), "    ", paper)
 
 
 def _evidence(one: Result, paper: Paper, left: str = "    ", most: int | None = None) -> Iterator[str]:
@@ -93,7 +95,14 @@ def _evidence(one: Result, paper: Paper, left: str = "    ", most: int | None = 
     if len(kept) < len(one.evidence):
         yield f"{left}… {len(one.evidence) - len(kept)} before"
     for found in kept:
-        yield fitted(f"{left}{filled(found.kind, 8)}{evidence(found)}", paper.width)
+        yield from _hanging(found.kind, evidence(found), left, paper)
+
+
+def _hanging(word: str, text: str, left: str, paper: Paper) -> Iterator[str]:
+    """A word, and a text in a column of its own behind it."""
+    first, *rest = broken(text, paper.width - len(left) - _KIND)
+    yield f"{left}{filled(word, _KIND)}{first}"
+    yield from (f"{left}{' ' * _KIND}{line}" for line in rest)
 
 
 def _settled(audit: Audit, paper: Paper) -> Iterator[str]:
