@@ -63,7 +63,7 @@ class Runs:
             watch.begin(one, done, len(order.probes))
             watch.end(result, done + 1, len(order.probes))
             results.append(result)
-        return Report("shop", None, False, ("web",), (), tuple(results), 1.0, order.tier, str(path))
+        return Report("shop", None, False, ("web",), (), tuple(results), 1.0, tier=order.tier, root=str(path))
 
 
 @pytest.fixture
