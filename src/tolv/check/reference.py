@@ -9,6 +9,8 @@ from typing import Any
 from tolv.check.catalogue import catalogue
 from tolv.check.rule import Rule
 from tolv.factors import FACTORS
+from tolv.reports.markdown import block, cell, own
+from tolv.reports.terminal import Paper
 
 _INTRODUCTION = """\
 # Rules
@@ -29,7 +31,6 @@ _READS = {
     "manifests": "manifests",
     "git": "the history",
 }
-_WIDTH = 100
 
 
 def reference(rules: Mapping[str, Rule]) -> str:
@@ -39,12 +40,13 @@ def reference(rules: Mapping[str, Rule]) -> str:
 
 def as_text(rule: Rule) -> str:
     """What a rule says of itself, for a terminal."""
+    paper = Paper()
     parts = [
         f"{rule.id}  {rule.severity}  {rule.title}",
         "",
-        *_wrapped(rule.why),
+        *paper.wrapped(rule.why, "  "),
         "",
-        *_wrapped(f"Fix: {rule.fix}"),
+        *paper.wrapped(f"Fix: {rule.fix}", "  "),
         "",
         "  Not so:",
         textwrap.indent(textwrap.dedent(rule.bad).strip("\n"), "      "),
@@ -71,7 +73,7 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
     yield "| rule | severity | what is wrong |"
     yield "| --- | --- | --- |"
     for rule in rules:
-        yield f"| [{rule.id}](#{_anchor(rule)}) | {rule.severity} | {_cell(rule.title)} |"
+        yield f"| [{rule.id}](#{_anchor(rule)}) | {rule.severity} | {cell(rule.title)} |"
     yield ""
 
 
@@ -89,15 +91,15 @@ def _sections(rules: Iterable[Rule]) -> Iterator[str]:
 
 def _section(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id}\n"
-    yield f"**{_prose(rule.title)}.** {_prose(rule.why)}\n"
-    yield f"*Fix.* {_prose(rule.fix)}\n"
-    yield f"Not so:\n\n{_block(rule.bad)}\n"
-    yield f"But so:\n\n{_block(rule.good)}\n"
+    yield f"**{own(rule.title)}.** {own(rule.why)}\n"
+    yield f"*Fix.* {own(rule.fix)}\n"
+    yield f"Not so:\n\n{block(rule.bad)}\n"
+    yield f"But so:\n\n{block(rule.good)}\n"
     yield "| | |"
     yield "| --- | --- |"
     yield f"| severity | {rule.severity} |"
     yield f"| reads | {_reads(rule)} |"
-    yield f"| source | {_cell(_source(rule.source))} |"
+    yield f"| source | {cell(_source(rule.source))} |"
     if rule.probe:
         yield f"| what reading cannot settle | `tolv prove --only {rule.probe}` |"
     yield ""
@@ -112,28 +114,7 @@ def _reads(rule: Rule) -> str:
 
 
 def _source(source: str) -> str:
-    return f"<{source}>" if source.startswith("https://") and " " not in source else _prose(source)
-
-
-def _block(code: str) -> str:
-    code = textwrap.dedent(code).strip("\n")
-    fence = "```"
-    while fence in code:
-        fence += "`"
-    return f"{fence}text\n{code}\n{fence}"
-
-
-def _prose(text: str) -> str:
-    """A sentence of a declaration; what would be a tag is shown as it is."""
-    return text.strip().replace("<", "&lt;")
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return f"<{source}>" if source.startswith("https://") and " " not in source else own(source)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import click
 
 from tolv.check.reports import FORMATS, SUMMARIES
 from tolv.cli.options import Call, common_options, is_interactive, pass_call
-from tolv.cli.reports import emit, look, write_file
+from tolv.cli.reports import emit, look, write_all, write_file
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -218,10 +218,8 @@ class _Order:
 
         for report in reports:
             below = directory / report.app if len(reports) > 1 else directory
-            below.mkdir(parents=True, exist_ok=True)
-            write_file(below / "0000-questions.md", overview(report))
-            for one in records(report, view):
-                write_file(below / one.name, one.text)
+            found = {one.name: one.text for one in records(report, view)}
+            write_all(below, {"0000-questions.md": overview(report), **found})
         self._call.console.note(f"wrote the records to {directory}")
 
     def _read_baseline(self) -> Baseline | None:

@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Is it twelve-factor?": {
         "check": "Audit a codebase against the factors, with evidence.",
         "prove": "Run the app, and try the factors on it.",
+        "audit": "Check and prove, in one report, factor by factor.",
         "explain": "Say what a rule looks for, why, and how to mend it.",
         "rules": "List the rules.",
     },

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
-from tolv.errors import UsageError
+from tolv.cli.proving import checked, order_of, try_probes
+from tolv.cli.reports import emit, look
+from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
-    from tolv.prove.model import Report, Result, Verdict
+    from tolv.prove.model import Report, Verdict
     from tolv.prove.probe import Probe
     from tolv.prove.prove import Order
     from tolv.prove.reports import View
 
 _FORMATS = ("terminal", "json", "junit")
-#: Columns of a report that no terminal shows, and the most that a line of text is comfortable with.
-_WIDTH, _WIDEST = 100, 140
 
 
 @click.command()
@@ -70,6 +70,7 @@ def prove(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
       tolv prove ~/src/shop --manifest shop.toml
     """
     from tolv.prove.catalogue import catalogue, chosen
+    from tolv.prove.reports import render
 
     probes = catalogue()
     format = given["format"] or ("json" if call.json else "terminal")
@@ -84,68 +85,42 @@ def prove(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
     if given["init"]:
         _init(call, Path(path))
         return
-    order = _order(call, tuple(one for id, one in probes.items() if id in wanted), given)
-    report = _run(call, Path(path), order)
-    view = _view(call, given, to_file=given["output"] is not None)
-    _show(call, report, format, view, given["output"])
+    order = order_of(call, (one for id, one in probes.items() if id in wanted), given)
+    report = try_probes(call, Path(path), order)
+    report = _explained(Path(path), order, report, probes)
+    view = _view(call, given)
+    emit(call, render(format, report, view), given["output"])
     ctx.exit(int(any(view.fails(one) for one in report.results)))
 
 
-def _order(call: Call, probes: tuple[Probe, ...], given: dict[str, Any]) -> Order:
-    from tolv.prove.prove import Order
+def _explained(path: Path, order: Order, report: Report, probes: Mapping[str, Probe]) -> Report:
+    """The report with what in the code the refuted comes from, as far as check finds it."""
+    from tolv.audit.causes import with_causes
+    from tolv.audit.ties import rules_of
+    from tolv.check.catalogue import catalogue
+    from tolv.prove.model import Verdict
 
-    manifest = given["manifest"]
-    if manifest is not None and not Path(manifest).is_file():
-        raise UsageError("there is no such manifest", where=manifest, remedy="name a file like tolv.toml")
-    return Order(
-        probes,
-        app=call.app,
-        manifest=Path(manifest).resolve() if manifest else None,
-        runtimes=call.runtimes,
-        tier=given["tier"],
-        keep=given["keep"],
-        jobs=given["jobs"] or 0,
-    )
-
-
-def _run(call: Call, path: Path, order: Order) -> Report:
-    from tolv.home import current_home
-    from tolv.prove.prove import prove as run
-
-    home = current_home()
-    home.make()
-    progress = _Progress(call)
+    refuted = [one.id for one in report.results if one.verdict is Verdict.REFUTED]
+    rules = catalogue() if refuted else {}
+    ids = tuple(dict.fromkeys(id for one in refuted for id in rules_of(probes[one], rules) if id in rules))
+    if not ids:
+        return report
     try:
-        return asyncio.run(run(path.resolve(), home, order, progress))
-    finally:
-        progress.clear()
+        found = checked(path, order, ids)
+    except TolvError as error:  # what was proved is not lost for what could not be read
+        return replace(report, notes=(*report.notes, f"no causes are named: {error.problem}"))
+    return with_causes(report, found, probes, rules)
 
 
-def _show(call: Call, report: Report, format: str, view: View, output: str | None) -> None:
-    from tolv.codebase.replace import replace_file
-    from tolv.errors import PlatformError
-    from tolv.prove.reports import render
-
-    text = render(format, report, view)
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        replace_file(Path(output), text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise PlatformError(f"{output} cannot be written: {error.strerror}", remedy="name another file") from None
-    call.console.note(f"wrote {output}")
-
-
-def _view(call: Call, given: dict[str, Any], *, to_file: bool) -> View:
+def _view(call: Call, given: dict[str, Any]) -> View:
     from tolv.prove.reports import View
 
-    to_terminal = sys.stdout.isatty() and not to_file
-    width = min(shutil.get_terminal_size().columns, _WIDEST) if to_terminal else _WIDTH
+    output = given["output"]
+    width, colour = look(call, output)
     return View(
         width=width,
-        colour=call.console.colour and to_terminal,
-        unicode=to_file or "utf" in (sys.stdout.encoding or "").lower(),
+        colour=colour,
+        unicode=bool(output) or "utf" in (sys.stdout.encoding or "").lower(),
         verbose=given["verbose"],
         fail_on=_failing(given["fail_on"]),
     )
@@ -188,37 +163,3 @@ def _init(call: Call, path: Path) -> None:
     found = discover(root, read_app(root, name=call.app, fallback_name=root.name))
     add_section(root / "tolv.toml", render_section(found, needing))
     call.console.note(f"wrote [prove] to {root / 'tolv.toml'}: look at it, then: tolv prove {path}")
-
-
-class _Progress:
-    """What is being tried, on standard error: a line that changes, if that is a terminal; else a line each time."""
-
-    def __init__(self, call: Call) -> None:
-        self._shown = not call.json and sys.stderr.isatty()
-        self._written = False
-        self._trying: list[str] = []
-
-    def say(self, text: str) -> None:
-        self._write(text)
-
-    def begin(self, probe: Probe, done: int, total: int) -> None:
-        self._trying.append(probe.id)
-        self._count(done, total)
-
-    def end(self, result: Result, done: int, total: int) -> None:
-        self._trying.remove(result.id)
-        self._count(done, total)
-
-    def _count(self, done: int, total: int) -> None:
-        self._write(f"{done} of {total} probes; trying {', '.join(self._trying) or 'no more'}")
-
-    def _write(self, text: str) -> None:
-        if self._shown:
-            self._written = True
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[K{text.splitlines()[0][:width] if text else ''}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Leave nothing behind."""
-        if self._written:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,3 +41,13 @@ def write_file(path: Path, text: str) -> None:
         replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise PlatformError(f"{path} cannot be written: {error.strerror}", remedy="name another file") from None
+
+
+def write_all(directory: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a directory, and make that first. Raises `PlatformError` if it cannot be written to."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlatformError(f"{directory} cannot be made: {error.strerror}", remedy="name another directory") from None
+    for name, text in texts.items():
+        write_file(directory / name, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from tolv.reports.text import plain
+from tolv.reports.text import plain, plain_block
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -31,11 +31,16 @@ def code(text: str) -> str:
 
 def block(text: str, language: str = "text") -> str:
     """Lines as a block of code, whatever fences they have."""
-    text = textwrap.dedent(text).strip("\n")
+    text = plain_block(textwrap.dedent(text).strip("\n"))
     fence = "```"
     while fence in text:
         fence += "`"
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def own(text: str) -> str:
+    """A sentence of Tolv's own, which is Markdown already; what would be a tag is shown as it is."""
+    return text.strip().replace("<", "&lt;")
 
 
 def cell(text: str) -> str:

@@ -13,6 +13,7 @@ from tolv.check.model import FactorReport, Finding, Report
 from tolv.check.reports import View
 from tolv.check.reports.questions import asked_of, questions
 from tolv.check.reports.text import by_weight, commit, fix, place, severity, why
+from tolv.factors import Factor
 from tolv.reports.markdown import code, prose, quoted
 from tolv.reports.text import amount
 
@@ -81,34 +82,45 @@ def _document(report: Report, view: View) -> Iterator[str]:
 
 def _record(report: Report, factor: FactorReport, view: View) -> Iterator[str]:
     findings = by_weight(factor.findings)
-    yield f"# {factor.factor.number}. Pay the debt in {factor.factor.label} {factor.factor.title}"
+    yield from heading(factor.factor, view)
+    yield from context(report, factor.factor, findings)
+    yield from decision(findings, view)
+    yield from consequences(findings, view)
+    label = factor.factor.label
+    yield f"Once it is done, `tolv check --only {label}` finds nothing, and a line in CI keeps it so."
+    yield ""
+    yield from effort(factor.factor, findings)
+
+
+def heading(factor: Factor, view: View) -> Iterator[str]:
+    """The title of a factor's record, and its status."""
+    yield f"# {factor.number}. Pay the debt in {factor.label} {factor.title}"
     yield ""
     yield "Status: proposed" + (f", {view.today.isoformat()}" if view.today else "")
     yield ""
-    yield from _context(report, factor, findings)
-    yield from _decision(findings, view)
-    yield from _consequences(factor, findings, view)
-    yield from _effort(factor, findings)
 
 
-def _context(report: Report, factor: FactorReport, findings: list[Finding]) -> Iterator[str]:
+def context(report: Report, factor: Factor, findings: Sequence[Finding]) -> Iterator[str]:
+    """What was found, and which questions it decides."""
     sha = commit(report)
     at = f" at {code(sha)}" if sha else ""
     yield "## Context"
     yield ""
-    yield f"*{factor.factor.rule}.* {quoted(report.app)}{at} does not keep to it:"
+    yield f"*{factor.rule}.* {quoted(report.app)}{at} does not keep to it{':' if findings else '.'}"
     yield ""
     for one in findings[:_LISTED]:
         yield f"* {code(place(one))}: {prose(one.message)} ({one.rule}, {severity(one)})"
     if len(findings) > _LISTED:
         yield f"* and {len(findings) - _LISTED} more"
-    yield ""
-    if asked := asked_of(factor.factor.label):
+    if findings:
+        yield ""
+    if asked := asked_of(factor.label):
         yield f"It decides what can be answered to: {' '.join(asked)}"
         yield ""
 
 
-def _decision(findings: list[Finding], view: View) -> Iterator[str]:
+def decision(findings: Sequence[Finding], view: View) -> Iterator[str]:
+    """What is to be done, a line for each rule."""
     yield "## Decision"
     yield ""
     said: dict[str, None] = {}
@@ -119,10 +131,12 @@ def _decision(findings: list[Finding], view: View) -> Iterator[str]:
         if rule and one.fix and one.fix != rule.fix:
             said.setdefault(f"    * {code(place(one))}: {prose(one.fix)}")
     yield from said
-    yield ""
+    if said:
+        yield ""
 
 
-def _consequences(factor: FactorReport, findings: list[Finding], view: View) -> Iterator[str]:
+def consequences(findings: Sequence[Finding], view: View) -> Iterator[str]:
+    """What follows if it stays as it is."""
     yield "## Consequences"
     yield ""
     reasons = dict.fromkeys(quoted(reason) for one in findings if (reason := why(one, view)))
@@ -131,13 +145,12 @@ def _consequences(factor: FactorReport, findings: list[Finding], view: View) -> 
         yield ""
         yield from (f"* {reason}" for reason in reasons)
         yield ""
-    yield f"Once it is done, `tolv check --only {factor.factor.label}` finds nothing, and a line in CI keeps it so."
-    yield ""
 
 
-def _effort(factor: FactorReport, findings: list[Finding]) -> Iterator[str]:
+def effort(factor: Factor, findings: Sequence[Finding]) -> Iterator[str]:
+    """How much it is likely to take."""
     files = len({one.place.path for one in findings})
-    nature = _NATURE[factor.factor.label]
+    nature = _NATURE[factor.label]
     size = _EFFORTS[nature + (files > _MANY_FILES)]
     yield "## Effort"
     yield ""

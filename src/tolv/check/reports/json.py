@@ -23,13 +23,14 @@ def as_data(report: Report, view: View) -> dict[str, Any]:
         "app": report.app,
         "commit": report.commit,
         "languages": list(report.languages),
-        "factors": [_factor(one, view) for one in report.factors],
+        "factors": [factor_data(one, view) for one in report.factors],
         "unread": [{"path": one.path, "why": one.why, "factors": list(one.factors)} for one in report.unread],
         "duration_s": round(report.duration, 3),
     }
 
 
-def _factor(factor: FactorReport, view: View) -> dict[str, Any]:
+def factor_data(factor: FactorReport, view: View) -> dict[str, Any]:
+    """One factor as plain values."""
     return {
         "number": factor.factor.label,
         "slug": factor.factor.slug,

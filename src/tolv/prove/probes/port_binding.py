@@ -38,7 +38,7 @@ socketserver.TCPServer(("0.0.0.0", int(os.environ["PORT"])), Dumb).serve_forever
     proved="It answers HTTP on exactly that port, both times.",
     refuted="It listens elsewhere, or nowhere: a platform could not reach it.",
     fix="Bind the port that the environment's PORT names.",
-    rules=("VII-01", "VII-02"),
+    rules=("VII-01",),
     bare=True,
     mutation=Mutation("has a port of its own", {"app.py": ((_PORT, "PORT = 8321"),)}),
 )
@@ -66,7 +66,7 @@ async def listens_on_port(trial: Trial) -> Outcome:
     proved="The connection is accepted.",
     refuted="It is refused: the process listens on loopback alone, where no router of another host or container gets.",
     fix='Bind 0.0.0.0 (or "::") instead of 127.0.0.1 or localhost.',
-    rules=("VII-03",),
+    rules=("VII-02",),
     mutation=Mutation(
         "listens on loopback alone", {"app.py": (('Server(("0.0.0.0", PORT)', 'Server(("127.0.0.1", PORT)'),)}
     ),
@@ -94,7 +94,7 @@ async def reached_from_outside(trial: Trial) -> Outcome:
     proved="It answers with a valid HTTP response.",
     refuted="It does not speak HTTP: it needs a web server in front to be reached at all.",
     fix="Have the app carry its own HTTP server (gunicorn, uvicorn, the runtime's own) and start that in the Procfile.",
-    rules=("VII-04",),
+    rules=("VII-03",),
     bare=True,
     mutation=Mutation(
         "speaks a protocol of its own",
