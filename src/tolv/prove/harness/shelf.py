@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tolv.errors import PlatformError
 from tolv.prove.harness.ground import Ground
@@ -20,6 +20,9 @@ from tolv.services.provider import Provider
 from tolv.services.providers import provider_of
 
 log = logging.getLogger("tolv.prove")
+
+#: What a server is told whose data nobody needs after a loss of power.
+_THROW_AWAY = {"postgres": ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class Shelf:
         instance = Instance(label, directory, ground.ports.take(), user, secrets.token_hex(16), binaries)
 
         async def plan() -> Job:
-            return await job_of(provider, instance)
+            job = await job_of(provider, instance)
+            return replace(job, argv=(*job.argv, *_THROW_AWAY.get(kind, ())))
 
         process = ground.servers[label] = ServerProcess(label, ground.home, ground.keeper, plan, log.info)
         process.start()
