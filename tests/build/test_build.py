@@ -156,6 +156,28 @@ def test_an_unpacked_layer_gives_the_bytes_that_were_packed(home, repository):
     assert _bytes_below(home.layers) == kept
 
 
+def test_an_unpacked_script_names_its_interpreter_and_in_the_image_it_looks_for_it(home, repository, run):
+    build = repository(FLASKY).build(home)
+    for _ in range(2):
+        layer = next(one for one in home.layers.iterdir() if one.is_dir())
+        script = layer / "opt" / "venv" / "bin" / "tiny_base"
+        first, second = script.read_bytes().split(b"\n")[:2]
+        assert first == f"#!{layer}/opt/venv/bin/python".encode()
+        assert second == b"# -*- coding: utf-8 -*-"
+        assert stat.S_IMODE(script.stat().st_mode) == 0o555
+        assert run(home, build, "tiny_base") == "tiny_base 1.0"
+        remove_tree(home.layers)
+        builder.unpack(home, build.digest)
+    blobs = [path.read_bytes() for path in (home.images / "blobs" / "sha256").iterdir()]
+    assert any(b"\n'''exec' \"$(dirname -- " in blob for blob in blobs)
+
+
+def test_a_script_whose_interpreter_lies_too_deep_for_a_first_line_looks_for_it(tmp_path, repository, run):
+    home = Home(tmp_path / ("deep" * 50))
+    build = repository(FLASKY).build(home)
+    assert run(home, build, "tiny_base") == "tiny_base 1.0"
+
+
 def test_files_that_the_app_excludes_stay_out(home, repository):
     files = {
         "tolv.toml": '[build]\nexclude = ["docs", "*.psd"]\n',

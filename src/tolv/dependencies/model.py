@@ -153,6 +153,9 @@ class Language(Protocol):
         Raises `AppError` when the machine has none that fits.
         """
 
+    def settle(self, prefix: Path, place: Path) -> None:
+        """Prepare an unpacked tree for `place`, where it is moved and stays."""
+
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         """Whether the interpreter that `attach` chose is still there."""
 

@@ -127,6 +127,9 @@ class NodeJs:
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         node_runtime.find(runtime.version)
 
+    def settle(self, prefix: Path, place: Path) -> None:
+        """Nothing: no file names where it lies."""
+
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         return True
 

@@ -104,6 +104,9 @@ class Python:
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         python_venv.point_at(prefix, python_runtime.find(runtime.version))
 
+    def settle(self, prefix: Path, place: Path) -> None:
+        python_venv.name_interpreter(prefix, place)
+
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         return (prefix / "bin" / "python").exists()
 

@@ -19,6 +19,15 @@ from tolv.errors import AppError, PlatformError
 #: What installers leave that differs from one installation to the next, or names where a package came from.
 _NOISE = frozenset({"direct_url.json", "uv_cache.json", "uv_build.json", "REQUESTED"})
 
+#: How a script of a relocatable environment begins: a shell that has Python run the file.
+_LOOKS_FOR_PYTHON = b"""\
+#!/bin/sh
+'\'\'exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' \'\'\'
+"""
+#: Bytes of a script's first line that Linux reads.
+_FIRST_LINE = 255
+
 #: Where Python lies in the image.
 IMAGE_BIN = "/usr/local/bin"
 
@@ -54,6 +63,28 @@ def point_at(prefix: Path, interpreter: Interpreter) -> None:
     python.symlink_to(interpreter.executable)
     (prefix / "pyvenv.cfg").unlink(missing_ok=True)
     (prefix / "pyvenv.cfg").write_bytes(pyvenv_cfg(str(interpreter.executable.parent), interpreter.version))
+
+
+def name_interpreter(prefix: Path, place: Path) -> None:
+    """Have the scripts of a virtual environment that moves to `place` name its interpreter themselves.
+
+    In the image they look for it, by a shell and two programs more, at each start of an app. A path that the kernel
+    does not take in a first line stays looked for.
+    """
+    line = b"#!" + os.fsencode(place / "bin" / "python") + b"\n"
+    if len(line) > _FIRST_LINE or re.search(rb"\s", line[:-1]):
+        return
+    for path in (prefix / "bin").iterdir():
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            start = file.read(len(_LOOKS_FOR_PYTHON))
+            rest = file.read() if start == _LOOKS_FOR_PYTHON else b""
+        if start == _LOOKS_FOR_PYTHON:
+            mode = path.stat().st_mode
+            path.unlink()  # it may be a hard link into uv's cache
+            path.write_bytes(line + rest)
+            path.chmod(mode)
 
 
 def pyvenv_cfg(home: str, version: str) -> bytes:
