@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -61,6 +62,36 @@ def test_a_change_to_code_alone_installs_nothing(home, repository):
     assert not [message for message in said if message.startswith("installing")]
     assert first.layers[0] == second.layers[0]
     assert first.layers[1] != second.layers[1]
+
+
+def test_a_change_has_the_digest_that_it_has_where_everything_is_compiled(tmp_path, repository):
+    shop = repository({**FLASKY, **{f"shop/part{number}.py": f"NUMBER = {number}\n" for number in range(40)}})
+    shop.build(Home(tmp_path / "one"))
+    shop.commit({"web.py": "print({'a', 'b', 'c'} & {'b'}, 'changed')\n"})
+    changed = shop.build(Home(tmp_path / "one"))
+    assert changed.digest == shop.build(Home(tmp_path / "two")).digest
+
+
+@pytest.mark.parametrize("change", [{"web.py": "print('changed')\n"}, {"web.txt": "no code"}, {"tolv.toml": "= 1"}])
+def test_no_compiler_outlives_a_build(home, repository, change):
+    shop = repository(FLASKY)
+    shop.build(home)
+    shop.commit(change)
+    before = _children()
+    with contextlib.suppress(UsageError, AppError):
+        shop.build(home)
+    assert _children() <= before
+
+
+def _children() -> set[str]:
+    """Processes that this one has started and that it has not waited for."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            parent = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.add(name)
+    return found
 
 
 def test_a_build_is_read_back_from_its_image_alone(home, repository):

@@ -72,6 +72,9 @@ class NodeJs:
             notes=tuple(notes),
         )
 
+    def begin(self, plan: DependencyPlan, context: Context) -> None:
+        """Nothing: `finish` needs no tool."""
+
     def install(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> tuple[Package, ...]:
         context.report(f"installing the packages of {plan.lockfile}")
         node_install.install(plan, tree, prefix, context, production=True)

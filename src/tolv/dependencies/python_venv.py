@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import email.parser
 import io
@@ -10,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tolv.dependencies.model import Context, Package
 from tolv.dependencies.python_runtime import OVERRIDE, Interpreter, interpreters
@@ -131,24 +133,48 @@ def _package(info: Path) -> Package:
     return Package(name, version, f"pkg:pypi/{name}@{version}", metadata["License-Expression"] or None)
 
 
+#: Files, for as many of which each a compiler is worth its start.
+_A_FEW = 16
+
+
+def start_compiler(python: Path, context: Context) -> None:
+    """Have a compiler wait for the few files that a change to code brings: its start takes longer than they do."""
+    with contextlib.suppress(OSError):  # then each is started when it is needed
+        context.helpers[_name(python)] = _compiler(python, subprocess.PIPE)
+
+
 def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path, shown: str, context: Context) -> None:
     """Compile `files` on as many processors as there are; `shown` stands for `root` in what is written."""
-    workers = max(1, min(os.cpu_count() or 1, len(files) // 16))
-    script = str(Path(__file__).with_name("bytecode.py"))
-    running: list[subprocess.Popen[bytes]] = []
-    for index in range(workers):
-        path = context.scratch / f"bytecode-{index}"
-        path.write_bytes(
-            b"".join(os.fsencode(one) + b"\0" for one in (str(root), shown, *map(str, files[index::workers])))
-        )
-        with path.open() as stdin:
-            command = [str(interpreter.executable), "-S", "-s", script]
-            running.append(
-                subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
-            )
-    statuses = [process.wait() for process in running]
+    python = interpreter.executable
+    waiting = context.helpers.pop(_name(python), None) if len(files) < 2 * _A_FEW else None
+    if waiting is not None:
+        with contextlib.suppress(BrokenPipeError):  # it died: its status says so
+            waiting.communicate(_work(files, root, shown))
+        statuses = [waiting.wait()]
+    else:
+        workers = max(1, min(os.cpu_count() or 1, len(files) // _A_FEW))
+        running: list[subprocess.Popen[bytes]] = []
+        for index in range(workers):
+            path = context.scratch / f"bytecode-{index}"
+            path.write_bytes(_work(files[index::workers], root, shown))
+            with path.open("rb") as stdin:
+                running.append(_compiler(python, stdin))
+        statuses = [process.wait() for process in running]
     if any(statuses):
         raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
+
+
+def _compiler(python: Path, stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [str(python), "-S", "-s", str(Path(__file__).with_name("bytecode.py"))]
+    return subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
+
+
+def _name(python: Path) -> str:
+    return f"byte code by {python}"
+
+
+def _work(files: Sequence[Path], root: Path, shown: str) -> bytes:
+    return b"".join(os.fsencode(one) + b"\0" for one in (str(root), shown, *map(str, files)))
 
 
 def python_files(root: Path) -> list[Path]:
