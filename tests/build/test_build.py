@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -61,6 +62,36 @@ def test_a_change_to_code_alone_installs_nothing(home, repository):
     assert not [message for message in said if message.startswith("installing")]
     assert first.layers[0] == second.layers[0]
     assert first.layers[1] != second.layers[1]
+
+
+def test_a_change_has_the_digest_that_it_has_where_everything_is_compiled(tmp_path, repository):
+    shop = repository({**FLASKY, **{f"shop/part{number}.py": f"NUMBER = {number}\n" for number in range(40)}})
+    shop.build(Home(tmp_path / "one"))
+    shop.commit({"web.py": "print({'a', 'b', 'c'} & {'b'}, 'changed')\n"})
+    changed = shop.build(Home(tmp_path / "one"))
+    assert changed.digest == shop.build(Home(tmp_path / "two")).digest
+
+
+@pytest.mark.parametrize("change", [{"web.py": "print('changed')\n"}, {"web.txt": "no code"}, {"tolv.toml": "= 1"}])
+def test_no_compiler_outlives_a_build(home, repository, change):
+    shop = repository(FLASKY)
+    shop.build(home)
+    shop.commit(change)
+    before = _children()
+    with contextlib.suppress(UsageError, AppError):
+        shop.build(home)
+    assert _children() <= before
+
+
+def _children() -> set[str]:
+    """Processes that this one has started and that it has not waited for."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            parent = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.add(name)
+    return found
 
 
 def test_a_build_is_read_back_from_its_image_alone(home, repository):
@@ -154,6 +185,28 @@ def test_an_unpacked_layer_gives_the_bytes_that_were_packed(home, repository):
     remove_tree(home.layers)
     builder.unpack(home, build.digest)
     assert _bytes_below(home.layers) == kept
+
+
+def test_an_unpacked_script_names_its_interpreter_and_in_the_image_it_looks_for_it(home, repository, run):
+    build = repository(FLASKY).build(home)
+    for _ in range(2):
+        layer = next(one for one in home.layers.iterdir() if one.is_dir())
+        script = layer / "opt" / "venv" / "bin" / "tiny_base"
+        first, second = script.read_bytes().split(b"\n")[:2]
+        assert first == f"#!{layer}/opt/venv/bin/python".encode()
+        assert second == b"# -*- coding: utf-8 -*-"
+        assert stat.S_IMODE(script.stat().st_mode) == 0o555
+        assert run(home, build, "tiny_base") == "tiny_base 1.0"
+        remove_tree(home.layers)
+        builder.unpack(home, build.digest)
+    blobs = [path.read_bytes() for path in (home.images / "blobs" / "sha256").iterdir()]
+    assert any(b"\n'''exec' \"$(dirname -- " in blob for blob in blobs)
+
+
+def test_a_script_whose_interpreter_lies_too_deep_for_a_first_line_looks_for_it(tmp_path, repository, run):
+    home = Home(tmp_path / ("deep" * 50))
+    build = repository(FLASKY).build(home)
+    assert run(home, build, "tiny_base") == "tiny_base 1.0"
 
 
 def test_files_that_the_app_excludes_stay_out(home, repository):

@@ -113,6 +113,7 @@ def _part(
     language: Language, root: Path, app: App, runtimes: Mapping[str, str], shop: Workshop, layout: Layout
 ) -> _Part:
     plan = language.plan(root / "app", app.build, runtimes.get(language.name))
+    language.begin(plan, shop)
     if not plan.key:
         return _Part(language, plan, None)
     if plan.prefix.startswith("app/"):

@@ -86,10 +86,12 @@ def _installations(directory: Path) -> Iterator[str]:
             yield str(prefix if owned else place)
 
 
-def keep_layer(home: Home, layer: Layer, stage: Path) -> None:
+def keep_layer(home: Home, layer: Layer, language: Language, stage: Path) -> None:
     """Move a layer's tree, just made on this machine, to where unpacking would put it."""
+    target = home.layers / _hex(layer.diff_id)
+    language.settle(stage / layer.prefix, target / layer.prefix)
     with placing(home):
-        _put(stage, home.layers / _hex(layer.diff_id))
+        _put(stage, target)
 
 
 def keep_build(home: Home, build: Build, stage: Path) -> None:
@@ -132,6 +134,7 @@ def ensure_layer(home: Home, layer: Layer, runtimes: Sequence[Runtime]) -> None:
             for language, runtime in _languages(runtimes):
                 if language.owns(layer.prefix):
                     language.attach(runtime, stage / layer.prefix)
+                    language.settle(stage / layer.prefix, target / layer.prefix)
             _put(stage, target)
 
 

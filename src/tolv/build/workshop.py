@@ -48,6 +48,8 @@ class Workshop:
     cookie: str = field(default_factory=lambda: f"TOLV_BUILD={uuid.uuid4().hex}")
     tools: list[str] = field(default_factory=list)
     """What was started so far."""
+    helpers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    """What waits for work."""
 
     @property
     def cache(self) -> Path:
@@ -139,6 +141,9 @@ def workshop(home: Home, say: Callable[[str], None], cancelled: threading.Event)
     except OSError as error:
         raise disk_error(error, home) from error
     finally:
+        for helper in shop.helpers.values():
+            helper.kill()
+            helper.communicate()
         shop.end_tools()
         remove_tree(scratch)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, Protocol
 
 
@@ -89,6 +90,11 @@ class Context(Protocol):
     def scratch(self) -> Path:
         """A directory of this build's own, gone when it ends."""
 
+    @property
+    def helpers(self) -> dict[str, Popen[bytes]]:
+        """Tools that were started ahead of their work, by name: they wait for their standard input. Whoever takes one
+        out of here gives it its work and waits for its end; what is left when the build ends is killed."""
+
     def report(self, message: str) -> None:
         """Say what goes on, in one short line."""
 
@@ -125,6 +131,9 @@ class Language(Protocol):
         Raises `AppError` when the machine lacks the interpreter or a lockfile contradicts its manifest.
         """
 
+    def begin(self, plan: DependencyPlan, context: Context) -> None:
+        """Start now what `finish` will need and what takes a moment to be there."""
+
     def install(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> tuple[Package, ...]:
         """Install what is planned below `prefix` (which does not exist yet); the tree is not changed."""
 
@@ -152,6 +161,9 @@ class Language(Protocol):
 
         Raises `AppError` when the machine has none that fits.
         """
+
+    def settle(self, prefix: Path, place: Path) -> None:
+        """Prepare an unpacked tree for `place`, where it is moved and stays."""
 
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         """Whether the interpreter that `attach` chose is still there."""

@@ -72,6 +72,9 @@ class NodeJs:
             notes=tuple(notes),
         )
 
+    def begin(self, plan: DependencyPlan, context: Context) -> None:
+        """Nothing: `finish` needs no tool."""
+
     def install(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> tuple[Package, ...]:
         context.report(f"installing the packages of {plan.lockfile}")
         node_install.install(plan, tree, prefix, context, production=True)
@@ -126,6 +129,9 @@ class NodeJs:
 
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         node_runtime.find(runtime.version)
+
+    def settle(self, prefix: Path, place: Path) -> None:
+        """Nothing: no file names where it lies."""
 
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         return True

@@ -57,6 +57,9 @@ class Python:
             notes=tuple(one for one in (note, *source.notes) if one),
         )
 
+    def begin(self, plan: DependencyPlan, context: Context) -> None:
+        python_venv.start_compiler(plan.interpreter, context)
+
     def install(self, plan: DependencyPlan, tree: Path, prefix: Path, context: Context) -> tuple[Package, ...]:
         interpreter = python_runtime.Interpreter(plan.runtime.version, plan.interpreter)
         source = read_source(tree)
@@ -103,6 +106,9 @@ class Python:
 
     def attach(self, runtime: Runtime, prefix: Path) -> None:
         python_venv.point_at(prefix, python_runtime.find(runtime.version))
+
+    def settle(self, prefix: Path, place: Path) -> None:
+        python_venv.name_interpreter(prefix, place)
 
     def attached(self, runtime: Runtime, prefix: Path) -> bool:
         return (prefix / "bin" / "python").exists()

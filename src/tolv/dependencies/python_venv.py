@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import email.parser
 import io
@@ -10,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tolv.dependencies.model import Context, Package
 from tolv.dependencies.python_runtime import OVERRIDE, Interpreter, interpreters
@@ -18,6 +20,15 @@ from tolv.errors import AppError, PlatformError
 
 #: What installers leave that differs from one installation to the next, or names where a package came from.
 _NOISE = frozenset({"direct_url.json", "uv_cache.json", "uv_build.json", "REQUESTED"})
+
+#: How a script of a relocatable environment begins: a shell that has Python run the file.
+_LOOKS_FOR_PYTHON = b"""\
+#!/bin/sh
+'\'\'exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' \'\'\'
+"""
+#: Bytes of a script's first line that Linux reads.
+_FIRST_LINE = 255
 
 #: Where Python lies in the image.
 IMAGE_BIN = "/usr/local/bin"
@@ -54,6 +65,28 @@ def point_at(prefix: Path, interpreter: Interpreter) -> None:
     python.symlink_to(interpreter.executable)
     (prefix / "pyvenv.cfg").unlink(missing_ok=True)
     (prefix / "pyvenv.cfg").write_bytes(pyvenv_cfg(str(interpreter.executable.parent), interpreter.version))
+
+
+def name_interpreter(prefix: Path, place: Path) -> None:
+    """Have the scripts of a virtual environment that moves to `place` name its interpreter themselves.
+
+    In the image they look for it, by a shell and two programs more, at each start of an app. A path that the kernel
+    does not take in a first line stays looked for.
+    """
+    line = b"#!" + os.fsencode(place / "bin" / "python") + b"\n"
+    if len(line) > _FIRST_LINE or re.search(rb"\s", line[:-1]):
+        return
+    for path in (prefix / "bin").iterdir():
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            start = file.read(len(_LOOKS_FOR_PYTHON))
+            rest = file.read() if start == _LOOKS_FOR_PYTHON else b""
+        if start == _LOOKS_FOR_PYTHON:
+            mode = path.stat().st_mode
+            path.unlink()  # it may be a hard link into uv's cache
+            path.write_bytes(line + rest)
+            path.chmod(mode)
 
 
 def pyvenv_cfg(home: str, version: str) -> bytes:
@@ -100,24 +133,48 @@ def _package(info: Path) -> Package:
     return Package(name, version, f"pkg:pypi/{name}@{version}", metadata["License-Expression"] or None)
 
 
+#: Files, for as many of which each a compiler is worth its start.
+_A_FEW = 16
+
+
+def start_compiler(python: Path, context: Context) -> None:
+    """Have a compiler wait for the few files that a change to code brings: its start takes longer than they do."""
+    with contextlib.suppress(OSError):  # then each is started when it is needed
+        context.helpers[_name(python)] = _compiler(python, subprocess.PIPE)
+
+
 def compile_bytecode(interpreter: Interpreter, files: Sequence[Path], root: Path, shown: str, context: Context) -> None:
     """Compile `files` on as many processors as there are; `shown` stands for `root` in what is written."""
-    workers = max(1, min(os.cpu_count() or 1, len(files) // 16))
-    script = str(Path(__file__).with_name("bytecode.py"))
-    running: list[subprocess.Popen[bytes]] = []
-    for index in range(workers):
-        path = context.scratch / f"bytecode-{index}"
-        path.write_bytes(
-            b"".join(os.fsencode(one) + b"\0" for one in (str(root), shown, *map(str, files[index::workers])))
-        )
-        with path.open() as stdin:
-            command = [str(interpreter.executable), "-S", "-s", script]
-            running.append(
-                subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
-            )
-    statuses = [process.wait() for process in running]
+    python = interpreter.executable
+    waiting = context.helpers.pop(_name(python), None) if len(files) < 2 * _A_FEW else None
+    if waiting is not None:
+        with contextlib.suppress(BrokenPipeError):  # it died: its status says so
+            waiting.communicate(_work(files, root, shown))
+        statuses = [waiting.wait()]
+    else:
+        workers = max(1, min(os.cpu_count() or 1, len(files) // _A_FEW))
+        running: list[subprocess.Popen[bytes]] = []
+        for index in range(workers):
+            path = context.scratch / f"bytecode-{index}"
+            path.write_bytes(_work(files[index::workers], root, shown))
+            with path.open("rb") as stdin:
+                running.append(_compiler(python, stdin))
+        statuses = [process.wait() for process in running]
     if any(statuses):
         raise PlatformError("byte code cannot be written", where=str(root), remedy="free some space and build again")
+
+
+def _compiler(python: Path, stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [str(python), "-S", "-s", str(Path(__file__).with_name("bytecode.py"))]
+    return subprocess.Popen(command, stdin=stdin, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
+
+
+def _name(python: Path) -> str:
+    return f"byte code by {python}"
+
+
+def _work(files: Sequence[Path], root: Path, shown: str) -> bytes:
+    return b"".join(os.fsencode(one) + b"\0" for one in (str(root), shown, *map(str, files)))
 
 
 def python_files(root: Path) -> list[Path]:

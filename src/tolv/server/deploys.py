@@ -78,6 +78,7 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
     await in_thread(platform.check_deploy, app, request.environment)
     tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
+        platform.operating.note(platform.engine.expect(app, request.environment))
         made = await _build(platform, source, app, tree, request.runtimes, progress)
         await _register(platform, app, source, progress)
         await in_thread(platform.deploys.ensure, app, request.environment)
@@ -206,6 +207,7 @@ async def go_back(
     """
     app, environment = operation.app, operation.environment
     assert environment is not None
+    platform.operating.note(platform.engine.expect(app, environment))
     async with platform.building():  # what can be restored stays so until it is written down that it is
         releases = await in_thread(platform.releases.list, app, environment)
         can_be = await platform.restorable(app, environment)

@@ -2,7 +2,7 @@
 
 `<keeper>/processes/<id>/` holds, each written before what follows from it:
 
-    spec.json      what was asked for (never the environment)    before the launcher is started
+    spec.json      what was asked for (never the environment)    before a launcher is started or taken for it
     started.json   pid, start time, boot id                      before the launcher becomes the app
     exit.json      how the leader ended                          before its pid is free for others
     out.fifo, err.fifo   the pipes that it writes into
@@ -11,14 +11,14 @@
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
 import resource
 import sys
 import time
 
 from tolv.logs.capture import Capture
-from tolv.run.keeper import cgroups, program, records
+from tolv.run.keeper import cgroups, records
+from tolv.run.keeper.launchers import Launcher
 from tolv.run.keeper.limits import not_held
 from tolv.run.keeper.tree import COOKIE, Tracked, read_namespace, read_process
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tolv.run.keeper.anchor import Anchor
     from tolv.run.keeper.connection import Connection
+    from tolv.run.keeper.launchers import StandingBy
     from tolv.run.keeper.limits import Controllers
 
 #: The soft limit of descriptors that apps start with: what the keeper itself was given, before it raised its own.
@@ -76,6 +77,7 @@ class KeptProcess:
         groups: cgroups.Groups,
         controllers: Controllers,
         anchor: Anchor,
+        standing_by: StandingBy,
     ) -> None:
         """Put on record, start, put on record, let go. `descriptors` become 0, 1 and 2 of an attached one-off.
 
@@ -91,7 +93,7 @@ class KeptProcess:
             self.open_captures()
             self._hand_over()
             anchor.hold(self.id, self.pipes)
-            self._launch(env, descriptors)
+            self._launch(env, descriptors, standing_by)
         except BaseException:
             anchor.drop(self.id)
             self.close()
@@ -173,27 +175,19 @@ class KeptProcess:
         except OSError as error:  # a full disk: the server still gets to know, only a next keeper would not
             print(f"tolv-keeper: the exit of {self.id} is not on disk: {error}", file=sys.stderr, flush=True)
 
-    def _launch(self, env: dict[str, str], descriptors: list[int] | None) -> None:
-        order = program.in_memory("tolv-order", marshal.dumps(self._order(env, descriptors is not None)))
-        wait, go = (program.high(one) for one in os.pipe2(os.O_CLOEXEC))
+    def _launch(self, env: dict[str, str], descriptors: list[int] | None, standing_by: StandingBy) -> None:
+        # Terminals and files are passed on at the start alone.
+        launcher = standing_by.take() if descriptors is None else None
+        # The cookie from the first moment on: a launcher whose keeper has died is found, too.
+        launcher = launcher or Launcher(self.cookie, descriptors or ())
         try:
-            actions = [
-                (os.POSIX_SPAWN_DUP2, order, 3),
-                (os.POSIX_SPAWN_DUP2, wait, 4),
-                (os.POSIX_SPAWN_DUP2, program.LAUNCHER, 5),
-            ]
-            actions += [(os.POSIX_SPAWN_DUP2, one, number) for number, one in enumerate(descriptors or ())]
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-S", "-c", program.STARTER],
-                # The cookie from the first moment on: a launcher whose keeper has died is found, too.
-                {COOKIE: self.cookie},
-                file_actions=actions,
-            )
+            self.pid, self.handle = launcher.pid, launcher.handle
             self.child = True
             self.tree.pid = self.pid
-            self.handle = os.pidfd_open(self.pid)
             entry = read_process(self.pid)
+            if entry is not None:
+                self.tree.seen[entry.pid] = entry.started  # one that stood by has no cookie of this process's yet
+            launcher.order(self._order(env, descriptors is not None))
             records.write_durably(
                 f"{self.directory}/started.json",
                 {
@@ -205,11 +199,9 @@ class KeptProcess:
                     "limited_in": self.limited_in,
                 },
             )
-            with contextlib.suppress(BrokenPipeError):  # it died already: its exit will say of what
-                os.write(go, b"g")
+            launcher.go()
         finally:
-            for descriptor in (order, wait, go):
-                os.close(descriptor)
+            launcher.close()
 
     def _order(self, env: dict[str, str], attached: bool) -> dict[str, Any]:
         spec = self.spec
@@ -259,6 +251,8 @@ def adopt(directory: str, home: str) -> KeptProcess | None:
             process.handle = _take_handle(started["pid"], started["start_time"])
             process.tree.pid = process.pid
             process.tree.session_is_ours = process.handle is not None
+            if process.handle is not None:
+                process.tree.seen[started["pid"]] = started["start_time"]
     process.open_captures()
     if process.handle is not None:
         process.note_namespace()

@@ -1,10 +1,10 @@
 """Becomes the app: what a process may see and do is set up here, in one file, from top to bottom.
 
-The keeper runs this file (`python -I -S -c …`) with an order on descriptor 3 and a pipe on descriptor 4. It
-waits for one byte on that pipe: the keeper's word that this process is on record. If the keeper dies first the pipe
-ends and nothing was started. Then the process leaves the keeper's session, takes its limits and descriptors, is
-confined (`confine.py`, whose source precedes this one's), enters its directory, and becomes the app by `execve`; its
-pid stays the same, save where the app is to be pid 1: then it is a child that does.
+The keeper runs this file (`python -I -S -c …`) with a place for its order on descriptor 3 and a pipe on descriptor 4.
+It waits for one byte on that pipe: the keeper's word that the order is there and this process on record. If the keeper
+dies first the pipe ends and nothing was started. Then the process leaves the keeper's session, takes its limits and
+descriptors, is confined (`confine.py`, whose source precedes this one's), enters its directory, and becomes the app by
+`execve`; its pid stays the same, save where the app is to be pid 1: then it is a child that does.
 
 It stands alone: it imports nothing of Tolv's, and as little as it can, because each start pays for it: neither `json`
 nor `signal`, which take longer than all that happens here.
@@ -43,11 +43,11 @@ class Refusal(Exception):
 
 
 def main() -> None:
-    """Read the order, wait for the word, become the app. Returns never."""
-    with open(ORDER, "rb") as file:
-        order = marshal.load(file)
+    """Wait for the word, read the order, become the app. Returns never."""
     if os.read(GO, 1) != b"g":
         os._exit(ABANDONED)
+    with open(ORDER, "rb") as file:
+        order = marshal.load(file)
     try:
         for group in order["cgroups"]:
             join_cgroup(group)

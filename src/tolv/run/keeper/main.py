@@ -25,6 +25,7 @@ from tolv.run.keeper.anchor import Anchor
 from tolv.run.keeper.cgroups import Groups
 from tolv.run.keeper.connection import Connection
 from tolv.run.keeper.kept import KeptProcess, adopt
+from tolv.run.keeper.launchers import StandingBy
 from tolv.run.keeper.lifecycle import Lifecycle
 from tolv.run.keeper.limits import Controllers
 from tolv.run.keeper.loop import Loop
@@ -43,6 +44,8 @@ TAKEN = 4
 SOCKET_LOOK = 2.0
 #: Seconds that a prepared one-off waits for its client.
 PREPARED = 60.0
+#: Seconds that launchers stand by for what was announced.
+STAND_BY = 10.0
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -58,6 +61,7 @@ class Keeper:
         self._controllers = Controllers(self._home, self._groups)
         self._sandbox = confine.available(root)
         self._life = Lifecycle(loop, anchor, self._announce)
+        self._standing_by = StandingBy(self._home)
         self._prepared: dict[str, Request] = {}
         self._connections: set[Connection] = set()
         os.makedirs(f"{root}/processes", mode=0o700, exist_ok=True)
@@ -139,6 +143,7 @@ class Keeper:
         operations = {
             "hello": self._hello,
             "start": self._start,
+            "stand-by": self._stand_by,
             "prepare": self._prepare,
             "attach": self._attach,
             "signal": self._signal,
@@ -177,6 +182,11 @@ class Keeper:
     def _start(self, _: Connection, request: Request) -> Request:
         return self._begin(self._new(request), request["env"], None)
 
+    def _stand_by(self, _: Connection, request: Request) -> Request:
+        launchers = self._standing_by.fill(take(request, "count", int))
+        self._loop.after(STAND_BY, lambda: self._standing_by.dismiss(launchers))
+        return {}
+
     def _prepare(self, _: Connection, request: Request) -> Request:
         process = self._new(request)
         self._prepared[process.id] = request
@@ -210,7 +220,7 @@ class Keeper:
         return KeptProcess(f"{self._root}/processes/{spec['id']}", spec, self._home)
 
     def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
-        process.start(env, descriptors, self._groups, self._controllers, self._anchor)
+        process.start(env, descriptors, self._groups, self._controllers, self._anchor, self._standing_by)
         self._life.add(process)
         self._life.reap()  # it may have ended before it was on the list
         return {"pid": process.pid}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -102,6 +103,13 @@ class LocalEngine:
 
             self._deployments[key] = Deployment(app, environment, self.ground, promote)
         return self._deployments[key]
+
+    async def expect(self, app: str, environment: str) -> None:
+        """A release of this deploy is on its way: have the keeper prepare for as many processes as run now."""
+        count = sum(self.deployment(app, environment).formation.values())
+        if count:
+            with suppress(TolvError):  # a keeper of an earlier version knows no such thing
+                await self.keeper.stand_by(min(count, os.cpu_count() or 1))
 
     def run(self, deployment: Deployment) -> None:
         """Let the deployment act, unless it does so already."""

@@ -10,8 +10,8 @@ import asyncio
 import os
 import time
 
-#: Seconds without any work that count as rest, and between two looks.
-_REST, _LOOK = 0.04, 0.02
+#: Seconds without any work that count as rest, and between two looks: short, as a rollout waits for the last one.
+_REST, _LOOK = 0.04, 0.01
 
 
 async def until_rest(leader: int, longest: float) -> None:
