@@ -18,6 +18,7 @@ from tolv.prove.client import Answer, Client, NoAnswer
 from tolv.prove.harness.ground import Ground, Running
 from tolv.prove.harness.stand import Stand
 from tolv.prove.model import Kind
+from tolv.prove.watch.processes import Seen, Tree
 from tolv.run.keeper.client import Scope
 from tolv.run.keeper.tree import read_table
 from tolv.run.model import Exit
@@ -94,6 +95,7 @@ class Instance:
         self._network = network
         self._say = say
         self.client = Client(self._connect)
+        self._tree = Tree(running.pid)
 
     @property
     def name(self) -> str:
@@ -206,6 +208,11 @@ class Instance:
         end = await self.exited(grace)
         await self.kill()
         return end
+
+    def members(self) -> tuple[Seen, ...]:
+        """The living processes of its tree, wherever they have gone: also those that have left its session, and those
+        that have outlived its leader."""
+        return self._tree.members()
 
     def pids(self) -> list[int]:
         """The living processes of its tree."""
