@@ -1,1 +1,0 @@
-"""Probes of VIII: scaling out by processes."""

@@ -1,0 +1,186 @@
+"""Whether each job is done once, however many work."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tolv.prove.harness.backing import Service
+from tolv.prove.harness.instance import Instance
+from tolv.prove.harness.trial import Trial
+from tolv.prove.model import Outcome
+from tolv.prove.probe import CannotProve, Mutation, advisory, cannot_prove, probe, proved, refuted
+from tolv.prove.probes._common import eventually
+from tolv.prove.traffic import Written
+
+#: Jobs of the first try, with one worker; of each wave with two; of all waves. Seconds for all waves, and for one job.
+_FIRST, _WAVE, _ALL = 8, 25, 100
+_WAVES_WITHIN, _JOB_WITHIN = 25.0, 60.0
+_AT_ONCE = 8
+#: How an answer may name the number of times that a job had its effect.
+_TIMES = re.compile(
+    r"effects?|effect_?count|runs|run_?count|executions?|execution_?count|times_?(done|run)", re.IGNORECASE
+)
+_CLAIM = "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+
+Rows = Mapping[str, int]
+"""How many each table has."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What can be known of how often jobs were done."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    """By token: what the app itself says."""
+    workers: dict[str, set[str]] = field(default_factory=dict)
+    """By token: in whose output it stands."""
+
+
+@probe(
+    "VIII-P4",
+    title="each job is done once",
+    tier=2,
+    needs=("web", "job", "job_done"),
+    does=f"Hands over up to {_ALL} jobs to two web processes while two workers of each type run, and counts how often "
+    "each was done: by the app's own count, by rows of the database, or by what the workers log.",
+    proved="Every job was done once.",
+    refuted="A job had its effect more than once: two workers had it in hand, or every process runs it.",
+    fix="Claim a job in the queue before it is done (FOR UPDATE SKIP LOCKED, an acknowledging broker), and make its "
+    "effect idempotent.",
+    rules=("VI-07", "VIII-07"),
+    mutation=Mutation("does not claim its jobs", {"worker.py": ((_CLAIM, "ORDER BY id LIMIT 1"),)}),
+)
+async def each_job_once(trial: Trial) -> Outcome:
+    names = [one.name for one in trial.subject.others]
+    webs = [await trial.start()]
+    empty = await _rows(trial)
+    jobs = await _hand(trial, webs, _FIRST)
+    handed = await _rows(trial)
+    workers = [await trial.start(name) for name in names]
+    await _done(trial, webs[0], jobs)
+    settled = await _rows(trial)
+    webs.append(await trial.start())
+    workers += [await trial.start(name) for name in names]
+    began, jobs = time.monotonic(), []
+    while len(jobs) < _ALL and time.monotonic() - began < _WAVES_WITHIN:
+        wave = await _hand(trial, webs, _WAVE)
+        await _done(trial, webs[0], wave)
+        jobs += wave
+    for one in workers:
+        await one.stop(one.made.type.grace)  # what is in hand is finished, and its effect is there
+    told = await _told(trial, webs[0], jobs, workers)
+    trial.saw("saw", f"{len(jobs)} jobs were done, with {len(workers)} workers and {len(webs)} web processes")
+    return _judged(trial, jobs, told, [empty, handed, settled, await _rows(trial)])
+
+
+def _judged(trial: Trial, jobs: Sequence[Written], told: Told, rows: Sequence[Rows]) -> Outcome:
+    twice = {token: count for token, count in told.counts.items() if count > 1}
+    if twice:
+        token = next(iter(twice))
+        return refuted(
+            f"{len(twice)} of {len(jobs)} jobs had their effect more than once: {token} {twice[token]} times"
+        )
+    surplus, effects = _surplus(rows, len(jobs))
+    if surplus:
+        table, had, due = surplus
+        trial.saw("service", f"{table}: {had} new rows for {len(jobs)} jobs; with one worker it would be {due}")
+        return refuted(f"{len(jobs)} jobs left {had} rows in {table}, and not {due} as with one worker")
+    if told.counts:
+        return proved(f"{len(told.counts)} jobs, each with one effect by the app's own count")
+    if effects:
+        return proved(f"{len(jobs)} jobs, each with one effect: the rows of {', '.join(effects)}")
+    both = [token for token, workers in told.workers.items() if len(workers) > 1]
+    if both:
+        who = " and ".join(sorted(told.workers[both[0]]))
+        return advisory(f"{who} both had {both[0]} in hand; whether its effect was there twice cannot be seen")
+    if told.workers:
+        return proved(f"{len(told.workers)} jobs, each in the log of one worker only")
+    return cannot_prove(
+        f"{len(jobs)} jobs were done, and nothing tells how often: let the answer to job_done hold a number `effects`, "
+        "or the workers log what the job was given"
+    )
+
+
+def _surplus(rows: Sequence[Rows], count: int) -> tuple[tuple[str, int, int] | None, list[str]]:
+    """The first table with more rows than the jobs explain, with how many it got and how many were due; and all in
+    which each job leaves rows once it is done."""
+    empty, handed, settled, last = rows
+    effects = []
+    for table in sorted(settled):
+        by_handing = handed.get(table, 0) - empty.get(table, 0)
+        by_doing = settled[table] - handed.get(table, 0)
+        if by_doing != _FIRST or by_handing % _FIRST:
+            continue
+        effects.append(table)
+        had, due = last.get(table, 0) - settled[table], (by_handing + by_doing) // _FIRST * count
+        if had > due:
+            return (table, had, due), effects
+    return None, effects
+
+
+async def _hand(trial: Trial, webs: Sequence[Instance], count: int) -> list[Written]:
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int) -> Written:
+        async with slots:
+            return await trial.traffic.job(webs[number % len(webs)], timeout=30.0)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(number)) for number in range(count)]
+    return [task.result() for task in tasks]
+
+
+async def _done(trial: Trial, web: Instance, jobs: Sequence[Written]) -> None:
+    """Wait for all. Raises `CannotProve` for one that is never done."""
+    for job in jobs:
+        reading = await eventually(functools.partial(trial.traffic.job_done, web, job), _JOB_WITHIN)
+        if not reading.found:
+            raise CannotProve(f"a job is not done within {_JOB_WITHIN:g} s: {job.shown}, then {reading.shown}")
+
+
+async def _told(trial: Trial, web: Instance, jobs: Sequence[Written], workers: Sequence[Instance]) -> Told:
+    told = Told()
+    for job in jobs:
+        reading = await trial.traffic.job_done(web, job)
+        try:
+            said = reading.answer.json()
+        except ValueError:
+            break
+        counts = [value for name, value in said.items() if _TIMES.fullmatch(name)] if isinstance(said, dict) else []
+        if not counts:
+            break
+        told.counts[job.token] = len(counts[0]) if isinstance(counts[0], list) else int(counts[0])
+    output = {one.name: "\n".join(line.text for line in one.lines()) for one in workers}
+    for job in jobs:
+        seen = {name for name, text in output.items() if job.token in text}
+        if seen:
+            told.workers[job.token] = seen
+    if len(told.workers) < len(jobs):
+        told.workers.clear()  # not all are logged: nothing follows from those that are
+    return told
+
+
+async def _rows(trial: Trial) -> Rows:
+    service = trial.backing.of_kind("postgres")
+    return {} if service is None else await asyncio.to_thread(_count, service)
+
+
+def _count(service: Service) -> Rows:
+    from psycopg import sql
+
+    with service.administer() as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        found = {}
+        for schema, table in tables:
+            counted = connection.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(str(schema), str(table)))
+            ).fetchall()
+            found[f"{schema}.{table}".removeprefix("public.")] = int(str(counted[0][0]))
+        return found
