@@ -1,1 +1,0 @@
-"""Probes of API: the contract before the code."""

@@ -1,0 +1,289 @@
+"""Whether the app answers as its contract says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from tolv.prove.client import Answer, NoAnswer, Session
+from tolv.prove.contracts.breaking import schemas_of
+from tolv.prove.contracts.document import Document, Operation, table
+from tolv.prove.contracts.schema import problem_of
+from tolv.prove.harness.instance import Instance
+from tolv.prove.harness.trial import Trial
+from tolv.prove.model import Outcome
+from tolv.prove.probe import CannotProve, Mutation, probe, proved, refuted
+from tolv.prove.probes.api_first._contract import NoContract, filed, is_route, served
+from tolv.prove.traffic import Unexpected, Written
+
+#: The share of operations that must be as the contract says.
+_SHARE = 0.95
+#: Operations that are asked, and problems that are told, at most. Seconds for an answer.
+_MOST, _SHOWN, _WITHIN = 80, 5, 15.0
+#: What a made-up value or a missing login rightly leads to: it says nothing of the contract where it is not in it.
+_NOT_REACHED = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 428, 429})
+#: Paths that end the session in which the others are asked.
+_ENDS = re.compile(r"log-?_?out|sign-?_?out", re.IGNORECASE)
+#: A request as it stands in evidence.
+_ASKED = re.compile(r"(GET|HEAD) (/\S*)")
+_MADE_UP = {
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "date": "2030-01-02",
+    "date-time": "2030-01-02T03:04:05Z",
+    "email": "a@example.com",
+}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of asking."""
+
+    good: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    """By operation, what is wrong."""
+    unreached: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    """Requests of `[prove]` that the contract does not have."""
+
+
+@probe(
+    "API-P1",
+    title="answers as its contract says",
+    tier=2,
+    needs=("web", "spec"),
+    does="Reads the OpenAPI description, sees that it is valid, calls every operation that only reads, and those that "
+    "`[prove]` writes with, and holds status, content type and body against it.",
+    proved=f"At least {_SHARE:.0%} of the operations that could be reached answer as it says.",
+    refuted="The description is not valid, or too many operations answer otherwise: with another status, another "
+    "type, or a body that is not of its schema.",
+    fix="Generate the description from the code, or test the code against the description, in CI.",
+    rules=("API-01", "API-02", "API-04"),
+    mutation=Mutation(
+        "gives a note's number as a text",
+        {
+            "app.py": (
+                (
+                    'return Answer(200, {"id": row[0], "text": row[1]})',
+                    'return Answer(200, {"id": str(row[0]), "text": row[1]})',
+                ),
+            )
+        },
+    ),
+)
+async def answers_as_contract_says(trial: Trial) -> Outcome:
+    instance = await trial.start()
+    try:
+        document = await served(trial, instance) if is_route(trial) else filed(trial, instance.directory)
+    except NoContract as error:
+        return refuted(f"{trial.traffic.recipes.spec}: {error}")
+    wrong = list(document.problems())
+    if wrong:
+        for one in wrong[:_SHOWN]:
+            trial.saw("saw", one)
+        return refuted(f"{trial.traffic.recipes.spec} is not valid: {wrong[0]}")
+    tally = Tally()
+    session = await _traffic(trial, instance, document, tally)
+    known = _known(trial)
+    tally.unknown |= {f"GET {path}" for path in known if document.operation("GET", path) is None}
+    reading = [one for one in document.operations if one.method == "GET"]
+    for one in sorted(reading, key=lambda one: bool(_ENDS.search(one.path)))[:_MOST]:
+        await _ask(trial, instance, document, one, known, session, tally)
+    return _judged(trial, tally)
+
+
+def _judged(trial: Trial, tally: Tally) -> Outcome:
+    tried = len(tally.good) + len(tally.bad)
+    for name, problem in [*tally.bad.items()][:_SHOWN]:
+        trial.saw("saw", f"{name}: {problem}")
+    if tally.unreached:
+        trial.saw("saw", f"not judged, as only real values or a login would reach them: {', '.join(tally.unreached)}")
+    if not tried:
+        raise CannotProve("no operation of the contract could be reached")
+    more = f"; not in it: {', '.join(sorted(tally.unknown)[:3])}" if tally.unknown else ""
+    if len(tally.good) / tried < _SHARE:
+        name, problem = next(iter(tally.bad.items()))
+        return refuted(f"{len(tally.bad)} of {tried} operations answer otherwise: {name}: {problem}")
+    return proved(f"{len(tally.good)} of {tried} operations answer as it says{more}")
+
+
+async def _traffic(trial: Trial, instance: Instance, document: Document, tally: Tally) -> Session | None:
+    """Run what `[prove]` writes with: its answers are judged, and what it makes can be read. The session, if any."""
+    traffic = trial.traffic
+    session: Session | None = None
+    if traffic.recipes.login:
+        try:
+            session = await traffic.login(instance)
+        except (CannotProve, NoAnswer):
+            trial.saw("saw", "the login failed: asked as a stranger", instance.name)
+    for name, make, read in (
+        ("write", traffic.write, traffic.read_back if traffic.recipes.read_back else None),
+        ("upload", traffic.upload, traffic.download if traffic.recipes.download else None),
+        ("job", traffic.job, traffic.job_done if traffic.recipes.job_done else None),
+    ):
+        if not traffic.recipes.has(name):
+            continue
+        try:
+            written: Written = await make(instance)
+            if read is not None:
+                await read(instance, written)
+        except (CannotProve, NoAnswer) as error:
+            trial.saw("saw", f"{name} of [prove]: {error}", instance.name)
+            continue
+        method, path = written.shown.split(" ")[:2]
+        operation = document.operation(method, path.partition("?")[0])
+        if operation is None:
+            tally.unknown.add(f"{method} {path}")
+        else:
+            await _note(operation, written.answer, document, tally)
+    if traffic.recipes.read:
+        try:
+            await traffic.read(instance)
+        except (Unexpected, NoAnswer) as error:
+            trial.saw("saw", f"read of [prove]: {error}", instance.name)
+    return session
+
+
+def _known(trial: Trial) -> list[str]:
+    """Paths that were asked for, and answered, so far: they name what is there."""
+    answered = (one.text for one in trial.evidence if one.kind == "answer" and " -> 2" in one.text)
+    found = (_ASKED.match(text) for text in answered)
+    return list(dict.fromkeys(one[2].partition("?")[0] for one in found if one is not None))
+
+
+async def _ask(
+    trial: Trial,
+    instance: Instance,
+    document: Document,
+    operation: Operation,
+    known: list[str],
+    session: Session | None,
+    tally: Tally,
+) -> None:
+    """Ask for one operation, and judge the answer; what seems wrong is asked again."""
+    real = next((path for path in known if operation.fits(path)), None)
+    path = (real or _filled(operation, document)) + _query(operation, document)
+    headers = (("Accept", "application/json, */*;q=0.5"), *trial.traffic.recipes.headers)
+
+    async def ask() -> Answer:
+        answer = await instance.client.request(
+            "GET", path, headers=headers, session=session.copy() if session else None, timeout=_WITHIN
+        )
+        trial.saw("answer", f"GET {path} -> {answer}", instance.name)
+        return answer
+
+    if any("event-stream" in type_ for one in operation.responses.values() for type_ in schemas_of(document, one)):
+        tally.unreached.append(str(operation))
+        return
+    try:
+        await _note(operation, await ask(), document, tally, ask)
+    except NoAnswer as error:
+        trial.saw("answer", f"GET {path} -> {error}", instance.name)
+        tally.unreached.append(str(operation))
+
+
+async def _note(
+    operation: Operation,
+    answer: Answer,
+    document: Document,
+    tally: Tally,
+    again: Callable[[], Awaitable[Answer]] | None = None,
+) -> None:
+    problem = judge(operation, answer, document)
+    if problem and again is not None:
+        await asyncio.sleep(0.5)
+        problem = judge(operation, await again(), document)
+    name = str(operation)
+    if problem is None:
+        tally.good.append(name)
+    elif problem:
+        tally.bad[name] = problem
+    else:
+        tally.unreached.append(name)
+
+
+def judge(operation: Operation, answer: Answer, document: Document) -> str | None:
+    """What of an answer is not as the contract says; None: nothing; empty: it does not say anything of the contract."""
+    said = operation.responses
+    status = str(answer.status)
+    found = next((said[one] for one in (status, f"{status[0]}XX", f"{status[0]}xx", "default") if one in said), None)
+    if found is None:
+        reached = answer.status not in _NOT_REACHED and not 300 <= answer.status < 400
+        return f"it is answered {status}, and the contract knows {', '.join(said)}" if reached else ""
+    schemas = schemas_of(document, found)
+    if not schemas or not answer.body:
+        return None
+    type_ = answer.header("content-type").partition(";")[0].strip().lower()
+    schema = next((one for name, one in schemas.items() if _is(type_, name)), None)
+    if schema is None:
+        return f"its {status} is {type_ or 'of no type'}, and the contract says {', '.join(schemas)}"
+    if not (type_.endswith("json") or type_ == ""):
+        return None
+    try:
+        value = answer.json()
+    except (ValueError, RecursionError):
+        return f"its {status} is no JSON"
+    return problem_of(value, schema, document.resolve, f"the body of {status}")
+
+
+def _is(type_: str, name: str) -> bool:
+    """Whether a media type is the one that the contract names, which may be a range."""
+    name = name.partition(";")[0].strip().lower()
+    return name in (type_, "*/*") or (name.endswith("/*") and type_.startswith(name[:-1]))
+
+
+def _filled(operation: Operation, document: Document) -> str:
+    """The path, with values that the contract gives for its parameters, or allows."""
+    values = {str(one.get("name")): one for one in operation.parameters if one.get("in") == "path"}
+
+    def put(match: re.Match[str]) -> str:
+        return quote(_text(_sample(values.get(match[1], {}), document)), safe="")
+
+    return re.sub(r"\{([^{}]+)\}", put, operation.path)
+
+
+def _query(operation: Operation, document: Document) -> str:
+    pairs = [
+        f"{quote(str(one['name']), safe='')}={quote(_text(_sample(one, document)), safe='')}"
+        for one in operation.parameters
+        if one.get("in") == "query" and one.get("required") and "name" in one
+    ]
+    return f"?{'&'.join(pairs)}" if pairs else ""
+
+
+def _sample(parameter: Mapping[str, Any], document: Document) -> Any:
+    """A value for a parameter: what the contract shows, else what it allows."""
+    schema = table(document.resolve(parameter.get("schema", parameter)))
+    for one in (*_shown(parameter), *_shown(schema)):
+        return one
+    enum = schema.get("enum")
+    if isinstance(enum, list) and enum:
+        return enum[0]
+    type_ = schema.get("type")
+    if "integer" in (type_, *(type_ if isinstance(type_, list) else ())) or type_ == "number":
+        return schema.get("minimum", 1)
+    if type_ == "boolean":
+        return True
+    if type_ == "array":
+        return _sample(table(schema.get("items")), document)
+    return _MADE_UP.get(str(schema.get("format")), "a" * max(1, int(schema.get("minLength", 1) or 1)))
+
+
+def _shown(holder: Mapping[str, Any]) -> Iterator[Any]:
+    if "example" in holder:
+        yield holder["example"]
+    examples = holder.get("examples")
+    if isinstance(examples, list):
+        yield from examples[:1]
+    elif isinstance(examples, Mapping):
+        yield from (table(one)["value"] for one in [*examples.values()][:1] if "value" in table(one))
+    if "default" in holder:
+        yield holder["default"]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
