@@ -20,6 +20,7 @@ from tolv.prove.harness.stand import Stand
 from tolv.prove.model import Kind
 from tolv.run.keeper.client import Scope
 from tolv.run.keeper.tree import read_table
+from tolv.run.local.launch import natural_scope
 from tolv.run.model import Exit
 
 if TYPE_CHECKING:
@@ -179,8 +180,8 @@ class Instance:
         await self._ground.signal(self.running, number, scope)
 
     async def terminate(self) -> None:
-        """SIGTERM, to whom its platform would send it."""
-        scope: Scope = "group" if self.made.type.stop_scope == "group" else "leader"
+        """SIGTERM, or the stop signal that its type declares, to whom a platform would send it."""
+        scope: Scope = self.made.type.stop_scope or ("leader" if self.made.stand.init else natural_scope(self.pid))
         await self.signal(signal.Signals[self.made.type.stop_signal], scope)
 
     async def kill(self) -> None:
