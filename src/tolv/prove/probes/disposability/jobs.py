@@ -151,15 +151,15 @@ async def _hit(
 async def _in_slices(batch: _Batch, workers: list[Instance]) -> bool:
     """Let the workers go on for moments, until some jobs are done; then they are stopped. False: all are done."""
     over, slice = time.monotonic() + _FIRST_WITHIN, _SLICE
-    ground, tree = batch.trial.harness.ground, "tree"
+    ground = batch.trial.harness.ground
     while not await batch.look(0, -1):
         if time.monotonic() > over:
             raise CannotProve(f"no job is done within {_FIRST_WITHIN:g} s", EXAMPLES["job_done"])
         for one in workers:
-            await ground.signal(one.running, signal.SIGCONT, tree)
+            await ground.signal(one.running, signal.SIGCONT, "tree")
         await asyncio.sleep(slice)
         for one in workers:
-            await ground.signal(one.running, signal.SIGSTOP, tree)
+            await ground.signal(one.running, signal.SIGSTOP, "tree")
         slice = min(slice * 1.1, _LONGEST_SLICE)
     return await batch.look() < len(batch.jobs)
 
