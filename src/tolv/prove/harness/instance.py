@@ -32,6 +32,8 @@ _LOOK = 0.02
 _ANSWER = 5.0
 #: Seconds after which a process without a port counts as ready, if it lives.
 _SETTLED = 0.5
+#: How many lines of standard output there are, and of standard error.
+Mark = tuple[int, int]
 #: Lines of its log that a failed start shows.
 _LAST_LINES = 8
 
@@ -155,14 +157,22 @@ class Instance:
         """So long, or until its end."""
         await asyncio.wait({self.running.exited}, timeout=seconds)
 
-    def lines(self) -> list[Line]:
-        """What it has written, standard output first. A last line without its end counts."""
+    def lines(self, after: Mark = (0, 0)) -> list[Line]:
+        """What it has written, standard output first; only what came after a `mark`. A last line without its end
+        counts."""
         found: list[Line] = []
-        for stream, path in (("stdout", self.made.stdout), ("stderr", self.made.stderr)):
+        for skipped, stream, path in zip(
+            after, ("stdout", "stderr"), (self.made.stdout, self.made.stderr), strict=True
+        ):
             with contextlib.suppress(FileNotFoundError):
                 text = path.read_bytes().decode("utf-8", "replace")
-                found += [Line(stream, line) for line in text.splitlines()]  # type: ignore[arg-type]
+                found += [Line(stream, line) for line in text.splitlines()[skipped:]]  # type: ignore[arg-type]
         return found
+
+    def mark(self) -> Mark:
+        """How much it has written so far: lines of standard output, and of standard error."""
+        streams = [one.stream for one in self.lines()]
+        return streams.count("stdout"), streams.count("stderr")
 
     async def line(self, pattern: str, timeout: float = 5.0) -> Line | None:
         """The first line in which the pattern (a regular expression) is found, waited for; None: there is none."""

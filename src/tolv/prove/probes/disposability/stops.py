@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tolv.prove.client import NoAnswer
-from tolv.prove.harness.instance import Instance, describe
+from tolv.prove.harness.instance import Instance, Mark, describe
 from tolv.prove.harness.stand import Stand
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
@@ -36,7 +36,7 @@ _DEAF_FOR = 5.0
     "people's requests.",
     fix="On SIGTERM take no more connections, finish what is in hand, then exit with 0. Most servers (gunicorn, "
     "uvicorn, puma) do so by themselves; of Node, Go and one's own servers it has to be asked.",
-    rules=("IX-01", "IX-02", "IX-07"),
+    rules=("IX-01", "IX-02", "IX-07", "IX-06"),
     mutation=Mutation(
         "leaves SIGTERM to the kernel",
         {"app.py": ((_SIGNALS, _SIGNALS.replace("signal.SIGTERM, signal.SIGINT", "signal.SIGINT,")),)},
@@ -59,7 +59,7 @@ async def finishes_requests(trial: Trial) -> Outcome:
 async def _stopped(trial: Trial, instance: Instance, holding: Holding) -> Outcome:
     """What becomes of a request in hand when the instance is told to stop."""
     grace, name = instance.made.type.grace, instance.made.type.stop_signal
-    number, before = signal.Signals[name], len(instance.lines())
+    number, before = signal.Signals[name], instance.mark()
     began = time.monotonic()
     await instance.terminate()
     knocks = Knocks(instance, instance.made.health)
@@ -96,8 +96,8 @@ def _in_order(end: Exit, number: int) -> bool:
     return end.code in (0, 128 + number) or end.signal == number
 
 
-def _show(trial: Trial, instance: Instance, before: int) -> None:
-    for line in instance.lines()[before:][-3:]:
+def _show(trial: Trial, instance: Instance, before: Mark) -> None:
+    for line in instance.lines(before)[-3:]:
         trial.saw("log", line.text, instance.name)
 
 

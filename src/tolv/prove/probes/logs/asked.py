@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tolv.prove.client import Answer
-from tolv.prove.harness.instance import Instance, Line
+from tolv.prove.harness.instance import Instance, Line, Mark
 from tolv.prove.harness.trial import Trial
 from tolv.prove.probes._hold import until
 from tolv.prove.traffic import fresh
@@ -23,8 +23,8 @@ class Asked:
     path: str
     """Without its query."""
     answer: Answer
-    before: int
-    """How many lines there were when it was sent."""
+    before: Mark
+    """What was written when it was sent."""
 
     def named(self, text: str) -> bool:
         """Whether a line is about this request and no other."""
@@ -38,7 +38,7 @@ class Asked:
 
 async def read(trial: Trial, instance: Instance) -> Asked:
     """Send the read of `[prove]`; without one, ask for the health path. Raises `NoAnswer`."""
-    token, before = fresh(), len(instance.lines())
+    token, before = fresh(), instance.mark()
     headers = (("X-Request-ID", token), ("User-Agent", f"tolv-prove/{token}"))
     steps = trial.subject.recipes.read
     if steps:
@@ -52,7 +52,7 @@ async def read(trial: Trial, instance: Instance) -> Asked:
 
 async def write(trial: Trial, instance: Instance) -> Asked:
     """Send the write of `[prove]`. Raises `CannotProve` and `NoAnswer`."""
-    before, steps = len(instance.lines()), trial.subject.recipes.write
+    before, steps = instance.mark(), trial.subject.recipes.write
     written = await trial.traffic.write(instance)
     return Asked(written.token, steps[-1].method, steps[-1].path.partition("?")[0], written.answer, before)
 
@@ -71,7 +71,7 @@ async def logged(instance: Instance, asked: Sequence[Asked], timeout: float) -> 
     before = asked[0].before
 
     def count() -> int:
-        new = instance.lines()[before:]
+        new = instance.lines(before)
         told = events(asked, new)
         return len(asked) if not told and len(new) >= len(asked) else told
 

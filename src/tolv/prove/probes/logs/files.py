@@ -60,7 +60,7 @@ async def writes_no_file(trial: Trial) -> Outcome:
     if not tally.requests:
         for _ in range(_REQUESTS):
             await web.client.request("GET", web.made.health)
-    found = []
+    found: list[tuple[str, str]] = []
     for instance in instances:
         opened = tuple(open_files(instance.pids()))
         for path, why in (*_open_logs(instance, before[instance.name], opened), *_left_logs(trial, instance)):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from tolv.prove.harness.instance import Instance
+from tolv.prove.harness.instance import Instance, Mark
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome, Verdict
 from tolv.prove.probe import Mutation, advisory, agree, cannot_prove, probe, proved, refuted
@@ -96,7 +96,7 @@ async def _last_event(trial: Trial) -> Outcome:
         asked = [await ask(trial, instance) for ask in asks]
 
         def told() -> bool:
-            lines = instance.lines()[asked[0].before :]
+            lines = instance.lines(asked[0].before)
             return any(events([one], lines) for one in asked) or len(lines) >= len(asked)
 
         if await until(told, _PATIENCE):
@@ -111,17 +111,17 @@ async def _last_event(trial: Trial) -> Outcome:
 async def _buffered(trial: Trial, instance: Instance) -> Outcome:
     """No event comes. Ask until a buffer would be full: then it is one that is held back, and else there is none."""
     asked: list[Asked] = []
-    silent = len(instance.lines())
-    while len(asked) < _FLOOD and len(instance.lines()) == silent:
+    silent = instance.mark()
+    while len(asked) < _FLOOD and not instance.lines(silent):
         asked.append(await read(trial, instance))
     _thin(trial)
-    if not await until(lambda: len(instance.lines()) > silent, 1.0):
+    if not await until(lambda: bool(instance.lines(silent)), 1.0):
         await instance.stop(instance.made.type.grace)
         if not events(asked, instance.lines()):
             return cannot_prove(f"it logs nothing of its requests: {len(asked)} of them left no line")
         return refuted(f"the events of {len(asked)} requests came out only when it had ended")
     asked.append(await read(trial, instance))
-    came = await until(lambda: bool(events(asked[-1:], instance.lines()[asked[-1].before :])), _PATIENCE)
+    came = await until(lambda: bool(events(asked[-1:], instance.lines(asked[-1].before))), _PATIENCE)
     await instance.kill()
     told = events(asked, instance.lines())
     trial.saw("log", f"after SIGKILL the log tells of {told} of {len(asked)} requests", instance.name)
@@ -156,7 +156,7 @@ def _thin(trial: Trial) -> None:
 )
 async def can_be_parsed(trial: Trial) -> Outcome:
     instance = await trial.start()
-    before = len(instance.lines())
+    before = instance.mark()
     asked = [await read(trial, instance) for _ in range(3)]
     if trial.subject.recipes.write:
         await write(trial, instance)
@@ -168,11 +168,11 @@ async def can_be_parsed(trial: Trial) -> Outcome:
 
     def followed() -> bool:
         marks = (token, trace, *(one.token for one in asked))
-        return any(mark in one.text for one in instance.lines()[before:] for mark in marks)
+        return any(mark in one.text for one in instance.lines(before) for mark in marks)
 
     requests = len(asked) + 1
-    await until(lambda: followed() or len(instance.lines()) - before >= requests, _PATIENCE / 2)
-    texts = [one.text for one in instance.lines()[before:] if one.text.strip()]
+    await until(lambda: followed() or len(instance.lines(before)) >= requests, _PATIENCE / 2)
+    texts = [one.text for one in instance.lines(before) if one.text.strip()]
     if not texts:
         return cannot_prove("it logs nothing of its requests")
     good = sum(map(is_structured, texts))
@@ -209,8 +209,8 @@ def _keys(value: object) -> set[str]:
     return {str(key).lower() for key in value} | {key for one in value.values() for key in _keys(one)}
 
 
-def _show(trial: Trial, instance: Instance, before: int, most: int = 5) -> None:
+def _show(trial: Trial, instance: Instance, before: Mark, most: int = 5) -> None:
     """Note lines of the log as evidence."""
-    lines: Sequence[str] = [one.text for one in instance.lines()[before:]]
+    lines: Sequence[str] = [one.text for one in instance.lines(before)]
     for text in lines[-most:]:
         trial.saw("log", text[:500], instance.name)
