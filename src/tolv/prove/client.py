@@ -132,6 +132,16 @@ class Held:
         self._receiving.add_done_callback(self._end)
 
     @property
+    def port(self) -> int:
+        """The port that the connection comes from."""
+        return int(self._writer.get_extra_info("sockname")[1])
+
+    async def over(self, timeout: float) -> bool:
+        """Wait so many seconds for the answer, or for it to be known not to come. Whether that is so."""
+        await asyncio.wait({self._receiving}, timeout=timeout)
+        return self.done
+
+    @property
     def done(self) -> bool:
         """Whether the answer is there, or is known not to come."""
         return self._receiving.done()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
@@ -80,14 +80,22 @@ class Performer:
             await self._ask(scene, step)
         return await self._ask(scene, last, scene.content)
 
-    async def hold(self, scene: Scene, chunk: int | None = None, pause: float = 0.0) -> tuple[Filled, Held]:
+    async def hold(
+        self,
+        scene: Scene,
+        chunk: int | None = None,
+        pause: float = 0.0,
+        before_last: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[Filled, Held]:
         """All steps but the last, which is begun and left on its way. Its answer is noted when it comes.
 
-        Raises `CannotProve` and `NoAnswer`.
+        `before_last` is awaited when all other steps are done. Raises `CannotProve` and `NoAnswer`.
         """
         *before, last = self._steps(scene)
         for step in before:
             await self._ask(scene, step)
+        if before_last is not None:
+            await before_last()
         filled, name = self._filled(scene, last, scene.content), scene.instance.name
         try:
             held = await scene.instance.client.begin(

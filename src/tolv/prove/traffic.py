@@ -11,7 +11,7 @@ does not answer at all is for the probe to judge: `NoAnswer`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -147,6 +147,10 @@ class Traffic:
     async def slow(self, instance: Instance) -> Held:
         """Begin the slow request, and leave it on its way."""
         return (await self._performer.hold(_scene("slow", instance)))[1]
+
+    async def hold(self, instance: Instance, recipe: str, before_last: Callable[[], Awaitable[None]]) -> Held:
+        """Begin the last request of a recipe, and leave it on its way; `before_last` is awaited just before."""
+        return (await self._performer.hold(_scene(recipe, instance), before_last=before_last))[1]
 
     async def upload(self, instance: Instance, *, size: int = 4096, timeout: float = TIMEOUT) -> Written:
         """Upload `size` bytes of text under a fresh name."""

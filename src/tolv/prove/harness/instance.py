@@ -21,6 +21,7 @@ from tolv.prove.model import Kind
 from tolv.prove.watch.processes import Seen, Tree
 from tolv.run.keeper.client import Scope
 from tolv.run.keeper.tree import read_table
+from tolv.run.local.launch import natural_scope
 from tolv.run.model import Exit
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _ANSWER = 5.0
 _SETTLED = 0.5
 #: So many answers in a row that are no HTTP mean that none will be.
 _STRANGE = 20
+#: How many lines of standard output there are, and of standard error.
+Mark = tuple[int, int]
 #: Lines of its log that a failed start shows.
 _LAST_LINES = 8
 
@@ -162,14 +165,22 @@ class Instance:
         """So long, or until its end."""
         await asyncio.wait({self.running.exited}, timeout=seconds)
 
-    def lines(self) -> list[Line]:
-        """What it has written, standard output first. A last line without its end counts."""
+    def lines(self, after: Mark = (0, 0)) -> list[Line]:
+        """What it has written, standard output first; only what came after a `mark`. A last line without its end
+        counts."""
         found: list[Line] = []
-        for stream, path in (("stdout", self.made.stdout), ("stderr", self.made.stderr)):
+        for skipped, stream, path in zip(
+            after, ("stdout", "stderr"), (self.made.stdout, self.made.stderr), strict=True
+        ):
             with contextlib.suppress(FileNotFoundError):
                 text = path.read_bytes().decode("utf-8", "replace")
-                found += [Line(stream, line) for line in text.splitlines()]  # type: ignore[arg-type]
+                found += [Line(stream, line) for line in text.splitlines()[skipped:]]  # type: ignore[arg-type]
         return found
+
+    def mark(self) -> Mark:
+        """How much it has written so far: lines of standard output, and of standard error."""
+        streams = [one.stream for one in self.lines()]
+        return streams.count("stdout"), streams.count("stderr")
 
     async def line(self, pattern: str, timeout: float = 5.0) -> Line | None:
         """The first line in which the pattern (a regular expression) is found, waited for; None: there is none."""
@@ -187,8 +198,8 @@ class Instance:
         await self._ground.signal(self.running, number, scope)
 
     async def terminate(self) -> None:
-        """SIGTERM, to whom its platform would send it."""
-        scope: Scope = "group" if self.made.type.stop_scope == "group" else "leader"
+        """SIGTERM, or the stop signal that its type declares, to whom a platform would send it."""
+        scope: Scope = self.made.type.stop_scope or ("leader" if self.made.stand.init else natural_scope(self.pid))
         await self.signal(signal.Signals[self.made.type.stop_signal], scope)
 
     async def kill(self) -> None:

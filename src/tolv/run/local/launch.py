@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tolv.budgets import budgets
 from tolv.build.model import Runnable
-from tolv.codebase.model import ProcessType
+from tolv.codebase.model import ProcessType, SignalScope
 from tolv.home import Home
 from tolv.logs.model import deploy_logs, process_log
 from tolv.run.formation import ROUTED
@@ -195,8 +196,19 @@ def shell(command: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", f"exec {command}" if simple else command)
 
 
+def natural_scope(leader: int | None) -> SignalScope:
+    """Who gets the stop signal when the app does not say: the leader, which knows best how to end its children; the
+    whole group when the leader is only the shell of a compound command, which passes nothing on."""
+    try:
+        program = os.path.basename(os.readlink(f"/proc/{leader}/exe"))
+    except OSError:
+        return "leader"
+    return "group" if program in _SHELLS else "leader"
+
+
 #: What makes a line more than one program.
 _COMPOUND = re.compile(r"[;|&<>()`\n]")
+_SHELLS = {"sh", "dash", "bash", "busybox"}
 #: First words that are the shell's own, with no program of that name.
 _BUILTIN = re.compile(
     r"[:.!{]|alias|bg|break|case|cd|command|continue|eval|exec|exit|export|fg|for|getopts|hash|if|jobs|local|read|return"

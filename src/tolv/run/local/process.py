@@ -13,7 +13,6 @@ its output is on disk), and one wish, `stop`.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 import time
@@ -28,7 +27,7 @@ from tolv.logs.writer import StampedLog
 from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.local.backoff import FORGIVEN_AFTER, crashes_in_a_row, delay
 from tolv.run.local.health import Health
-from tolv.run.local.launch import Identity, Launch, Past, environment_for, log_files, shell
+from tolv.run.local.launch import Identity, Launch, Past, environment_for, log_files, natural_scope, shell
 from tolv.run.local.memory import said_out_of_memory
 from tolv.run.local.ports import Ports, held_by_stranger
 from tolv.run.local.probe import Answer, probe_any, probe_http, probe_open
@@ -320,7 +319,7 @@ class Process:
                 await self._ground.routing.router.cut([self.identity.id])
         if not self._exited.done():
             self.say(f"stopping with {policy.stop_signal}")
-            scope = policy.stop_scope or _natural_scope(self.pid)
+            scope = policy.stop_scope or natural_scope(self.pid)
             await self._signal(signal.Signals[policy.stop_signal], scope)
             await self._signal(signal.SIGCONT, scope)  # one that was frozen would never see it
             if not await _within(policy.grace, _first(_future(self._exited), self._empty.wait())):
@@ -382,19 +381,8 @@ class Process:
         self._log.write(f"v{self.identity.release}", self.identity.name, text)
 
 
-def _natural_scope(leader: int | None) -> Scope:
-    """Who gets the stop signal when the app does not say: the leader, which knows best how to end its children; the
-    whole group when the leader is only the shell of a compound command, which passes nothing on."""
-    try:
-        program = os.path.basename(os.readlink(f"/proc/{leader}/exe"))
-    except OSError:
-        return "leader"
-    return "group" if program in _SHELLS else "leader"
-
-
 #: Signals that a process gets from others and never from a fault of its own.
 _SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_SHELLS = {"sh", "dash", "bash", "busybox"}
 
 
 def ending(end: Exit) -> str:

@@ -1,1 +1,0 @@
-"""Probes of IX: fast start, graceful stop."""

@@ -1,1 +1,0 @@
-"""Probes of XI: logs as a stream of events."""
