@@ -87,6 +87,7 @@ class Backing:
         self._attached = False
         self._labels: list[str] = []
         self._databases: list[tuple[Server, str]] = []
+        self._others: list[Service] = []
 
     @property
     def env(self) -> dict[str, str]:
@@ -120,7 +121,28 @@ class Backing:
         self._labels.append(label)
         password = secrets.token_hex(16)
         url = await asyncio.to_thread(server.provider.grant, server.instance, "another", password)
-        return await self._connect(need, server, url)
+        other = await self._connect(need, server, url)
+        self._others.append(other)
+        return other
+
+    async def another_deploy(self) -> list[Service]:
+        """What a second deploy of the app would be attached to, which shares no data with this one: of PostgreSQL a
+        clone of what the release phase makes, of Redis a server, of others what a new user gets on the same server."""
+        found = []
+        for service in self.services:
+            need, server = service.need, service.server
+            if need.kind in _OWN:
+                found.append(await self.another(service))
+                continue
+            password = secrets.token_hex(16)
+            if server.kind == "postgres":
+                url = await self._clone(server, password)
+            else:
+                url = await asyncio.to_thread(server.provider.grant, server.instance, "deploy", password)
+            other = await self._connect(need, server, url)
+            self._others.append(other)
+            found.append(other)
+        return found
 
     async def rotate(self, service: Service) -> None:
         """Give the app's user in a PostgreSQL service another password: `service.url` has it, the old is void."""
@@ -142,7 +164,7 @@ class Backing:
 
     async def close(self) -> None:
         """Let go of all."""
-        for service in self.services:
+        for service in (*self.services, *self._others):
             await service.cable.cut()
         for server, name in self._databases:
             await asyncio.to_thread(databases.drop, server.instance, name)
@@ -161,13 +183,17 @@ class Backing:
             self._labels.append(label)
         password = secrets.token_hex(16)
         if server.kind == "postgres" and not base:
-            name = f"trial_{secrets.token_hex(4)}"
-            url = await asyncio.to_thread(databases.clone, server.instance, BASE, name, password)
-            self._databases.append((server, name))
+            url = await self._clone(server, password)
         else:
             tenant = BASE if base else "prove"
             url = await asyncio.to_thread(server.provider.grant, server.instance, tenant, password)
         return await self._connect(need, server, url)
+
+    async def _clone(self, server: Server, password: str) -> str:
+        name = f"trial_{secrets.token_hex(4)}"
+        url = await asyncio.to_thread(databases.clone, server.instance, BASE, name, password)
+        self._databases.append((server, name))
+        return url
 
     async def _connect(self, need: ServiceNeed, server: Server, url: str) -> Service:
         """Lay a cable to it."""
