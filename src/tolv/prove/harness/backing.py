@@ -105,10 +105,12 @@ class Backing:
         """
         if self._attached:
             return
-        self._attached = True
         wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
         if not base and any(one.kind == "postgres" for one in wanted):
             await self._prepared()
+        if self._attached:  # meanwhile
+            return
+        self._attached = True
         for need in wanted:
             self.services.append(await self._service(need, base=base))
 

@@ -56,7 +56,7 @@ async def fails_fast(trial: Trial) -> Outcome:
     said = output(bare)
     told: list[str] = []
     if became == "ended":
-        told = names_in(said, names) or _names_of_code(trial, said)
+        told = names_in(said, names) or names_of_code(trial, said)
         show_end(trial, bare, told)
         seen = f"without config it ends and names {', '.join(told[:4])}" if told else ""
     else:
@@ -143,7 +143,7 @@ def _required(trial: Trial) -> list[str]:
     return [one.name for one in trial.subject.build.variables if one.required and one.name != "PORT"]
 
 
-def _names_of_code(trial: Trial, said: str) -> list[str]:
+def names_of_code(trial: Trial, said: str) -> list[str]:
     """Words of its output that look like a variable and stand in its files as well."""
     left = set(_NAME.findall(said))
     found: set[str] = set()
