@@ -88,6 +88,7 @@ class Backing:
         self._attached = False
         self._labels: list[str] = []
         self._databases: list[tuple[Server, str]] = []
+        self._others: list[Service] = []
 
     @property
     def env(self) -> dict[str, str]:
@@ -105,10 +106,12 @@ class Backing:
         """
         if self._attached:
             return
-        self._attached = True
         wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
         if not base and any(one.kind == "postgres" for one in wanted):
             await self._prepared()
+        if self._attached:  # meanwhile
+            return
+        self._attached = True
         for need in wanted:
             self.services.append(await self._service(need, base=base))
 
@@ -121,7 +124,28 @@ class Backing:
         self._labels.append(label)
         password = secrets.token_hex(16)
         url = await asyncio.to_thread(server.provider.grant, server.instance, "another", password)
-        return await self._connect(need, server, url)
+        other = await self._connect(need, server, url)
+        self._others.append(other)
+        return other
+
+    async def another_deploy(self) -> list[Service]:
+        """What a second deploy of the app would be attached to, which shares no data with this one: of PostgreSQL a
+        clone of what the release phase makes, of Redis a server, of others what a new user gets on the same server."""
+        found = []
+        for service in self.services:
+            need, server = service.need, service.server
+            if need.kind in _OWN:
+                found.append(await self.another(service))
+                continue
+            password = secrets.token_hex(16)
+            if server.kind == "postgres":
+                url = await self._clone(server, password)
+            else:
+                url = await asyncio.to_thread(server.provider.grant, server.instance, "deploy", password)
+            other = await self._connect(need, server, url)
+            self._others.append(other)
+            found.append(other)
+        return found
 
     async def rotate(self, service: Service) -> None:
         """Give the app's user in a PostgreSQL service another password: `service.url` has it, the old is void."""
@@ -143,7 +167,7 @@ class Backing:
 
     async def close(self) -> None:
         """Let go of all."""
-        for service in self.services:
+        for service in (*self.services, *self._others):
             await service.cable.cut()
         for server, name in self._databases:
             await asyncio.to_thread(databases.drop, server.instance, name)
@@ -163,12 +187,17 @@ class Backing:
         password = secrets.token_hex(16)
         url = await asyncio.to_thread(server.provider.grant, server.instance, "prove", password)
         if server.kind == "postgres":
-            name = self._base if base else f"trial_{secrets.token_hex(4)}"
-            template = databases.EMPTY if base else self._base
-            url = await asyncio.to_thread(databases.clone, server.instance, template, name, password)
-            if not base:
-                self._databases.append((server, name))
+            url = await (self._prepare(server, password) if base else self._clone(server, password))
         return await self._connect(need, server, url)
+
+    async def _clone(self, server: Server, password: str) -> str:
+        name = f"trial_{secrets.token_hex(4)}"
+        url = await asyncio.to_thread(databases.clone, server.instance, self._base, name, password)
+        self._databases.append((server, name))
+        return url
+
+    async def _prepare(self, server: Server, password: str) -> str:
+        return await asyncio.to_thread(databases.clone, server.instance, databases.EMPTY, self._base, password)
 
     async def _connect(self, need: ServiceNeed, server: Server, url: str) -> Service:
         """Lay a cable to it."""

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,14 +133,28 @@ class Trial:
         first = await self.start()
         return first, await self.start()
 
-    async def again(self, instance: Instance, *, fresh: bool = True, ready: bool = True) -> Instance:
+    async def again(
+        self,
+        instance: Instance,
+        *,
+        fresh: bool = True,
+        ready: bool = True,
+        env: Mapping[str, str | None] | None = None,
+    ) -> Instance:
         """Start one that has ended again: the same name, config and port. `fresh`: on a file system of its own anew, as
-        most platforms would; else on what the one before has left. Raises `NotReady`."""
+        most platforms would; else on what the one before has left. `env` changes its config. Raises `NotReady`."""
         made = instance.made
         kept = None if fresh else made.directory
         index = int(made.name.rpartition(".")[2])
         other = await self._launch(
-            made.type, index, made.port, dict(made.config), made.stand, made.bare, made.runnable, kept
+            made.type,
+            index,
+            made.port,
+            _changed(dict(made.config), env or {}),
+            made.stand,
+            made.bare,
+            made.runnable,
+            kept,
         )
         if ready:
             took = await self._await(other, 60.0)
@@ -170,6 +184,16 @@ class Trial:
         finished = Finished(end, tuple(instance.lines()))
         self.saw("exit", f"{command}: {finished}", instance.name)
         return finished
+
+    async def edited(self, edit: Callable[[Path], None]) -> Runnable:
+        """A copy of the release with other files, for `start(runnable=…)`. `edit` gets its directory, in a thread."""
+        place = self.harness.place(f"{self.id}-{len(self._places)}")
+        self._places.append(place)
+        ground, build = self.harness.ground, self.subject.build
+        user = user_of(ground.home, build.app) if ground.offer.user else None
+        copy = await asyncio.to_thread(copy_release, self.subject.runnable, place / "app", user)
+        await asyncio.to_thread(edit, place / "app")
+        return copy
 
     async def _await(self, instance: Instance, deadline: float) -> float:
         return await instance.ready(deadline)

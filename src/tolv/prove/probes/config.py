@@ -1,1 +1,0 @@
-"""Probes of III: config in the environment."""
