@@ -44,6 +44,8 @@ class Subject:
     needs: tuple[ServiceNeed, ...]
     """Backing services: those of `tolv.toml`, else those that it seems to need."""
     notes: tuple[str, ...] = ()
+    manifest: Path | None = None
+    """What took the place of its `tolv.toml`."""
 
     @property
     def name(self) -> str:
@@ -112,7 +114,7 @@ async def read_subject(
         notes += [
             f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
         ]
-    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes))
+    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), manifest)
 
 
 def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, list[str]]:

@@ -98,8 +98,9 @@ class Backing:
         """The first service of one of these kinds."""
         return next((one for one in self.services if one.kind in kinds), None)
 
-    async def attach(self, *, base: bool = False) -> None:
-        """Make what the app needs, once. `base`: the databases that are to be prepared, instead of clones of them.
+    async def attach(self, *, base: bool = False, empty: bool = False) -> None:
+        """Make what the app needs, once. `base`: the databases that are to be prepared, instead of clones of them;
+        `empty`: databases with nothing in them, that nobody has prepared.
 
         Raises `CannotProve` for what cannot be had here.
         """
@@ -107,10 +108,10 @@ class Backing:
             return
         self._attached = True
         wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
-        if not base and any(one.kind == "postgres" for one in wanted):
+        if not base and not empty and any(one.kind == "postgres" for one in wanted):
             await self._prepared()
         for need in wanted:
-            self.services.append(await self._service(need, base=base))
+            self.services.append(await self._service(need, base=base, empty=base or empty))
 
     async def another(self, service: Service) -> Service:
         """The same service on another server: another port, user, database, no data but what the release phase makes
@@ -150,7 +151,7 @@ class Backing:
         for label in self._labels:
             await self._shelf.stop(label)
 
-    async def _service(self, need: ServiceNeed, *, base: bool) -> Service:
+    async def _service(self, need: ServiceNeed, *, base: bool, empty: bool) -> Service:
         own = need.kind in _OWN
         label = f"{need.kind}-{need.name}-{self._trial}" if own else f"{need.kind}-{need.name}"
         try:
@@ -164,7 +165,7 @@ class Backing:
         url = await asyncio.to_thread(server.provider.grant, server.instance, "prove", password)
         if server.kind == "postgres":
             name = self._base if base else f"trial_{secrets.token_hex(4)}"
-            template = databases.EMPTY if base else self._base
+            template = databases.EMPTY if empty else self._base
             url = await asyncio.to_thread(databases.clone, server.instance, template, name, password)
             if not base:
                 self._databases.append((server, name))

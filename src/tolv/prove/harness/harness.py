@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tolv.errors import PlatformError
+from tolv.prove.harness.clean_build import CleanBuild, build_clean
 from tolv.prove.harness.ground import Ground
 from tolv.prove.harness.network import GateNetwork, HostNetwork, Network
 from tolv.prove.harness.shelf import Shelf
@@ -34,6 +35,7 @@ class Harness:
         """Why instances have no network of their own here; None: they have."""
         self._keep = keep
         self._preparing: asyncio.Task[None] | None = None
+        self._building: asyncio.Task[CleanBuild] | None = None
 
     @contextlib.asynccontextmanager
     async def trial(self, name: str) -> AsyncIterator[Trial]:
@@ -54,10 +56,19 @@ class Harness:
         await asyncio.shield(self._preparing)
 
     async def close(self) -> None:
-        """End what is being prepared."""
-        if self._preparing is not None:
-            self._preparing.cancel()
-            await asyncio.wait({self._preparing})
+        """End what is being prepared or built."""
+        for task in (self._preparing, self._building):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+
+    async def clean_build(self) -> CleanBuild:
+        """The app built once more, from its source alone, once. Raises what building raises."""
+        if self._building is None:
+            place = self.place(f"clean-build-{secrets.token_hex(4)}")
+            making = build_clean(self.subject, self.ground.real, place, self.shelf.say)
+            self._building = asyncio.create_task(making, name="clean build")
+        return await asyncio.shield(self._building)
 
     def place(self, name: str) -> Path:
         """A new directory of the ground, for what belongs to a process."""
