@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Subject:
     notes: tuple[str, ...] = ()
     manifest: Path | None = None
     """What took the place of its `tolv.toml`."""
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """By language, the version that was taken whatever the app asks for."""
 
     @property
     def name(self) -> str:
@@ -114,7 +116,7 @@ async def read_subject(
         notes += [
             f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
         ]
-    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), manifest)
+    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), manifest, runtimes)
 
 
 def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, list[str]]:

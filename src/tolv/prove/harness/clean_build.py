@@ -50,6 +50,7 @@ async def build_clean(subject: Subject, real: Home, place: Path, say: Callable[[
             say,
             worktree=head is None or head.dirty,
             manifest=subject.manifest,
+            runtimes=subject.runtimes,
             cancelled=cancelled,
         )
     finally:
