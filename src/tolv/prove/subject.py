@@ -44,10 +44,12 @@ class Subject:
     needs: tuple[ServiceNeed, ...]
     """Backing services: those of `tolv.toml`, else those that it seems to need."""
     notes: tuple[str, ...] = ()
+    app: str | None = None
+    """Which one of a monorepo was named."""
     manifest: Path | None = None
-    """What took the place of its `tolv.toml`."""
+    """What takes the place of its `tolv.toml`."""
     runtimes: Mapping[str, str] = field(default_factory=dict)
-    """By language, the version that was taken whatever the app asks for."""
+    """By language, the version that was asked for."""
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ async def read_subject(
         notes += [
             f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
         ]
-    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), manifest, runtimes)
+    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), app, manifest, runtimes)
 
 
 def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, list[str]]:

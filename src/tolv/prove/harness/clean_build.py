@@ -29,7 +29,7 @@ class CleanBuild:
 
 
 async def build_clean(subject: Subject, real: Home, place: Path, say: Callable[[str], None]) -> CleanBuild:
-    """Build the subject once more in a home of its own at `place`, an empty directory.
+    """Build the subject once more in a home of its own at `place`, which does not exist yet.
 
     Packages that were downloaded before are not downloaded again; all else is done anew. Raises what building raises.
     """
@@ -45,7 +45,7 @@ async def build_clean(subject: Subject, real: Home, place: Path, say: Callable[[
             build,
             subject.source,
             subject.commit,
-            subject.name,
+            subject.app,
             home,
             say,
             worktree=head is None or head.dirty,
@@ -56,7 +56,7 @@ async def build_clean(subject: Subject, real: Home, place: Path, say: Callable[[
     finally:
         cancelled.set()
     ready = await asyncio.to_thread(unpack, home, made.digest)
-    for way in (home.root, home.builds, home.layers):  # the app's user must get through to it
+    for way in (home.root.parent, home.root, home.builds, home.layers):  # the app's user must get through to it
         os.chmod(way, 0o711)
     return CleanBuild(made, ready, await asyncio.to_thread(packages_of, home, made.digest))
 

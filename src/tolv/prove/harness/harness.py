@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tolv.errors import PlatformError
-from tolv.prove.harness.clean_build import CleanBuild, build_clean
 from tolv.prove.harness.ground import Ground
 from tolv.prove.harness.network import GateNetwork, HostNetwork, Network
 from tolv.prove.harness.shelf import Shelf
@@ -17,6 +17,8 @@ from tolv.prove.harness.trial import Trial
 from tolv.prove.probe import CannotProve
 from tolv.prove.subject import Subject
 from tolv.run.model import ProcessSpec
+
+T = TypeVar("T")
 
 #: Seconds that the release phase may take.
 _PREPARE_WITHIN = 300.0
@@ -35,7 +37,7 @@ class Harness:
         """Why instances have no network of their own here; None: they have."""
         self._keep = keep
         self._preparing: asyncio.Task[None] | None = None
-        self._building: asyncio.Task[CleanBuild] | None = None
+        self._once: dict[str, asyncio.Task[Any]] = {}
 
     @contextlib.asynccontextmanager
     async def trial(self, name: str) -> AsyncIterator[Trial]:
@@ -55,20 +57,20 @@ class Harness:
             self._preparing = asyncio.create_task(self._prepare(), name="prepare")
         await asyncio.shield(self._preparing)
 
-    async def close(self) -> None:
-        """End what is being prepared or built."""
-        for task in (self._preparing, self._building):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task})
+    async def once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What is made when a trial first asks for it by this name, for all trials. Raises what making it raised."""
+        if name not in self._once:
+            self._once[name] = asyncio.create_task(make(), name=name)
+        made: T = await asyncio.shield(self._once[name])
+        return made
 
-    async def clean_build(self) -> CleanBuild:
-        """The app built once more, from its source alone, once. Raises what building raises."""
-        if self._building is None:
-            place = self.place(f"clean-build-{secrets.token_hex(4)}")
-            making = build_clean(self.subject, self.ground.real, place, self.shelf.say)
-            self._building = asyncio.create_task(making, name="clean build")
-        return await asyncio.shield(self._building)
+    async def close(self) -> None:
+        """End what is being prepared or made."""
+        tasks = {*self._once.values(), *([self._preparing] if self._preparing is not None else [])}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def place(self, name: str) -> Path:
         """A new directory of the ground, for what belongs to a process."""

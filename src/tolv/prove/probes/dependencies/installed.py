@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tolv.codebase.inference.files import Files
 from tolv.codebase.packages import Packages, is_package_file, read_packages
 from tolv.codebase.requirements import normalise
 from tolv.errors import AppError
-from tolv.prove.harness.clean_build import CleanBuild, packages_of
+from tolv.prove.harness.clean_build import CleanBuild, build_clean, packages_of
 from tolv.prove.harness.instance import NotReady
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
@@ -78,7 +79,11 @@ async def runs_on_declared(trial: Trial) -> Outcome:
 async def _clean(trial: Trial) -> CleanBuild:
     """The clean build. Raises `CannotProve` if it cannot be made here."""
     try:
-        made = await trial.harness.clean_build()
+        harness = trial.harness
+        place = harness.ground.home.root / "clean-builds" / secrets.token_hex(4)
+        made = await harness.once(
+            "clean build", lambda: build_clean(trial.subject, harness.ground.real, place, harness.shelf.say)
+        )
     except AppError as error:
         last = error.problem.splitlines()[-1]
         if _OFFLINE.search(error.problem):
