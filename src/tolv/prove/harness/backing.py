@@ -99,21 +99,22 @@ class Backing:
         """The first service of one of these kinds."""
         return next((one for one in self.services if one.kind in kinds), None)
 
-    async def attach(self, *, base: bool = False) -> None:
-        """Make what the app needs, once. `base`: the databases that are to be prepared, instead of clones of them.
+    async def attach(self, *, base: bool = False, empty: bool = False) -> None:
+        """Make what the app needs, once. `base`: the databases that are to be prepared, instead of clones of them;
+        `empty`: databases with nothing in them, that nobody has prepared.
 
         Raises `CannotProve` for what cannot be had here.
         """
         if self._attached:
             return
         wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
-        if not base and any(one.kind == "postgres" for one in wanted):
+        if not base and not empty and any(one.kind == "postgres" for one in wanted):
             await self._prepared()
         if self._attached:  # meanwhile
             return
         self._attached = True
         for need in wanted:
-            self.services.append(await self._service(need, base=base))
+            self.services.append(await self._service(need, base=base, empty=base or empty))
 
     async def another(self, service: Service) -> Service:
         """The same service on another server: another port, user, database, no data but what the release phase makes
@@ -174,7 +175,7 @@ class Backing:
         for label in self._labels:
             await self._shelf.stop(label)
 
-    async def _service(self, need: ServiceNeed, *, base: bool) -> Service:
+    async def _service(self, need: ServiceNeed, *, base: bool, empty: bool) -> Service:
         own = need.kind in _OWN
         label = f"{need.kind}-{need.name}-{self._trial}" if own else f"{need.kind}-{need.name}"
         try:
@@ -185,19 +186,20 @@ class Backing:
         if own:
             self._labels.append(label)
         password = secrets.token_hex(16)
-        url = await asyncio.to_thread(server.provider.grant, server.instance, "prove", password)
+        tenant = "prove" if server.kind == "postgres" else f"prove_{secrets.token_hex(4)}"
+        url = await asyncio.to_thread(server.provider.grant, server.instance, tenant, password)
         if server.kind == "postgres":
-            url = await (self._prepare(server, password) if base else self._clone(server, password))
+            url = await self._clone(server, password, base=base, empty=empty)
         return await self._connect(need, server, url)
 
-    async def _clone(self, server: Server, password: str) -> str:
-        name = f"trial_{secrets.token_hex(4)}"
-        url = await asyncio.to_thread(databases.clone, server.instance, self._base, name, password)
-        self._databases.append((server, name))
+    async def _clone(self, server: Server, password: str, *, base: bool = False, empty: bool = False) -> str:
+        """A database of its own on a PostgreSQL server; its URL."""
+        name = self._base if base else f"trial_{secrets.token_hex(4)}"
+        template = databases.EMPTY if empty else self._base
+        url = await asyncio.to_thread(databases.clone, server.instance, template, name, password)
+        if not base:
+            self._databases.append((server, name))
         return url
-
-    async def _prepare(self, server: Server, password: str) -> str:
-        return await asyncio.to_thread(databases.clone, server.instance, databases.EMPTY, self._base, password)
 
     async def _connect(self, need: ServiceNeed, server: Server, url: str) -> Service:
         """Lay a cable to it."""

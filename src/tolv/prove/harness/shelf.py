@@ -54,7 +54,7 @@ class Shelf:
 
     def __init__(self, ground: Ground, say: Callable[[str], None]) -> None:
         self._ground = ground
-        self._say = say
+        self.say = say
         self._servers: dict[str, asyncio.Task[Server]] = {}
 
     @property
@@ -91,7 +91,7 @@ class Shelf:
     async def _start(self, kind: str, version: str | None, label: str) -> Server:
         ground = self._ground
         provider = provider_of(kind)
-        binaries = await asyncio.to_thread(provider.find, version, ground.real.cache, self._say)
+        binaries = await asyncio.to_thread(provider.find, version, ground.real.cache, self.say)
         user = user_of(ground.home, f"service {label}") if os.geteuid() == 0 else None
         directory = ground.home.services / label / "files"
         directory.mkdir(mode=0o700, parents=True)

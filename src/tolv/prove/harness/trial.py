@@ -170,19 +170,39 @@ class Trial:
         timeout: float = 60.0,
         base: bool = False,
         bare: bool = False,
+        runnable: Runnable | None = None,
     ) -> Finished:
         """Run a command in the release, attached to the trial's services, and wait for its end. `base`: attached to the
-        databases that trials clone. Raises `CannotProve` for a service that cannot be had."""
+        databases that trials clone. `runnable`: another build's. Raises `CannotProve` for a service that cannot be
+        had."""
         if not bare:
             await self.backing.attach(base=base)
+        instance = await self.begin(command, env=env, stand=stand, bare=bare, runnable=runnable)
+        return await self.finished(instance, timeout)
+
+    async def begin(
+        self,
+        command: str,
+        *,
+        env: Mapping[str, str | None] | None = None,
+        stand: Stand = ORDINARY,
+        bare: bool = False,
+        runnable: Runnable | None = None,
+    ) -> Instance:
+        """Start a one-off and go on. Raises `CannotProve` for a service that cannot be had."""
+        if not bare:
+            await self.backing.attach()
         config = {} if bare else _changed({**self.config, **self.backing.env}, env or {})
         self._counts["run"] += 1
         type_ = ProcessType("run", command)
-        instance = await self._launch(type_, self._counts["run"], None, config, stand, bare, None)
+        return await self._launch(type_, self._counts["run"], None, config, stand, bare, runnable)
+
+    async def finished(self, instance: Instance, timeout: float = 60.0) -> Finished:
+        """Wait for the end of a one-off that was begun; one that does not end in so many seconds is killed."""
         end = await instance.exited(timeout)
         await instance.kill()
         finished = Finished(end, tuple(instance.lines()))
-        self.saw("exit", f"{command}: {finished}", instance.name)
+        self.saw("exit", f"{instance.made.type.command}: {finished}", instance.name)
         return finished
 
     async def edited(self, edit: Callable[[Path], None]) -> Runnable:

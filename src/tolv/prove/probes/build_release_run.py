@@ -1,1 +1,183 @@
-"""Probes of V: build, release and run kept apart."""
+"""Probes of V: building, releasing and running are separate, and what runs does not change itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from tolv.prove.harness.instance import Instance, NotReady
+from tolv.prove.harness.stand import Stand
+from tolv.prove.harness.trial import Trial
+from tolv.prove.harness.tripwires import Call, Tripwires
+from tolv.prove.model import Outcome
+from tolv.prove.probe import CannotProve, Mutation, probe, proved, refuted
+from tolv.prove.traffic import Tally
+from tolv.prove.watch.files import Snapshot, changes
+from tolv.prove.watch.processes import Executed
+
+_MAIN = "def main() -> int:\n    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)"
+_READ_ONLY = Stand(code="release")
+_ROUNDS = 6
+
+
+@probe(
+    "V-P1",
+    title="runs on read-only code",
+    tier=0,
+    needs=("web",),
+    does="Starts every process type on the release itself, which nobody can write, and uses the app.",
+    proved="All become ready and do on it what they do on a copy that they could write.",
+    refuted="It does not start, or fails at what works where it may write to its own directory: a release that changes "
+    "itself is no release.",
+    fix="Write to the temporary directory (TMPDIR) what may be lost, and to a backing service what may not.",
+    rules=("V-06", "V-09"),
+    bare=True,
+    mutation=Mutation(
+        "notes its start in its own directory",
+        {"app.py": ((_MAIN, _MAIN.replace("\n", '\n    Path(__file__).with_name("started").write_text("now")\n', 1)),)},
+    ),
+)
+async def runs_read_only(trial: Trial) -> Outcome:
+    offer = trial.harness.ground.offer
+    if os.geteuid() == 0 and not (offer.user or offer.view or offer.landlock):
+        raise CannotProve("the app runs as root here, and root writes everywhere")
+    directory = Path(trial.subject.runnable.directory)
+    before = await asyncio.to_thread(Snapshot.of, directory)
+    try:
+        problems = await _use_all(trial, _READ_ONLY)
+    except NotReady as error:
+        await trial.start(error.instance.made.type.name)
+        trial.saw("start", "on a copy that it can write it becomes ready")
+        for line in error.lines[-4:]:
+            trial.saw("log", line, error.instance.name)
+        return refuted(f"{error.instance.name} needs to write its own code: {error.reason}")
+    if problems:
+        again = await _use_all(trial, Stand())
+        for problem in problems[:5]:
+            trial.saw("saw", f"on read-only code: {problem}")
+        if again:
+            raise CannotProve(f"what [prove] names fails on writable code, too: {again[0]}")
+        return refuted(f"it fails where it cannot write its own code: {problems[0]}")
+    changed = changes(before, await asyncio.to_thread(Snapshot.of, directory))
+    if changed:
+        return refuted(f"it changed the release: {(*changed.changed, *changed.added, *changed.removed)[0]}")
+    files = sum(one.kind == "file" for one in before.entries.values())
+    trial.saw("file", f"the release is as it was: {files} files")
+    return proved(f"{', '.join(_types(trial))} ran, {files} files read-only")
+
+
+def _types(trial: Trial) -> list[str]:
+    return ["web", *(one.name for one in trial.subject.others)]
+
+
+async def _use_all(trial: Trial, stand: Stand) -> tuple[str, ...]:
+    """Start every process type and use the app; what went wrong."""
+    instances = [await trial.start(name, stand=stand) for name in _types(trial)]
+    tally = await _use(trial, instances[0])
+    dead = [f"{one.name} ended" for one in instances if not one.alive]
+    for one in instances:
+        await one.kill()
+    return (*tally.problems, *dead)
+
+
+async def _use(trial: Trial, instance: Instance) -> Tally:
+    return await trial.traffic.some([instance], _ROUNDS)
+
+
+#: What installs or compiles, by name, with the arguments that do so; None: any. Runners such as `npm start` do not.
+_BUILDERS: dict[str, str | None] = {
+    **dict.fromkeys(("pip", "pip3", "pipx"), r"\b(?:install|download|wheel)\b"),
+    "uv": r"\b(?:sync|add|build)\b|\bpip (?:install|sync)\b|\btool install\b",
+    "poetry": r"\b(?:install|add|update|sync|build)\b",
+    "pipenv": r"\b(?:install|sync|update)\b",
+    "pdm": r"\b(?:install|add|sync|update|build)\b",
+    **dict.fromkeys(("conda", "mamba"), r"\b(?:install|create|update)\b"),
+    **dict.fromkeys(
+        ("npm", "pnpm", "yarn", "bun"),
+        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
+    ),
+    **dict.fromkeys(("gem", "apt", "apt-get", "yum", "dnf", "microdnf"), r"\b(?:install|update|upgrade)\b"),
+    "apk": r"\badd\b",
+    "bundle": r"\b(?:install|update)\b|^$",
+    "composer": r"\b(?:install|update|require)\b",
+    "go": r"\b(?:build|install|get|run|mod download)\b",
+    "cargo": r"\b(?:build|install|run)\b",
+    **dict.fromkeys(("mvn", "gradle", "sbt", "ant", "cmake", "ninja"), None),
+    "make": r"\b(?:all|build|compile|install)\b|^$",
+    **dict.fromkeys(("gcc", "g++", "cc", "c++", "clang", "clang++", "rustc", "javac", "tsc"), None),
+    **dict.fromkeys(("webpack", "vite", "esbuild", "rollup", "parcel"), None),
+}
+#: How a library is looked for, which looks like compiling: `ctypes.util.find_library`; and questions for a version.
+_HARMLESS = re.compile(r"-Wl,-t\b|^(?:-v|-V|--version|-dumpversion|-dumpmachine|-print-\S+)$")
+#: Parts of a host's name that say that it is a registry of packages.
+_REGISTRY = re.compile(
+    r"(?i)(?:^|[.-])(?:pypi|npm|npmjs|yarnpkg|rubygems|packagist|crates|registry|maven|goproxy|golang|anaconda|conda|"
+    r"(?:deb|archive|security|ports)(?=\.(?:debian|ubuntu)))(?:$|[.-])"
+)
+
+
+@probe(
+    "V-P2",
+    title="builds nothing when it runs",
+    tier=0,
+    needs=("web",),
+    does="Starts every process type with tripwires in place of installers and compilers, in a network without "
+    "registries, and uses the app.",
+    proved="No installer or compiler is started, and no registry is asked for.",
+    refuted="Something is installed or compiled when the app starts or serves: each start may run something else, or "
+    "nothing at all.",
+    fix="Install and compile in the build: in [build] of tolv.toml, the Dockerfile, or what the platform runs for it.",
+    rules=("V-01", "II-07"),
+    bare=True,
+    mutation=Mutation(
+        "installs its dependencies when it starts",
+        {"Procfile": (("web: python -B app.py", "web: pip install -q -r requirements.txt; exec python -B app.py"),)},
+    ),
+)
+async def builds_nothing(trial: Trial) -> Outcome:
+    place = trial.harness.place(f"{trial.id}-wires")
+    wires = Tripwires(place, trial.subject.runnable, _BUILDERS)
+    stand = Stand(writes=wires.writes)
+    unready: NotReady | None = None
+    asked: list[Call] = []
+    for name in _types(trial):
+        instance = await trial.start(name, stand=stand, runnable=wires.runnable, ready=False)
+        with Executed(instance.pid) as executed:
+            try:
+                await instance.ready()
+                if name == "web":
+                    await _use(trial, instance)
+            except NotReady as error:
+                unready = error
+        asked += [
+            Call(one.process.pid, one.process.argv[2], " ".join(one.process.argv[3:]))
+            for one in executed.executions
+            if len(one.process.argv) > 3 and one.process.argv[1] == "-m" and one.process.argv[2] in _BUILDERS
+        ]
+        await instance.kill()
+    built = [one for one in (*wires.calls, *asked) if _builds(one)]
+    for call in built[:5]:
+        trial.saw("saw", f"it ran: {call}")
+    if built:
+        return refuted(f"it ran {built[0]}" + (f" and {len(built) - 1} more" if len(built) > 1 else ""))
+    outbound = await trial.network.seen()
+    names = sorted({one.name for one in outbound or () if one.name and _REGISTRY.search(one.name)})
+    for host in names[:5]:
+        trial.saw("socket", f"it asked for the address of {host}")
+    if names:
+        return refuted(f"it looks for a registry when it runs: {names[0]}")
+    if unready is not None:
+        raise unready
+    trial.saw("saw", f"none of {len(_BUILDERS)} installers and compilers was started")
+    if outbound is None:
+        return proved("no installer or compiler started; what it asks of the network cannot be seen here")
+    return proved("no installer or compiler started, no registry asked for")
+
+
+def _builds(call: Call) -> bool:
+    pattern = _BUILDERS.get(call.name)
+    if _HARMLESS.search(call.arguments):
+        return False
+    return pattern is None or re.search(pattern, call.arguments) is not None

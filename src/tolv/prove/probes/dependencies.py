@@ -1,1 +1,0 @@
-"""Probes of II: dependencies declared and isolated."""
