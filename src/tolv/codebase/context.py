@@ -291,6 +291,8 @@ def _is_generated(lower: str, suffix: str, place: _Place) -> bool:
 
 
 def _is_locale(lower: str, suffix: str, place: _Place) -> bool:
+    if lower in words.PACKAGES:
+        return False  # a package called `languages`
     if suffix in words.TRANSLATIONS or _MESSAGES.fullmatch(lower):
         return True
     if not place.locale or place.context == "ci":

@@ -227,6 +227,13 @@ _KNOWN = frozenset(
 )
 
 
+#: The path of a request, without its first `/`: words, versions and holes.
+_ROUTE = re.compile(
+    r"(?:[a-z][a-z_.-]*|v\d+|[:*]\w*|\{\w+\}|<[\w:]+>)(?:/(?:[a-z][a-zA-Z_.-]*|v\d+|[:*]\w*|\{\w*\}|<[\w:]+>|\$\{?\w+\}?))+/?"
+    r"(?:\?[\w=&{}:$.-]*)?"
+)
+
+
 def looks_secret(text: str, name: str = "") -> bool:
     """Whether a text is what a secret's value looks like: no sentence, path, pattern, hash, type or name of a field.
 
@@ -241,7 +248,7 @@ def looks_secret(text: str, name: str = "") -> bool:
         return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
     if len(text) < 6 or (name and repeats_name(name, text)) or _ADDRESS.match(text) or _URL.match(text):
         return False
-    if " " in text or _PATTERN.search(text) or (text.isdigit() and len(text) < 8):
+    if _ROUTE.fullmatch(text) or " " in text or _PATTERN.search(text) or (text.isdigit() and len(text) < 8):
         return False
     if _WORDY.fullmatch(text):
         return text.lower() in _KNOWN or _is_random_letters(text)

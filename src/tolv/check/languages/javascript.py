@@ -69,6 +69,11 @@ def _grammar(name: str) -> Language:
     return Language(tree_sitter_javascript.language())
 
 
+_EXPORTED_TYPES = re.compile(rb"\bexport\s+type\s+\*")
+#: In an attribute, and between two tags.
+_AMPERSANDS = re.compile(rb"=\"[^\"\n]*&[^\"\n]*\"|='[^'\n]*&[^'\n]*'|>[^<>{}();=]*&[^<>{}();=]*<", re.ASCII)
+
+
 class JavaScript(Dialect):
     """The syntax of JavaScript."""
 
@@ -123,6 +128,11 @@ class JavaScript(Dialect):
         """That of TypeScript where the suffix says so; JSX is in all but `.ts`."""
         suffix = path.rpartition(".")[2].lower()
         return _grammar({"ts": "ts", "mts": "ts", "cts": "ts", "tsx": "tsx"}.get(suffix, "js"))
+
+    def respelled(self, data: bytes) -> bytes:
+        """`export type *`, and the `&` that JSX takes for the start of a character's name."""
+        data = _EXPORTED_TYPES.sub(lambda match: match[0].replace(b"type", b"    "), data)
+        return _AMPERSANDS.sub(lambda match: match[0].replace(b"&", b"+"), data)
 
     def form(self, node: Node) -> Form:
         """What a node is."""

@@ -131,7 +131,7 @@ def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     if source is None or one.what.line > len(source.lines) or one.what.name in _ADD_ONS:
         return False
     line = source.lines[one.what.line - 1]
-    if not re.search(rf"environ\[|(?<!get)env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
+    if not re.search(rf"environ\[|(?<![A-Za-z_])env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
         return False
     name = re.escape(one.what.name)
     asked = re.compile(rf"""['"]{name}['"]\s+(?:not\s+)?in\s|\bhas\(\s*['"]{name}""")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.facts.certificates import is_self_signed
 from tolv.check.facts.values import (
@@ -183,7 +184,9 @@ def tracked_env_files(unit: Unit) -> Iterator[Outcome]:
         if not values:
             continue
         found += 1
-        yield _tracked(unit, file.path, values)
+        finding = _tracked(unit, file.path, values)
+        # What only developers use is worth less than other files for development, which the engine lowers by one.
+        yield replace(finding, severity="warning") if file.context == "dev" and finding.severity == "error" else finding
     if not found:
         template = next((file.path for file in unit.files if is_env_template(file.path)), None)
         if template is not None:
@@ -342,7 +345,7 @@ def _past_secret(file: PastFile, data: bytes, *, still_there: bool) -> str | Non
         if not leak.public:
             return leak.what
     text = data.decode("utf-8", "replace")
-    if is_env_file(file.path) and classify(file.path) != "test":
+    if is_env_file(file.path) and not still_there and classify(file.path) not in ("test", "dev"):
         names = [name for name, value, _ in env_values(text) if _is_secret_value(name, value)]
         if names:
             return f"values of secrets ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"

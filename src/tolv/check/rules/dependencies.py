@@ -161,6 +161,16 @@ class _Declared:
                 return f"only an extra of {one} brings it along"
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
 
+    def may_bring(self, module: str) -> bool:
+        """Whether the name of a declared distribution begins with the module's, or has it behind what such names begin
+        with: it may well bring a module of that name."""
+        return any(_is_of(module, one) for one in self.direct)
+
+    def may_lock(self, module: str) -> bool:
+        """Whether such a distribution is among those that others need."""
+        locked = (_plain(name, self.language) for lock in self.locks for name in lock.pinned)
+        return any(_is_of(module, one) for one in (*self.indirect, *locked))
+
     def _locked(self, plain: Sequence[str]) -> bool:
         return any(_plain(name, self.language) in set(plain) for lock in self.locks for name in lock.pinned)
 
@@ -168,6 +178,19 @@ class _Declared:
 def _joined(name: str) -> str:
     """Without what stands between its words: the module `django_softdelete` is of the package `django-soft-delete`."""
     return normalise(name).replace("-", "")
+
+
+def _is_of(module: str, distribution: str) -> bool:
+    """`translate` of `translate-toolkit`, `moz.l10n` of `moz-l10n`, `notifications` of `django-notifications-hq`."""
+    words = distribution.split("-")
+    if words[0] in ("django", "flask", "python", "py", "fastapi") and len(words) > 1:
+        words = words[1:]
+    top = normalise(module.partition(".")[0]).split("-")
+    return words[: len(top)] == top
+
+
+#: Modules of JavaScript that a bundler or framework has itself, with what must be declared for that.
+_BUILT_IN = {"server-only": "next", "client-only": "next"}
 
 
 def _plain(name: str, language: str) -> str:
@@ -185,7 +208,13 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             continue  # a browser gets it as it is, whatever else would load it
         if not names or declared.has(names) or _only_aside(need):
             continue
+        if language == "javascript" and _BUILT_IN.get(names[0]) in declared.direct:
+            continue
         how = declared.bringer(names)
+        if language == "python" and how is None:
+            if declared.may_bring(need.module):
+                continue
+            how = "only the lock has it, as what another package needs" if declared.may_lock(need.module) else None
         if how and all(unit.context(path) == "migrations" for path, _ in need.places):
             continue  # the environment that a tool of migrations writes asks for what the tool brings along
         severity: Severity | None = "warning" if how or need.in_functions else None
@@ -274,7 +303,8 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
 
 def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
     other = {_plain(one.name, language) for one in entries if one.group != "dev"}
-    return frozenset(_plain(one.name, language) for one in entries if one.group == "dev") - other
+    named = (one for one in entries if one.group == "dev" and not one.indirect)
+    return frozenset(_plain(one.name, language) for one in named) - other
 
 
 def _typed(name: str) -> bool:

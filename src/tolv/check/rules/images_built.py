@@ -63,6 +63,7 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
     # Skaffold and Kustomize put a registry and a tag on plain names.
     tools = ("skaffold.yaml", "skaffold.yml", "kustomization.yaml", "kustomization.yml")
     replaced = any(file.name in tools for file in unit.repository.files)
+    owners = _owners(unit)
     for path, line, image, context in _deployed(unit):
         if context in ("test", "docs") or _BACKING.fullmatch(image.base) or image.digest or "{{" in image.text:
             continue
@@ -75,7 +76,8 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
             found = True
             how = f"by the tag {image.tag}, which moves" if image.tag else "without a tag"
             example = re.search(r"(?:^|/)(?:contrib|community|extras?)/", path)
-            severity: Severity = "note" if context == "dev" or example else "warning"
+            others = bool(owners) and image.name.rpartition("/")[0] not in owners
+            severity: Severity = "note" if context == "dev" or example or others else "warning"
             yield Finding(f"{image.text} is deployed {how}", place, severity)
         elif "$" not in image.tag:
             fixed = fixed or Witness(f"{image.text} is deployed by its tag", place)
@@ -100,6 +102,17 @@ def _deployed(unit: Unit) -> Iterator[tuple[str, int, Image, str]]:
             for container in workload.containers:
                 if container.image is not None:
                     yield manifest.path, container.image_line, container.image, manifest.context
+
+
+def _owners(unit: Unit) -> set[str]:
+    """Whose images in registries are the app's, where some bear its name: those of others it only attaches."""
+    app = re.sub(r"[^a-z0-9]", "", str(getattr(unit, "name", "")).lower())
+    own = [
+        image.name
+        for _, _, image, _ in _deployed(unit)
+        if len(app) > 3 and app in re.sub(r"[^a-z0-9]", "", image.base.lower())
+    ]
+    return {one.rpartition("/")[0] for one in own}
 
 
 _TAGGED = re.compile(r"docker (?:buildx )?build\b|docker tag\b|docker push\b")

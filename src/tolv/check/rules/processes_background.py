@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.browser import is_browser_script
 from tolv.check.look import Seen
-from tolv.check.looks.answers import is_browser_script
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
 from tolv.check.looks.made_secrets import made_secrets
@@ -58,7 +58,7 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
     for seen in unit.seen(background, "prod"):
         one = seen.what
         if (
-            is_browser_script(seen.path)
+            is_browser_script(unit, seen.path)
             or _is_own_work(one)
             or _has_own_process(unit, seen)
             or not _in_web(seen, requests)

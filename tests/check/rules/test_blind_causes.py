@@ -1,0 +1,391 @@
+"""What looked like a finding in further apps that no rule was tried on, by its cause, with what still is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check.harness import Case, bad, ok
+
+_GIT = ("init -q", "add -A", "commit -qm x")
+_FRONT = '{"dependencies": {"react": "^19", "axios": "^1"}}'
+_ASKS = "import axios from 'axios';\nexport const get = () => axios.get('/api/x');\n"
+_IMAGE = 'FROM python:3.12-slim\nCOPY . .\nRUN pip install -r requirements.txt\nCMD ["gunicorn", "app:app"]\n'
+_THEIRS = 'FROM python:3.12\nRUN pip install -r requirements/dev.txt\nCMD ["./dev.sh"]\n'
+_DEV_COMPOSE = (
+    "services:\n  web:\n    build:\n      context: .\n      dockerfile: docker/Dockerfile\n    ports: ['80:80']\n"
+    "    volumes:\n      - ./shop:/app/shop\n"
+)
+_GO = 'package main\n\nimport "net/http"\n\nfunc routes() {\n\thttp.HandleFunc("/x", save)\n}\n\n'
+_HANDLER = "func save(w http.ResponseWriter, r *http.Request) {\n"
+
+CASES = [
+    # Who runs the code: a browser.
+    ok("IX-06", "javascript", {"ui/package.json": _FRONT, "ui/src/Store.ts": _ASKS}, "a package that draws pages"),
+    ok(
+        "IX-06",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"next": "^15", "react": "^19"}}',
+            "src/list.tsx": "'use client';\n" + _ASKS,
+        },
+        "a file that says so",
+    ),
+    bad(
+        "IX-06",
+        "javascript",
+        {"package.json": '{"dependencies": {"react": "^19", "express": "^5"}}', "src/sync.ts": _ASKS},
+        "src/sync.ts:2",
+        why="a package that also serves",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {"go.mod": "module x\n", "main.go": "package main\n", "ui/package.json": '{"scripts": {"start": "vite"}}'},
+        "pages beside an app in Go",
+    ),
+    # What only developers use.
+    ok(
+        "HLT-02",
+        "manifests",
+        {
+            "Dockerfile": _IMAGE + "HEALTHCHECK CMD curl -f localhost/up\n",
+            "web/package.json": '{"dependencies": {"express": "^5"}}',
+            "web/Dockerfile": 'FROM node:22\nHEALTHCHECK CMD curl -f localhost/up\nCMD ["node", "a.js"]\n',
+            "package.json": "{}",
+            "docker-compose.yml": "services:\n  web:\n    build: {context: ., dockerfile: ./web/Dockerfile}\n"
+            "    ports: ['80:80']\n",
+        },
+        "an image of another app of the tree",
+    ),
+    bad(
+        "HLT-02",
+        "manifests",
+        {"Dockerfile": _IMAGE, "shop/a.py": "", "docker-compose.yml": _DEV_COMPOSE},
+        "Dockerfile",
+        "docker-compose.yml:2",
+        why="code is laid over the image",
+        severity="note",
+    ),
+    bad(
+        "HLT-02",
+        "manifests",
+        {
+            "Dockerfile": _IMAGE,
+            "shop/a.py": "",
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    ports: ['80:80']\n"
+            "    volumes:\n      - ./data:/app/data\n",
+        },
+        "docker-compose.yml:2",
+        why="data is mounted",
+        severity="warning",
+    ),
+    ok(
+        "V-08",
+        "manifests",
+        {
+            "Procfile": "web: gunicorn app:app\n",
+            "docker/Dockerfile": _THEIRS,
+            "dev.sh": "#!/bin/sh\npython manage.py migrate\nexec python manage.py runserver 0.0.0.0:8000\n",
+            "shop/a.py": "",
+            "docker-compose.yml": _DEV_COMPOSE,
+        },
+        "an image that only a developer's compose file builds",
+    ),
+    bad(
+        "V-08",
+        "manifests",
+        {
+            "docker/Dockerfile": _THEIRS,
+            "dev.sh": "#!/bin/sh\nexec python manage.py runserver 0.0.0.0:8000\n",
+            "shop/a.py": "",
+        },
+        "dev.sh:2",
+        why="nothing else starts it",
+    ),
+    bad(
+        "XII-02",
+        "manifests",
+        {
+            "Procfile": "web: gunicorn app:app\n",
+            "docker/Dockerfile": _THEIRS,
+            "dev.sh": "#!/bin/sh\npython manage.py migrate\nexec python manage.py runserver 0.0.0.0:8000\n",
+            "shop/a.py": "",
+            "docker-compose.yml": _DEV_COMPOSE,
+        },
+        "dev.sh:2",
+        why="at a developer's start",
+        severity="note",
+    ),
+    bad(
+        "SEC-01",
+        "manifests",
+        {
+            "Dockerfile": _IMAGE,
+            "app.py": "",
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n",
+        },
+        "Dockerfile:1",
+        why="the only image there is",
+        severity="warning",
+    ),
+    bad(
+        "V-03",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  web:\n    image: acme/shop\n"
+            "    env_file: ./config/development/shop.env\n",
+            "config/development/shop.env": "A=1\n",
+        },
+        "docker-compose.yml:3",
+        why="the environment of a developer",
+        severity="note",
+    ),
+    ok(
+        "VII-01",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["./run.sh"]\n',
+            "run.sh": '#!/bin/sh\nif [ "$APP_ENV" = dev ]; then\n  exec uvicorn app:app --port 8000\nfi\n'
+            "exec uvicorn app:app --port $PORT\n",
+        },
+        "a branch for developers",
+    ),
+    # Secrets.
+    ok(
+        "III-01",
+        "javascript",
+        {"urls.js": "exports.urls = {\n  CREDENTIAL: 'v1/credentials/:id',\n  CREDENTIALS: 'v1/credentials',\n};\n"},
+        "the path of a request",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"urls.js": "exports.urls = {\n  CREDENTIAL: 'x1/Zt8fkq0vLm2+/Qw9',\n};\n"},
+        "urls.js:2",
+        why="a value with a slash",
+    ),
+    ok(
+        "III-03",
+        "git",
+        {".env": "SESSION_SECRET=Zt8fkq0vLmW3aa\n"},
+        "the file is still there",
+        (*_GIT, "commit -q --allow-empty -m y"),
+    ),
+    bad(
+        "III-09",
+        "python",
+        {
+            ".env.example": "DEBUG=\n",
+            "wsgi.py": "import os\nimport dotenv\ndebug = os.environ['DEBUG']\n"
+            "dotenv.load_dotenv(dotenv_path=os.environ.get('OTHER_PATH', ''))\n",
+        },
+        "wsgi.py:4",
+        why="a file that may be named",
+        severity="note",
+    ),
+    # What brings a module.
+    ok(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "moz.l10n==0.13.0\ntranslate-toolkit==3.19\ndjango-notifications-community==1.11\n"
+            "google-cloud-translate==3.16\n",
+            "app.py": "from moz.l10n.model import Entry\nfrom translate.storage import po\nimport notifications.urls\n"
+            "from google.cloud import translate_v3\n",
+        },
+        "a distribution whose name begins so",
+    ),
+    bad(
+        "II-04",
+        "python",
+        {"requirements.txt": "celery-progress==0.5\n", "app.py": "import progressbar\n"},
+        "app.py:1",
+        why="whose name ends otherwise",
+        severity="error",
+    ),
+    ok(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "alembic==1.13\n",
+            "src/__init__.py": "",
+            "src/app/__init__.py": "",
+            "src/app/core/__init__.py": "",
+            "src/app/core/config.py": "settings = {}\n",
+            "src/migrations/env.py": "from app.core.config import settings\n",
+        },
+        "a package below another directory",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {"package.json": '{"dependencies": {"next": "^15"}}', "env.ts": "import 'server-only';\n"},
+        "what the framework has itself",
+    ),
+    bad(
+        "II-04",
+        "javascript",
+        {"package.json": '{"dependencies": {"express": "^5"}}', "env.ts": "import 'server-only';\n"},
+        "env.ts:1",
+        why="without that framework",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"workspaces": ["packages/*"]}',
+            "packages/languages/package.json": '{"dependencies": {"negotiator": "^1"}}',
+            "packages/languages/src/index.ts": "import Negotiator from 'negotiator';\n",
+        },
+        "a package called languages",
+    ),
+    ok(
+        "II-05",
+        "python",
+        {
+            "requirements/base.in": "django==5.2\n",
+            "requirements/dev.in": "-r base.in\npytest==8.0\n",
+            "requirements/dev.txt": "django==5.2\n    # via -r base.in\nrequests==2.33\n    # via pytest\npytest==8.0\n"
+            "    # via -r dev.in\n",
+            "app.py": "import requests\n",
+        },
+        "a list of what others need",
+    ),
+    ok(
+        "II-03",
+        "manifests",
+        {
+            "package.json": '{"dependencies": {"grunt-cli": "^1.5.0"}}',
+            "Dockerfile": "FROM node:22\nCOPY package.json .\nRUN npm install grunt-cli\nCMD node a.js\n",
+        },
+        "the manifest bounds it",
+    ),
+    ok(
+        "II-08",
+        "python",
+        {
+            "requirements.txt": "flask==3.0\n",
+            "app.py": "import flask\n",
+            "Dockerfile": "FROM ubuntu:jammy\nRUN apt-get install -y python3.10-dev\nCMD python3 app.py\n",
+        },
+        "a version that is installed",
+    ),
+    bad(
+        "II-06",
+        "javascript",
+        {
+            "package.json": "{}",
+            "v.js": "const { execSync } = require('child_process');\nexecSync('git rev-parse HEAD');\n",
+        },
+        "v.js:2",
+        why="which commit it is of",
+        severity="note",
+    ),
+    # What a text does not show.
+    ok(
+        "IX-02",
+        "javascript",
+        {
+            "server.js": "server.listen(80);\nconst bye = async () => {\n  clients.forEach((one) => one.quit());\n"
+            "  setTimeout(() => process.exit(1), 3000);\n  server.close(() => process.exit(0));\n};\n"
+            "process.on('SIGTERM', bye);\n"
+        },
+        "a method called quit",
+    ),
+    bad(
+        "IX-02",
+        "javascript",
+        {"server.js": "server.listen(80);\nconst bye = () => {\n  process.exit(0);\n};\nprocess.on('SIGTERM', bye);\n"},
+        "server.js:5",
+        why="at once",
+    ),
+    ok(
+        "VI-07",
+        "go",
+        {
+            "stream.go": _GO + _HANDLER + "\tconn, _ := upgrader.Upgrade(w, r, nil)\n\tclient := newClient(conn)\n"
+            "\tgo client.startPushing()\n}\n"
+        },
+        "as long as its connection",
+    ),
+    bad(
+        "VI-07",
+        "go",
+        {"stream.go": _GO + _HANDLER + "\tgo sendMail(r)\n}\n"},
+        "stream.go:10",
+        why="longer than its request",
+    ),
+    ok(
+        "SEC-03",
+        "javascript",
+        {
+            "network.js": "const _ = require('lodash');\nclass Network {\n  constructor(given) {\n"
+            "    _.defaults(this, given, { host: '', rejectUnauthorized: false });\n  }\n}\n"
+        },
+        "a field of a record",
+    ),
+    bad(
+        "SEC-03",
+        "javascript",
+        {
+            "ask.js": "const request = require('request');\n"
+            "module.exports = request.defaults({ rejectUnauthorized: false });\n"
+        },
+        "ask.js:2",
+        why="the defaults of a client",
+    ),
+    bad(
+        "XI-01",
+        "python",
+        {
+            "settings.py": "import os\nLOG_TO_FILE = os.environ.get('LOG_TO_FILE') == '1'\nfile_handler = {\n"
+            "    'class': 'logging.handlers.RotatingFileHandler',\n    'filename': 'a.log',\n}\n"
+            "LOGGING = {'handlers': {}}\nif LOG_TO_FILE:\n    LOGGING['handlers']['file'] = file_handler\n"
+        },
+        "settings.py:4",
+        why="only where a setting asks for it",
+        severity="note",
+    ),
+    bad(
+        "XI-01",
+        "python",
+        {
+            "settings.py": "file_handler = {\n    'class': 'logging.handlers.RotatingFileHandler',\n"
+            "    'filename': 'a.log',\n}\nLOGGING = {'handlers': {'file': file_handler}}\n"
+        },
+        "settings.py:2",
+        why="always",
+        severity="error",
+    ),
+    ok(
+        "HLT-01",
+        "java",
+        {
+            "pom.xml": "<project><dependencies><dependency><groupId>org.springframework.cloud</groupId>"
+            "<artifactId>spring-cloud-config-server</artifactId></dependency></dependencies></project>",
+            "src/main/java/A.java": '@RestController\nclass A {\n  @GetMapping("/x")\n  String x() { return ""; }\n}\n',
+        },
+        "a package that brings the actuator",
+    ),
+    ok(
+        "V-06",
+        "python",
+        {"bin/update.py": "import subprocess\nsubprocess.run(['git', 'pull'])\n"},
+        "for who works in a checkout",
+    ),
+    ok(
+        "IX-01",
+        "python",
+        {
+            "Procfile": "web: gunicorn app:app\n",
+            "feed.py": "import redis\n\n\ndef follow(client):\n    while True:\n        client.brpop('jobs')\n",
+        },
+        "within a server that handles it",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_causes_that_further_apps_showed(case: Case, tmp_path: Path) -> None:
+    case.run(tmp_path)
