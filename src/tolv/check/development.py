@@ -98,12 +98,24 @@ def _their_images(
         for one in images
         if one.context == "prod" and one.command is not None and not builders.get(one.path, set()) & theirs
     ]
-    if not production and not any(file.name in _PLATFORM and file.context == "prod" for file in survey.files):
-        return
+    other = bool(production) or any(file.name in _PLATFORM and file.context == "prod" for file in survey.files)
     for one in images:
         built_by = builders.get(one.path, set())
-        if one.context == "prod" and built_by and built_by <= theirs and _is_made_for_them(one, survey, read):
+        if one.context != "prod" or not built_by or not built_by <= theirs:
+            continue
+        # Without a command, only who builds it says what it runs.
+        idle = one.command is None or one.command.cmd is None
+        if (idle and _hands_over(one, survey, read)) or (other and _is_made_for_them(one, survey, read)):
             yield one
+
+
+def _hands_over(image: Dockerfile, survey: Survey, read: Read) -> bool:
+    """Whether an image's entrypoint only runs what it is given; one without any does so too."""
+    if image.command is None:
+        return True
+    names = [word.strip("\"',[]").rpartition("/")[2] for word in image.command.text.split()]
+    scripts = [read(file.path) or "" for file in survey.files if file.name in names]
+    return any(re.search(r"(?m)^\s*exec [^#\n]*\"?\$\{?@", text) for text in scripts)
 
 
 def _is_made_for_them(image: Dockerfile, survey: Survey, read: Read) -> bool:

@@ -255,6 +255,7 @@ def test_what_is_not_understood_is_said_and_the_rest_is_read() -> None:
     [
         ("export type * from './client';\ngo(1);\n", "ts"),
         ("const A = () => <a href='/x?a=1&utm_medium=b' onClick={() => go(1)} />;\n", "tsx"),
+        ("const A = styled.div<{ wide?: boolean }>`a`;\ngo(1);\n", "tsx"),
         ("const A = () => <h2 onClick={() => go(1)}>FIND & REPLACE IN TEXTS</h2>;\n", "tsx"),
     ],
 )

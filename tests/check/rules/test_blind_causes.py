@@ -383,6 +383,277 @@ CASES = [
         },
         "within a server that handles it",
     ),
+    # Defaults, and what is laid over them.
+    bad(
+        "III-05",
+        "python",
+        {
+            "shop/settings.py": "SECRET_KEY = 'changeme1'\n",
+            "shop/config.py": "config['SECRET_KEY'] = get_config('SECRET_KEY', default='')\n",
+        },
+        "shop/settings.py:1",
+        why="a function of the app's own reads the environment",
+        severity="error",
+    ),
+    ok(
+        "III-01",
+        "python",
+        {
+            "shop/settings.py": "SECRET_KEY = 'changeme1'\n",
+            "shop/config.py": "config['SECRET_KEY'] = get_config('SECRET_KEY', default='')\n",
+        },
+        "the environment comes first",
+    ),
+    bad(
+        "IV-02",
+        "python",
+        {
+            "shop/settings.py": "SMTP_HOST = 'smtp.gmail.com'\nSMTP_PORT = 587\n",
+            "shop/app.py": "config.from_object('shop.settings')\nconfig.from_envvar('SHOP_CONF', silent=True)\n",
+        },
+        "shop/settings.py:1",
+        why="a file of the deploy is laid over it",
+        severity="note",
+    ),
+    bad(
+        "IV-02",
+        "python",
+        {
+            "shop/settings.py": "SMTP_HOST = 'smtp.gmail.com'\nSMTP_PORT = 587\n",
+            "shop/app.py": "config.from_envvar('SHOP_CONF', silent=True)\nconfig.from_object('shop.settings')\n",
+        },
+        "shop/settings.py:1",
+        why="nothing is laid over it any more",
+        severity="error",
+    ),
+    bad(
+        "III-06",
+        "python",
+        {
+            "shop/settings.py": "AWS_REGION = 'us-east-1'\n",
+            "shop/app.py": "config.from_object('shop.settings')\nconfig.from_pyfile('/etc/shop.conf')\n",
+        },
+        "shop/settings.py:1",
+        why="a file of the deploy is laid over it",
+        severity="note",
+    ),
+    bad(
+        "III-05",
+        "python",
+        {
+            "manage.py": "import os\nDEFAULTS = {\n    'BOT_API_KEY': 'badbot13m0n8f570f942013fc818f23',\n}\n"
+            "for key, value in DEFAULTS.items():\n    os.environ.setdefault(key, value)\n"
+        },
+        "manage.py:3",
+        why="a table of what is set where it is not",
+        severity="note",
+    ),
+    ok(
+        "III-09",
+        "python",
+        {
+            ".env.example": "DEBUG=\n",
+            "settings.py": "import environ\nenv = environ.Env(DEBUG=(bool, False), SITE_DSN=(str, ''))\n"
+            "DEBUG = env('DEBUG')\ndsn = env('SITE_DSN')  # noqa\n",
+            "README.md": "SITE_DSN may be set.\n",
+        },
+        "a default in a schema",
+    ),
+    bad(
+        "III-01",
+        "php",
+        {
+            "config/captcha.php": "<?php\nreturn [\n  'key' => 1,\n"
+            "  '_shipped_secret_key' => '6LcJcjwUAAAAALOcDJqAEYKTDhwELCkz',\n];\n"
+        },
+        "config/captcha.php:4",
+        why="a value of its own",
+    ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "config/captcha.php": "<?php\nreturn [\n"
+            "  'secret_key' => env('CAPTCHA_SECRET_KEY', '6LcJcjwUAAAAALOcDJqAEYKTDhwELCkz'),\n"
+            "  '_shipped_secret_key' => '6LcJcjwUAAAAALOcDJqAEYKTDhwELCkz',\n];\n"
+        },
+        "the default, once more",
+    ),
+    ok(
+        "III-01",
+        "php",
+        {
+            "app/Form.php": "<?php\nclass Form {\n  const ACTION_DATABASE_VIEW_PASSWORD = 'database.view_password1';\n"
+            "  function rules() {\n    return ['captcha:secret_key' => 'required|string|max:191'];\n  }\n"
+            "  function attributes() {\n    return ['captcha:secret_key' => 'Captcha Secret Key'];\n  }\n}\n"
+        },
+        "rules, labels and actions",
+    ),
+    ok(
+        "XI-06",
+        "go",
+        {
+            "auth.go": 'package auth\n\nimport "log"\n\nfunc ask() {\n'
+            '\tlog.Printf("template %s", notifs.TplForgotPassword)\n}\n'
+        },
+        "the name of a template",
+    ),
+    bad(
+        "III-04",
+        "manifests",
+        {".env": "PROJECT=shop\n"},
+        ".env:1",
+        why="what no deploy decides",
+        severity="note",
+    ),
+    bad(
+        "III-04",
+        "manifests",
+        {".env": "PROJECT=shop\n", "app.py": "import os\nproject = os.environ['PROJECT']\n"},
+        ".env:1",
+        why="what the code asks for",
+        severity="warning",
+    ),
+    bad(
+        "III-01",
+        "manifests",
+        {"dev/config.toml": '[db]\nhost = "db"\npassword = "shop-dev7"\n'},
+        "dev/config.toml:3",
+        why="the service of a developer",
+        severity="note",
+    ),
+    # What production installs, and what brings it.
+    ok(
+        "II-05",
+        "python",
+        {
+            "requirements.txt": "flask==3.0\n",
+            "requirements-ci.txt": "python-ldap==3.4\n",
+            "app.py": "import ldap\n",
+            "Dockerfile": "FROM python:3.12\nCOPY . .\nRUN pip install -r requirements.txt -r requirements-ci.txt\n"
+            "CMD gunicorn app:app\n",
+        },
+        "the image installs it",
+    ),
+    bad(
+        "II-05",
+        "python",
+        {
+            "requirements.txt": "flask==3.0\n",
+            "requirements-ci.txt": "python-ldap==3.4\n",
+            "app.py": "import ldap\n",
+            "Dockerfile": "FROM python:3.12\nCOPY . .\nRUN pip install -r requirements.txt\nCMD gunicorn app:app\n",
+        },
+        "app.py:1",
+        why="the image does not install it",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "Gemfile.lock": "GEM\n  specs:\n    better_html (2.2.0)\n    rails (8.0.0)\n\nDEPENDENCIES\n  rails\n",
+            ".linters/hard_coded.rb": "require 'better_html/tree/tag'\n",
+            "config.ru": "run App\n",
+        },
+        "a tool in a hidden directory",
+    ),
+    bad(
+        "II-04",
+        "php",
+        {
+            "composer.json": '{"require": {"laravel/framework": "^11"}}',
+            "composer.lock": '{"packages": [{"name": "laravel/framework", "version": "11.0.0"}, {"name": '
+            '"league/fractal", "version": "0.20.1", "autoload": {"psr-4": {"League\\\\Fractal\\\\": "src"}}}]}',
+            "app/A.php": "<?php\nuse League\\Fractal\\Scope;\nnew Scope();\n",
+            "app/B.php": "<?php\nuse League\\Fractal\\Manager;\nnew Manager();\n",
+        },
+        "app/A.php:2",
+        why="once for a package",
+    ),
+    # Starts.
+    bad(
+        "IX-03",
+        "manifests",
+        {
+            "Dockerfile": 'FROM alpine:3.20\nCOPY . .\nENTRYPOINT ["./entry.sh"]\nCMD ["./shop"]\n',
+            "entry.sh": '#!/bin/sh\nif [ "$PUID" != 0 ]; then\n  su-exec $PUID "$@"\nelse\n  exec "$@"\nfi\n',
+        },
+        "Dockerfile:3",
+        why="on another way through the script",
+        severity="note",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {
+            "Dockerfile": 'FROM ruby:3.3\nRUN bundle install\nENTRYPOINT ["/entry.sh"]\n',
+            "docker/entry.sh": '#!/bin/sh\nexec "$@"\n',
+            "app/a.rb": "",
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n    command: rails s\n",
+        },
+        "an image that only a developer's compose file gives a command",
+    ),
+    ok(
+        "XI-04",
+        "python",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["gunicorn", "app:app"]\n',
+            "app.py": "app = 1\n",
+            "pages/deploy_pages.py": "if __name__ == '__main__':\n    print('done')\n",
+        },
+        "a program that nothing starts",
+    ),
+    bad(
+        "XI-01",
+        "python",
+        {
+            "log.py": "from logging.config import dictConfig\n\n\ndef setup(app):\n    dictConfig({\n"
+            "        'handlers': {\n            'file': {\n"
+            "                'class': 'logging.handlers.RotatingFileHandler',\n"
+            "                'filename': 'a.log',\n            },\n        },\n"
+            "        'root': {'handlers': app.config['LOG_HANDLERS']},\n    })\n"
+        },
+        "log.py:8",
+        why="a setting names the handlers",
+        severity="note",
+    ),
+    bad(
+        "XI-01",
+        "python",
+        {
+            "log.py": "from logging.config import dictConfig\n\n\ndef setup(app):\n    dictConfig({\n"
+            "        'handlers': {\n            'file': {\n"
+            "                'class': 'logging.handlers.RotatingFileHandler',\n"
+            "                'filename': 'a.log',\n            },\n        },\n"
+            "        'root': {'handlers': ['file']},\n    })\n"
+        },
+        "log.py:8",
+        why="the code names it",
+        severity="error",
+    ),
+    bad(
+        "VI-08",
+        "python",
+        {
+            "settings.py": "import os\nimport secrets\nif 'CI' in os.environ:\n"
+            "    SECRET_KEY = secrets.token_urlsafe(32)\nelse:\n    SECRET_KEY = secrets.token_urlsafe(31)\n"
+        },
+        "settings.py:6",
+        why="but for what CI runs",
+    ),
+    bad(
+        "X-02",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  db:\n    image: postgres\n",
+            ".github/workflows/test.yml": "on: push\njobs:\n  t:\n    runs-on: x\n    services:\n      db:\n"
+            "        image: postgres:11\n    steps: []\n",
+        },
+        ".github/workflows/test.yml:7",
+        why="nobody knows what runs",
+        severity="note",
+    ),
 ]
 
 

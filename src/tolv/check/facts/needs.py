@@ -21,7 +21,7 @@ _TOOLING = re.compile(
     r"(?:^|/)(?:[\w.-]+\.config\.[cm]?[jt]s|\.[\w-]+rc\.[cm]?js|[Gg]runtfile\.\w+|[Gg]ulpfile[\w.]*|webpack[\w.]*\.[cm]?[jt]s"
     r"|rollup[\w.]*\.[cm]?js|karma\.conf\.\w+|noxfile\.py|fabfile\.py|setup\.py|conftest\.py|docs/conf\.py|Rakefile"
     r"|Capfile|Guardfile|Gemfile|Vagrantfile|[\w-]+\.gemspec|gradlew?[\w.]*|[\w-]+\.d\.ts|[\w.-]*stories\.\w+|toolbox/.*"
-    r"|(?:\w+_)?(?:factories|fakers?)\.py|(?:database|db)/(?:factories|seeders|seeds)/.*)$"
+    r"|(?:[^/]+/)*\.[\w-]+/.*|(?:\w+_)?(?:factories|fakers?)\.py|(?:database|db)/(?:factories|seeders|seeds)/.*)$"
 )
 
 

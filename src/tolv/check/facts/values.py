@@ -68,6 +68,12 @@ _PUBLIC = frozenset(
     "msg message error err help hint input field".split()
 )
 
+#: Words that, as the first of a name, say what it names: an action, a page, an error.
+_KINDS = frozenset(
+    "action actions permission permissions perm perms scope route routes path tpl template event evt err error msg url "
+    "label text tab screen view page cmd command op".split()
+)
+
 #: Words that say for where or whom a secret is, behind the word that makes it one.
 _QUALIFIERS = frozenset("default prod production live value str string raw base64 b64 admin root current main".split())
 
@@ -84,6 +90,8 @@ def words_of_name(name: str) -> tuple[str, ...]:
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret: `DB_PASSWORD`, `jwtSecret`; not `password_field`, `TOKEN_URL`."""
     words = words_of_name(name)
+    if words and words[0] in _KINDS:
+        return False
     while words and (words[-1] in _QUALIFIERS or words[-1].isdigit()) and len(words) > 1:
         words = words[:-1]
     if not words or words[-1] in _ABOUT or not _PUBLIC.isdisjoint(words):

@@ -134,6 +134,12 @@ def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     if not re.search(rf"environ\[|(?<![A-Za-z_])env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
         return False
     name = re.escape(one.what.name)
+    # A default that stands elsewhere: in the schema of django-environ, in a table that fills in what is not set.
+    elsewhere = rf"\b{name}\s*=\s*\(|[\"']{name}[\"']\s*:"
+    if re.search(rb"environ\.setdefault\(|\bEnv\(", source.data) and any(
+        re.search(elsewhere, text) for text in source.lines
+    ):
+        return False
     asked = re.compile(rf"""['"]{name}['"]\s+(?:not\s+)?in\s|\bhas\(\s*['"]{name}""")
     return not any(asked.search(text) for text in source.lines)
 

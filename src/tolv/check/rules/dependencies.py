@@ -161,6 +161,11 @@ class _Declared:
                 return f"only an extra of {one} brings it along"
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
 
+    def locked(self, names: Sequence[str]) -> str | None:
+        """The first of the names that a lock has."""
+        pinned = {_plain(name, self.language) for lock in self.locks for name in lock.pinned}
+        return next((one for one in names if _plain(one, self.language) in pinned), None)
+
     def may_bring(self, module: str) -> bool:
         """Whether the name of a declared distribution begins with the module's, or has it behind what such names begin
         with: it may well bring a module of that name."""
@@ -202,8 +207,9 @@ _SERVED = re.compile(r"(?:^|/)(?:public|static|www|webroot|htdocs)/")
 
 def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
     namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
+    said: set[str] = set()
     for need in needs(unit, language, declared.direct):
-        names = _of_namespace(need.module, namespaces) or need.names
+        names = need.names if declared.locked(need.names) else _of_namespace(need.module, namespaces) or need.names
         if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
             continue  # a browser gets it as it is, whatever else would load it
         if not names or declared.has(names) or _only_aside(need):
@@ -218,11 +224,14 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         if how and all(unit.context(path) == "migrations" for path, _ in need.places):
             continue  # the environment that a tool of migrations writes asks for what the tool brings along
         severity: Severity | None = "warning" if how or need.in_functions else None
-        shown = names[-1] if language == "go" else names[0]
+        shown = names[-1] if language == "go" else declared.locked(names) or names[0]
+        if language == "php" and shown in said:
+            continue
+        said.add(shown)
         module = _part(language, need)
-        said = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
+        of = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
         yield Finding(
-            f"{module}{said} is imported, but not declared in {declared.manifests[0]}" + (f": {how}" if how else ""),
+            f"{module}{of} is imported, but not declared in {declared.manifests[0]}" + (f": {how}" if how else ""),
             unit.place(*need.places[0]),
             severity=severity,
             fix=f"Declare {shown} in {declared.manifests[0]}",
@@ -283,7 +292,9 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
     asked = False
     for language in (one for one in unit.languages if one in ("python", "javascript", "ruby", "php")):
         entries = unit.packages.of(language)
-        development = _only_for(entries, language)
+        development = _only_for([one for one in entries if not _in_production(unit, one.path)], language) - {
+            _plain(one.name, language) for one in entries if _in_production(unit, one.path)
+        }
         if not development:
             continue
         asked = True
@@ -299,6 +310,21 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
             yield Witness(f"no {language} code imports one of {len(development)} development dependencies")
     if not asked:
         yield NotApplicable("nothing is declared for development only")
+
+
+def _in_production(unit: Unit, path: str) -> bool:
+    """Whether the image of a deploy installs what a list of requirements names, whatever that is called."""
+    name = re.escape(path.rpartition("/")[2])
+    if not path.endswith((".txt", ".in")):
+        return False
+    return any(
+        re.search(rf"(?:-r|--requirement)[= ]?\S*{name}\b", one.text)
+        for image in unit.dockerfiles
+        if image.context == "prod"
+        for stage in image.stages
+        for one in stage.instructions
+        if one.keyword == "RUN"
+    )
 
 
 def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:

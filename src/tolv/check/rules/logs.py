@@ -152,6 +152,8 @@ def _held_back(unit: Unit, seen: Seen[Sink]) -> bool:
     if source is None or not seen.path.endswith(".py"):
         return False
     lines = source.lines
+    if _is_chosen(lines, seen.what.line):
+        return True
     above = range(seen.what.line - 1, max(seen.what.line - 15, -1), -1)
     row = next((at for at in above if lines[at : at + 1] and not lines[at].startswith((" ", "\t", ")", "}"))), None)
     named = re.match(r"(\w+)\s*(?::[^=]+)?=\s*(?:\{|dict\()", lines[row]) if row is not None else None
@@ -159,6 +161,20 @@ def _held_back(unit: Unit, seen: Seen[Sink]) -> bool:
         return False
     uses = [at for at, line in enumerate(lines) if at != row and re.search(rf"\b{named[1]}\b", line.partition("#")[0])]
     return bool(uses) and all(_is_asked_for(lines, at) for at in uses)
+
+
+def _is_chosen(lines: Sequence[str], line: int) -> bool:
+    """A handler of `dictConfig` that no list of the file names, where a setting says which handlers there are."""
+    opening = next((one for one in reversed(lines[max(line - 4, 0) : line]) if one.rstrip().endswith("{")), "")
+    named = re.match(r"\s*([\"'])(\w+)\1\s*:\s*\{", opening)
+    if named is None or not any(_HANDLERS.search(one) for one in lines):
+        return False
+    listed = re.compile(rf"[\"']{named[2]}[\"'](?!\s+(?:not\s+)?in\b)")
+    return not any(listed.search(one) and one is not opening for one in lines)
+
+
+#: The handlers of a logger, from elsewhere.
+_HANDLERS = re.compile(r"[\"']handlers[\"']\s*:\s*[A-Za-z_]")
 
 
 def _is_asked_for(lines: Sequence[str], at: int) -> bool:

@@ -182,7 +182,8 @@ def _drift(one: Attached, reference: Attached) -> Finding:
     return Finding(
         f"{what} {which} {one.text}, while it is {there}",
         Place(one.path, one.line),
-        "note" if _EXAMPLE.search(reference.path) else None,
+        # What a tag that moves stands for is known to nobody.
+        "note" if _EXAMPLE.search(reference.path) or not reference.version else None,
         f"image: {reference.text}" if "$" not in reference.text and reference.version else
         f"use one {shown(one.engine)} version in both places, and write it down",
         also=(Place(reference.path, reference.line),),

@@ -109,7 +109,9 @@ class _Surroundings:
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
-        self._images = [one for one in unit.dockerfiles if one.context == "prod"]
+        # Where no image is for a deploy, those of developers say what the app needs.
+        images = [one for one in unit.dockerfiles if one.context == "prod"]
+        self._images = images or [one for one in unit.dockerfiles if one.context == "dev"]
         self._lists = unit.named(*_SYSTEM_PACKAGES)
         self.is_stack = not self._images and bool(unit.procfile)
         looked = [one.path for one in self._images] + [file.path for file in self._lists]
