@@ -63,9 +63,19 @@ def _is_theirs(compose: Compose, survey: Survey) -> bool:
     built = [one for one in compose.services if one.build is not None]
     if any(_lays_code_over(compose, one, survey) for one in built or compose.services):
         return True
+    if built and all(_uses_theirs(compose, one) for one in built):
+        return True
     given = [entry.value for one in compose.services for entry in one.env_file]
     here = posixpath.dirname(compose.path)
     return bool(given) and all(classify(posixpath.normpath(posixpath.join(here, one))) == "dev" for one in given)
+
+
+def _uses_theirs(compose: Compose, service: ComposeService) -> bool:
+    """Whether a service is built of a Dockerfile that says by its name that it is for development."""
+    if service.build is None or service.build.dockerfile is None:
+        return False
+    place = posixpath.join(posixpath.dirname(compose.path), service.build.context, service.build.dockerfile)
+    return classify(posixpath.normpath(place)) == "dev"
 
 
 def _lays_code_over(compose: Compose, service: ComposeService, survey: Survey) -> bool:

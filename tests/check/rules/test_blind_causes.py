@@ -654,6 +654,198 @@ CASES = [
         why="nobody knows what runs",
         severity="note",
     ),
+    # What a further round showed.
+    bad(
+        "III-05",
+        "ruby",
+        {
+            "config/initializers/secret.rb": "if Rails.env.production? && ENV['SECRET_TOKEN'].blank?\n"
+            "  fail 'SECRET_TOKEN must be set!'\nend\n\n"
+            "App.config.secret_key_base = ENV['SECRET_TOKEN'] || '9e54bbeeb2a8573aee35f49c56406f70zz'\n"
+        },
+        "config/initializers/secret.rb:5",
+        why="the start fails with it",
+        severity="note",
+    ),
+    bad(
+        "III-05",
+        "javascript",
+        {"mail.js": "const emailPassword = process.env.EMAIL_PASSWORD || 'secret.1';\n"},
+        "mail.js:1",
+        why="a mail server refuses it",
+        severity="warning",
+    ),
+    ok(
+        "IX-04",
+        "manifests",
+        {
+            "Procfile": "web: bundle exec puma\n",
+            "Dockerfile": "FROM ruby:3.3\nCOPY . .\n",
+            "app/a.rb": "",
+            "bin/dev-start": "#!/bin/sh\nwhile ! nc -z db 5432; do\n  sleep 1\ndone\nexec rails s\n",
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n"
+            "    command: bin/dev-start\n",
+        },
+        "what only a developer's compose file starts",
+    ),
+    bad(
+        "X-02",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  db:\n    image: postgres:16\n",
+            ".github/workflows/gh-pages.yml": "on: push\njobs:\n  t:\n    runs-on: x\n    services:\n      db:\n"
+            "        image: postgres:13\n    steps: []\n",
+        },
+        ".github/workflows/gh-pages.yml:7",
+        why="it publishes",
+        severity="note",
+    ),
+    bad(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "django\narrow\ncelery\nredis\n",
+            "app.py": "import six\nimport django\nimport arrow\n",
+        },
+        "app.py:1",
+        why="no lock says what the others bring",
+        severity="warning",
+    ),
+    bad(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "flask\n",
+            "app.py": "import os\nif os.environ.get('SECRETS') == 'vaulty':\n    import vaulty\n",
+        },
+        "app.py:3",
+        why="only where a setting asks for it",
+        severity="note",
+    ),
+    ok(
+        "VI-01",
+        "python",
+        {
+            "app.py": "from flask import Flask\napp = Flask(__name__)\n\n\nclass SessionTracker:\n"
+            "    _sessions = {}\n\n    @classmethod\n    def track(cls, key):\n        cls._sessions[key] = 1\n"
+            "        return len(cls._sessions)\n\n\n@app.get('/x')\ndef x():\n    SessionTracker.track('a')\n"
+            "    return ''\n"
+        },
+        "what a process has open",
+    ),
+    ok(
+        "VI-07",
+        "python",
+        {
+            "app.py": "from flask import Flask\nimport shop.reports\napp = Flask(__name__)\n\n\n@app.get('/x')\n"
+            "def x():\n    return ''\n",
+            "shop/reports.py": "from schedule import every\n\nevery(1).day.do(send)\n",
+            "shop/timer.py": "import schedule\n\n\ndef start():\n    while True:\n        schedule.run_pending()\n",
+        },
+        "planned, and run by another process",
+    ),
+    bad(
+        "VI-07",
+        "python",
+        {
+            "app.py": "from flask import Flask\nimport shop.reports\napp = Flask(__name__)\n\n\n@app.get('/x')\n"
+            "def x():\n    return ''\n",
+            "shop/reports.py": "from schedule import every\n\nevery(1).day.do(send)\n",
+            "shop/timer.py": "import schedule\nfrom threading import Thread\n\n\ndef start():\n"
+            "    while True:\n        schedule.run_pending()\n\n\nThread(target=start, daemon=True).start()\n",
+        },
+        "shop/reports.py:3",
+        "shop/timer.py:10",
+        why="run by a thread",
+    ),
+    ok(
+        "VI-07",
+        "go",
+        {
+            "main.go": _GO + "func save(w http.ResponseWriter, r *http.Request) {\n}\n\nfunc clean(db *DB) {\n"
+            "\tstopClean := make(chan bool)\n\tgo auth.CleanupExpired(db, stopClean)\n}\n"
+        },
+        "it is told to stop",
+    ),
+    ok(
+        "II-09",
+        "manifests",
+        {
+            "Dockerfile": "FROM debian:12\nRUN wget -qO - https://example.org/keys/A.asc | apt-key add -\n\n"
+            "RUN wget -qO - https://example.org/setup_20.x | bash -\nCMD ./a\n"
+        },
+        "another command is piped to a shell",
+    ),
+    bad(
+        "II-09",
+        "manifests",
+        {"Dockerfile": "FROM debian:12\nRUN wget -qO - https://example.org/keys/a | bash -\nCMD ./a\n"},
+        "Dockerfile:2",
+        why="this one is",
+    ),
+    ok(
+        "III-09",
+        "python",
+        {
+            ".env.example": "DEBUG=\n",
+            "config.py": "from starlette.config import Config\nconfig = Config('.env')\nDEBUG = config('DEBUG')\n"
+            "KIND = config('KIND', default=None)\n",
+            "docs/settings.mdx": "`KIND` says which.\n",
+        },
+        "a default of nothing",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {
+            "extensions/roles.yaml": "apiVersion: v1alpha1\nkind: Role\nmetadata:\n  name: super\nrules:\n"
+            "  - apiGroups: ['*']\n    resources: ['*']\n    verbs: ['*']\n"
+        },
+        "a role of the app's own",
+    ),
+    bad(
+        "SEC-01",
+        "manifests",
+        {
+            "k8s/roles.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: super\n"
+            "rules:\n  - apiGroups: ['*']\n    resources: ['*']\n    verbs: ['*']\n"
+        },
+        "k8s/roles.yaml:6",
+        why="a role of the cluster",
+    ),
+    ok(
+        "II-08",
+        "go",
+        {
+            "go.mod": "module x\n\ngo 1.25\n",
+            "main.go": "package main\n",
+            "ui/package.json": _FRONT,
+            "ui/src/a.js": "import axios from 'axios';\n" + "// pages\n" * 40,
+        },
+        "what only builds pages",
+    ),
+    bad(
+        "HLT-02",
+        "manifests",
+        {
+            "docker/Dockerfile": 'FROM scratch\nEXPOSE 80\nHEALTHCHECK CMD ["./a", "check"]\nENTRYPOINT ["./a"]\n',
+            "docker/Dockerfile.dev": "FROM golang:1.25\nCOPY . .\nEXPOSE 80\nCMD ./a\n",
+            "docker-compose.yml": "services:\n  web:\n    build: {context: ., dockerfile: docker/Dockerfile.dev}\n"
+            "    ports: ['80:80']\n",
+        },
+        "docker-compose.yml:2",
+        why="a developer's image",
+        severity="note",
+    ),
+    bad(
+        "I-07",
+        "git",
+        {"data/shop-sample-data.dump": "x"},
+        "data/shop-sample-data.dump",
+        why="data to be looked at",
+        severity="note",
+        git=_GIT,
+    ),
 ]
 
 

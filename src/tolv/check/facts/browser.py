@@ -36,6 +36,12 @@ def in_browser(unit: Unit, path: str) -> bool:
     return bool(_PATH.search(path)) or (_is_script(path) and (_drawing(unit, path) or _says_so(unit, path)))
 
 
+def only_draws(unit: Unit) -> bool:
+    """Whether all that is JavaScript in an app is what browsers run."""
+    packages = _packages(unit)
+    return bool(packages) and all(packages.values())
+
+
 def is_browser_script(unit: Unit, path: str) -> bool:
     """Whether a file is JavaScript that a browser runs."""
     return _is_script(path) and in_browser(unit, path)

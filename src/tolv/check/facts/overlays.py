@@ -10,6 +10,8 @@ from tolv.check.unit import Unit
 
 _FROM = re.compile(r"\.from_object\(\s*[\"']([\w.]+)[\"']")
 _OVER = re.compile(r"\.from_(?:envvar|pyfile|prefixed_env|file|mapping)\(")
+#: Names of files that make an app, or load its settings.
+_LOADING = re.compile(r"app|config|settings|factory|main|__init__|create|wsgi|run|server|core")
 _KNOWN: WeakKeyDictionary[Unit, frozenset[str]] = WeakKeyDictionary()
 
 
@@ -24,7 +26,7 @@ def only_defaults(unit: Unit) -> frozenset[str]:
 def _found(unit: Unit) -> set[str]:
     names: set[str] = set()
     for file in unit.files:
-        if file.language == "python" and file.context == "prod":
+        if file.language == "python" and file.context == "prod" and _LOADING.search(file.name):
             source = unit.source(file.path)
             if source is not None and b"from_object" in source.words:
                 names |= _modules(source.lines)

@@ -134,6 +134,8 @@ def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     if not re.search(rf"environ\[|(?<![A-Za-z_])env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
         return False
     name = re.escape(one.what.name)
+    if re.search(rf"""['"]{name}['"]\s*,[^)]*\bdefault\s*=""", line):
+        return False
     # A default that stands elsewhere: in the schema of django-environ, in a table that fills in what is not set.
     elsewhere = rf"\b{name}\s*=\s*\(|[\"']{name}[\"']\s*:"
     if re.search(rb"environ\.setdefault\(|\bEnv\(", source.data) and any(
@@ -154,7 +156,7 @@ def _listed(names: list[str], most: int = 4) -> str:
 
 _UPPER = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\b")
 _TELLING = re.compile(
-    r"(?i)(?:\.(?:md|rst|adoc|txt|ya?ml|toml|conf|service|tf|tpl|1|5|8|env|sh|j2|properties)|(?:^|/)(?:readme|install|procfile)[\w.]*|"
+    r"(?i)(?:\.(?:mdx?|rst|adoc|txt|ya?ml|toml|conf|service|tf|tpl|1|5|8|env|sh|j2|properties)|(?:^|/)(?:readme|install|procfile)[\w.]*|"
     r"(?:^|/)(?:app\.json|[\w.-]*dockerfile[\w.-]*|containerfile|\.envrc|[\w.-]*env[\w.-]*))$"
 )
 

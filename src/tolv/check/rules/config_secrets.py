@@ -269,7 +269,8 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
     password = password_in_url(text)
-    stock = (password or text).lower() in STOCK
+    # A mail server refuses a wrong password: who forgets the right one learns of it.
+    stock = (password or text).lower() in STOCK or re.search(r"(?i)smtp|e?mail", name) is not None
     return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
 
 
@@ -294,7 +295,9 @@ def _is_for_tests(unit: Unit, one: Seen[Credential]) -> bool:
     return False
 
 
-_REFUSES = re.compile(r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert)\b")
+_REFUSES = re.compile(
+    r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert|fail)\b"
+)
 
 
 def _refused(unit: Unit, one: Seen[Credential], read: Value) -> bool:

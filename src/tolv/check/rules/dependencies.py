@@ -161,6 +161,11 @@ class _Declared:
                 return f"only an extra of {one} brings it along"
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
 
+    @property
+    def complete(self) -> bool:
+        """Whether it is known all that the declared ones bring along: a lock says it, or there is next to nothing."""
+        return len(self.direct) <= 3 or any(lock.tool not in ("pip", "pylock") for lock in self.locks)
+
     def locked(self, names: Sequence[str]) -> str | None:
         """The first of the names that a lock has."""
         pinned = {_plain(name, self.language) for lock in self.locks for name in lock.pinned}
@@ -224,6 +229,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         if how and all(unit.context(path) == "migrations" for path, _ in need.places):
             continue  # the environment that a tool of migrations writes asks for what the tool brings along
         severity: Severity | None = "warning" if how or need.in_functions else None
+        if language == "python" and severity is None:
+            severity = "note" if need.guarded else None if declared.complete else "warning"
         shown = names[-1] if language == "go" else declared.locked(names) or names[0]
         if language == "php" and shown in said:
             continue

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.browser import only_draws
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import ALL, rule
 from tolv.check.unit import Unit
@@ -33,7 +34,10 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     """A version of the app's main language in any place that a build reads; no two locks that disagree."""
     yield from _two_locks(unit)
     packages = unit.packages
-    language = next((one for one in unit.languages if _is_built_of(unit, one)), None)
+    built = [one for one in unit.languages if _is_built_of(unit, one)]
+    if len(built) > 1 and only_draws(unit):
+        built = [one for one in built if one != "javascript"]
+    language = next(iter(built), None)
     if language is None:
         yield NotApplicable("no manifest of a language that is read")
         return

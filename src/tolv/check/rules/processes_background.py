@@ -61,6 +61,7 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
             is_browser_script(unit, seen.path)
             or _is_own_work(one)
             or _has_own_process(unit, seen)
+            or (one.what.endswith("schedule.every") and not _runs_pending(unit))
             or not _in_web(seen, requests)
         ):
             continue
@@ -125,6 +126,17 @@ def _in_web(seen: Seen[Background], requests: Requests) -> bool:
         r"(^|/)(workers?|jobs?|tasks?|cron|clock|scheduler|commands?|management|scripts?|bin|cli|consumers?|daemon)(/|\.|_)",
         seen.path,
     )
+
+
+def _runs_pending(unit: Unit) -> bool:
+    """Whether what `schedule.every` plans is run on a thread: it only plans, and who runs it may be a process of its
+    own."""
+    for file in unit.files:
+        source = unit.source(file.path) if file.language == "python" and file.context == "prod" else None
+        words = source.words if source is not None else frozenset()
+        if b"run_pending" in words and words & {b"Thread", b"Timer", b"start_new_thread", b"daemon"}:
+            return True
+    return False
 
 
 def _has_own_process(unit: Unit, seen: Seen[Background]) -> bool:

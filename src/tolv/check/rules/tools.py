@@ -86,7 +86,7 @@ def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
 def _asks_for_commit(one: Executed) -> bool:
     """`git rev-parse HEAD`: what the code is of, to be shown; a release has no repository that could tell."""
     argv = plain(one.argv)
-    return argv[:1] == ("git",) and bool({"rev-parse", "describe", "--version"} & set(argv[1:4]))
+    return argv[:1] == ("git",) and bool({"rev-parse", "describe", "log", "--version"} & set(argv[1:4]))
 
 
 def _programs(one: Executed) -> Iterator[str]:
