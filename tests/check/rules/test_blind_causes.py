@@ -846,6 +846,138 @@ CASES = [
         severity="note",
         git=_GIT,
     ),
+    # What the last round showed.
+    bad(
+        "III-01",
+        "python",
+        {"scripts/dev_data.py": "SCREENSHOT_PASSWORD = 'Zt8fkq0vLmW3-1'\n"},
+        "scripts/dev_data.py:1",
+        why="data for developers",
+        severity="warning",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"database/seeds/02_tokens.js": "const apiToken = 'LaD52wgw7pi5zVitv4gR5lxoUa6ncTQ';\n"},
+        "database/seeds/02_tokens.js:1",
+        why="what fills an empty database",
+        severity="note",
+    ),
+    ok(
+        "III-01",
+        "ruby",
+        {
+            "config/initializers/captcha.rb": "Recaptcha.configure do |config|\n"
+            "  config.secret_key = 'YourKeyHere_xxxxxxxxxxxxxxxxx'\nend\n"
+        },
+        "a text that says what to write there",
+    ),
+    ok(
+        "VI-08",
+        "javascript",
+        {
+            "tokens.js": "const { randomBytes } = require('crypto');\n"
+            "async function createToken(db) {\n  return db.transaction(async (one) => {\n"
+            "    const secret = randomBytes(64);\n    return one.insert(secret);\n  });\n}\n"
+        },
+        "the secret of one token",
+    ),
+    ok(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "django-activity-stream==2.0\ndjango-mozilla-product-details==1.0\n",
+            "app.py": "from actstream.models import Action\nimport product_details\n",
+        },
+        "words behind the name of a framework",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"@nestjs/platform-fastify": "^11"}}',
+            "a.ts": "import { type FastifyReply, type FastifyRequest } from 'fastify';\n",
+        },
+        "types alone",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "lib/shop_plugins/avatar.rb": "require 'shop_plugins'\n",
+        },
+        "a directory of the app's own library",
+    ),
+    ok(
+        "V-03",
+        "manifests",
+        {
+            ".github/workflows/latest.yml": "on: push\njobs:\n  b:\n    runs-on: x\n    steps:\n"
+            "      - run: docker build -t acme/shop:latest . && docker push acme/shop:latest\n",
+            ".github/workflows/release.yml": "on: release\njobs:\n  b:\n    runs-on: x\n    steps:\n"
+            "      - run: docker build -t acme/shop:1.2.3 . && docker push acme/shop:1.2.3\n",
+        },
+        "another pipeline publishes versions",
+    ),
+    bad(
+        "V-03",
+        "manifests",
+        {"docker-compose.yml": "services:\n  ldap:\n    image: acme/test-openldap\n"},
+        "docker-compose.yml:3",
+        why="what tests run against",
+        severity="note",
+    ),
+    ok(
+        "XI-08",
+        "python",
+        {
+            "log.py": "LOGGING = {\n    'handlers': {\n        'syslog': {\n"
+            "            'class': 'logging.handlers.SysLogHandler',\n        },\n"
+            "        'console': {'class': 'logging.StreamHandler'},\n    },\n"
+            "    'root': {'handlers': ['console']},\n}\n"
+        },
+        "a handler that no logger has",
+    ),
+    bad(
+        "XI-08",
+        "python",
+        {
+            "log.py": "LOGGING = {\n    'handlers': {\n        'syslog': {\n"
+            "            'class': 'logging.handlers.SysLogHandler',\n        },\n    },\n"
+            "    'root': {'handlers': ['syslog']},\n}\n"
+        },
+        "log.py:4",
+        why="a handler that a logger has",
+    ),
+    ok(
+        "VI-06",
+        "python",
+        {
+            "settings.py": "CACHES = {\n    'default': {'BACKEND': 'django_redis.cache.RedisCache'},\n"
+            "    'versions': {\n        'BACKEND': 'django.core.cache.backends.locmem.LocMemCache',\n    },\n}\n"
+        },
+        "a second cache of its own",
+    ),
+    bad(
+        "IX-06",
+        "ruby",
+        {"db/convert.rb": "#!/usr/bin/env ruby\nfeed = Net::HTTP.get(URI.parse(ARGV[0]))\n"},
+        "db/convert.rb:2",
+        why="a program that somebody waits for",
+        severity="note",
+    ),
+    ok(
+        "V-09",
+        "manifests",
+        {
+            "Dockerfile": 'FROM node:22\nCOPY a.js .\nCMD ["node", "a.js"]\n',
+            "db/seed.js": "",
+            "docker-compose.prod.yml": "services:\n  db:\n    image: lscr.io/linuxserver/mariadb\n"
+            "    volumes:\n      - ./db:/config\n",
+        },
+        "the data of a database",
+    ),
 ]
 
 

@@ -36,10 +36,11 @@ def in_browser(unit: Unit, path: str) -> bool:
     return bool(_PATH.search(path)) or (_is_script(path) and (_drawing(unit, path) or _says_so(unit, path)))
 
 
-def only_draws(unit: Unit) -> bool:
-    """Whether all that is JavaScript in an app is what browsers run."""
-    packages = _packages(unit)
-    return bool(packages) and all(packages.values())
+def serves_nothing(unit: Unit) -> bool:
+    """Whether no package of JavaScript in an app has anything to do with a server: they make what a browser gets."""
+    return all(
+        one.name not in _SERVES for one in unit.packages.of("javascript", "main") if one.path.endswith("package.json")
+    )
 
 
 def is_browser_script(unit: Unit, path: str) -> bool:

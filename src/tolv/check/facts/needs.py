@@ -137,7 +137,7 @@ class Own:
     prefixes: tuple[str, ...]
     paths: frozenset[str]
     packages: frozenset[str]
-    """Python: directories with an `__init__.py`."""
+    """Python: directories with an `__init__.py`; Ruby: those with code."""
     tails: frozenset[str] = frozenset()
     """Python: the ends of paths, as modules of more than one part may be asked for."""
 
@@ -155,7 +155,8 @@ class Own:
             names = frozenset(one.name for one in owned) | _aliases(unit, paths)
             return cls(language, names, (), paths, frozenset())
         if language == "ruby":
-            return cls(language, _tails(paths, (".rb", ".so")), (), paths, frozenset())
+            directories = frozenset(posixpath.dirname(path) for path in paths if path.endswith(".rb"))
+            return cls(language, _tails(paths, (".rb", ".so")), (), paths, directories)
         names = _tails(paths, (".php",)) if language == "php" else frozenset()
         prefixes = tuple(one.name for one in owned if language != "php" or one.name.endswith("\\"))
         return cls(language, names, prefixes, paths, frozenset())
@@ -176,7 +177,7 @@ class Own:
             package = "/".join(module.split("/")[: 2 if module.startswith("@") else 1])
             return package in self.names or module.partition("/")[0] in self.names
         if self.language == "ruby":
-            return module.removesuffix(".rb") in self.names
+            return module.removesuffix(".rb") in self.names or f"lib/{module}" in self.packages
         if self.language == "php":
             return module.startswith(self.prefixes) or module.replace("\\", "/") in self.names
         return any(module == one or module.startswith(f"{one}/") for one in self.prefixes)

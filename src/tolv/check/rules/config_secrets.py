@@ -57,6 +57,10 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
         if _fills_in(unit, one) or (one.path, value.text) in defaults:
             continue  # the same text is a default, whose line is the finding
         severity = _severity_of_literal(credential, value)
+        if "captcha" in one.path.lower() and is_placeholder(value.text or ""):
+            continue  # it signs nothing: who leaves the text there gets no answer
+        if severity is not None and _SEEDS.search(one.path):
+            severity = "note"  # what fills an empty database; SEC-02 sees to accounts
         if severity is not None and not _repeated(credential, value):
             found += 1
             yield _literal(unit, one, severity)
@@ -77,6 +81,9 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
 def _for_developers(unit: Unit, held: FileSecret) -> Severity:
     """The engine lowers what is for development by one: the password of a developer's own service is worth a note."""
     return "warning" if unit.context(held.path) == "dev" and held.severity == "error" else held.severity
+
+
+_SEEDS = re.compile(r"(?i)(?:^|/)(?:seeds?|seeders?|seeding)(?:/|\.\w+$)")
 
 
 def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:

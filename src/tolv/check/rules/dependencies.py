@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
@@ -127,7 +128,9 @@ class _Declared:
         self.language = language
         # The one that production installs from comes first.
         mine = {one.path for one in packages.of(language) if one.group == "main"}
-        self.manifests = tuple(sorted(packages.manifests_of(language), key=lambda path: path not in mine))
+        self.manifests: tuple[str, ...] = tuple(
+            sorted(packages.manifests_of(language), key=lambda path: path not in mine)
+        )
         entries = packages.of(language)
         self.direct = frozenset(_plain(one.name, language) for one in entries if not one.indirect)
         self.indirect = frozenset(_plain(one.name, language) for one in entries if one.indirect)
@@ -160,6 +163,13 @@ class _Declared:
             if not set(extras_of(one)).isdisjoint(plain) and self._locked(plain):
                 return f"only an extra of {one} brings it along"
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
+
+    def near(self, path: str) -> str:
+        """The manifest that a file belongs to: of JavaScript's, the nearest above it."""
+        if self.language != "javascript":
+            return self.manifests[0]
+        above = [one for one in self.manifests if not (at := posixpath.dirname(one)) or path.startswith(f"{at}/")]
+        return max(above, key=len, default=self.manifests[0])
 
     @property
     def complete(self) -> bool:
@@ -196,7 +206,9 @@ def _is_of(module: str, distribution: str) -> bool:
     if words[0] in ("django", "flask", "python", "py", "fastapi") and len(words) > 1:
         words = words[1:]
     top = normalise(module.partition(".")[0]).split("-")
-    return words[: len(top)] == top
+    if len(top) > 1:
+        return any(words[at : at + len(top)] == top for at in range(len(words)))
+    return words[:1] == top
 
 
 #: Modules of JavaScript that a bundler or framework has itself, with what must be declared for that.
@@ -238,10 +250,11 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         module = _part(language, need)
         of = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
         yield Finding(
-            f"{module}{of} is imported, but not declared in {declared.manifests[0]}" + (f": {how}" if how else ""),
+            f"{module}{of} is imported, but not declared in {declared.near(need.places[0][0])}"
+            + (f": {how}" if how else ""),
             unit.place(*need.places[0]),
             severity=severity,
-            fix=f"Declare {shown} in {declared.manifests[0]}",
+            fix=f"Declare {shown} in {declared.near(need.places[0][0])}",
             also=tuple(unit.place(*one) for one in need.places[1:8]),
             subject=shown,
         )

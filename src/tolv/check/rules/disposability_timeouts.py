@@ -55,7 +55,9 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         told.add((seen.path, one.line))
         way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None
         where = f", and {way} waits for it" if way else ""
-        by_hand = way is None and re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None
+        source = unit.source(seen.path)
+        program = source is not None and source.data.startswith(b"#!")
+        by_hand = way is None and (program or re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None)
         level: Severity | None = None if one.certain and not by_hand else "note"
         fix = _FIXES.get(one.what.partition(".")[0])
         found = True

@@ -76,7 +76,8 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
             found = True
             how = f"by the tag {image.tag}, which moves" if image.tag else "without a tag"
             example = re.search(r"(?:^|/)(?:contrib|community|extras?)/", path)
-            others = bool(owners) and image.name.rpartition("/")[0] not in owners
+            helper = re.search(r"(?i)(?:^|[-_])(?:tests?|mock|fake|dev|local)(?:[-_]|$)", image.base) is not None
+            others = helper or (bool(owners) and image.name.rpartition("/")[0] not in owners)
             severity: Severity = "note" if context == "dev" or example or others else "warning"
             yield Finding(f"{image.text} is deployed {how}", place, severity)
         elif "$" not in image.tag:
@@ -119,19 +120,25 @@ _TAGGED = re.compile(r"docker (?:buildx )?build\b|docker tag\b|docker push\b")
 
 
 def _pushed_only_latest(unit: Unit) -> Iterator[Finding]:
-    """A pipeline that publishes no tag but `latest`."""
+    """A pipeline that publishes no tag but `latest`, where no other publishes one that stays."""
+    if any(_publishes_versions(workflow) for workflow in unit.workflows):
+        return
     for workflow in unit.workflows:
         moving: tuple[int, str] | None = None
-        for step, line, tag in _tags(workflow):
-            if not re.search(r":(?:latest|main|master|stable)$", tag) and ":" in tag.rpartition("/")[2]:
-                break
-            if "metadata-action" in (step.uses or "") or ("$" in tag and ":" not in tag.replace("::", "")):
-                break
+        for _, line, tag in _tags(workflow):
             moving = moving or (line, tag)
-        else:
-            if moving is not None:
-                message = f"the pipeline publishes {moving[1]} and no tag that stays"
-                yield Finding(message, unit.place(workflow.path, moving[0]))
+        if moving is not None:
+            message = f"the pipeline publishes {moving[1]} and no tag that stays"
+            yield Finding(message, unit.place(workflow.path, moving[0]))
+
+
+def _publishes_versions(workflow: Workflow) -> bool:
+    return any(
+        (not re.search(r":(?:latest|main|master|stable)$", tag) and ":" in tag.rpartition("/")[2])
+        or "metadata-action" in (step.uses or "")
+        or ("$" in tag and ":" not in tag.replace("::", ""))
+        for step, _, tag in _tags(workflow)
+    )
 
 
 def _tags(workflow: Workflow) -> Iterator[tuple[Step, int, str]]:

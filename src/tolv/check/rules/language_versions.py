@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
-from tolv.check.facts.browser import only_draws
+from tolv.check.facts.browser import serves_nothing
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import ALL, rule
 from tolv.check.unit import Unit
@@ -35,7 +35,7 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     yield from _two_locks(unit)
     packages = unit.packages
     built = [one for one in unit.languages if _is_built_of(unit, one)]
-    if len(built) > 1 and only_draws(unit):
+    if len(built) > 1 and serves_nothing(unit):
         built = [one for one in built if one != "javascript"]
     language = next(iter(built), None)
     if language is None:

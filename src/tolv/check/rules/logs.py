@@ -163,6 +163,22 @@ def _held_back(unit: Unit, seen: Seen[Sink]) -> bool:
     return bool(uses) and all(_is_asked_for(lines, at) for at in uses)
 
 
+def _is_unused(unit: Unit, seen: Seen[Sink]) -> bool:
+    """A handler of `dictConfig` that has a name, and no logger by that name or by a setting."""
+    source = unit.source(seen.path) if seen.path.endswith(".py") else None
+    if source is None or not any(re.search(r"[\"']handlers[\"']\s*:\s*\[", one) for one in source.lines):
+        return False
+    opening, line = "", seen.what.line
+    for one in reversed(source.lines[max(line - 5, 0) : line]):
+        if one.rstrip().endswith("{"):
+            opening = one
+            break
+    named = re.match(r"\s*([\"'])(\w+)\1\s*:\s*\{", opening)
+    if named is None or any(_HANDLERS.search(one) for one in source.lines):
+        return False
+    return not any(re.search(rf"[\"']{named[2]}[\"']", one) and one is not opening for one in source.lines)
+
+
 def _is_chosen(lines: Sequence[str], line: int) -> bool:
     """A handler of `dictConfig` that no list of the file names, where a setting says which handlers there are."""
     opening = next((one for one in reversed(lines[max(line - 4, 0) : line]) if one.rstrip().endswith("{")), "")
@@ -303,7 +319,7 @@ def log_routing(unit: Unit) -> Iterator[Outcome]:
         sink = seen.what
         if sink.kind != "service" or any(_DEV.search(one) and not _negative(one) for one in sink.guards):
             continue
-        if unit.context(seen.path) in ("admin", "migrations"):
+        if unit.context(seen.path) in ("admin", "migrations") or _is_unused(unit, seen):
             continue
         found = True
         yield Finding(f"{sink.what} sends events to a service from within the app", _at(unit, seen))

@@ -259,7 +259,10 @@ def _is_signing_key(one: Binding) -> bool:
         return False
     if one.target.startswith(("self.", "this.")) and one.scope.function not in ("__init__", "constructor"):
         return False
-    return one.scope.at_import or (one.scope.function or "") in (
+    around = [name for name, kind in zip(one.scope.names, one.scope.kinds, strict=True) if kind == "function"]
+    if around[-1:] == ["<anonymous>"]:  # a part of the function around it, if there is one
+        around = [name for name in around if name != "<anonymous>"] or around
+    return one.scope.at_import or (around[-1] if around else "") in (
         *(
             "create_app",
             "make_app",
