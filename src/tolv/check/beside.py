@@ -8,9 +8,10 @@ app asks for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
+from tolv.check.development import for_developers
 from tolv.check.looks.mentions import mentions
 from tolv.check.sightings import Sightings
 from tolv.codebase.start import starts
@@ -27,18 +28,26 @@ _SHOWN = ("python", "javascript", "go")
 
 
 def set_aside(survey: Survey, sightings: Sightings, read: Callable[[str], str | None]) -> Survey:
-    """The survey, with the scripts beside the app as files for development."""
+    """The survey, with the scripts beside the app and what only developers use as files for development."""
+    return _without_scripts(_with(survey, for_developers(survey, read)), sightings, read)
+
+
+def _with(survey: Survey, paths: Set[str]) -> Survey:
+    """The survey, with these files as ones for development."""
+    if not paths:
+        return survey
+    files = tuple(replace(one, context="dev") if one.path in paths else one for one in survey.files)
+    return replace(survey, files=files, by_path={one.path: one for one in files})
+
+
+def _without_scripts(survey: Survey, sightings: Sightings, read: Callable[[str], str | None]) -> Survey:
     maybe = [one for one in survey.files if one.context in ("prod", "admin") and _may_be(one, survey)]
     if not maybe:
         return survey
     paths = {one.path for one in maybe}
     asked = _asked(sightings, paths)
     started = {start.entry for start in starts(survey.files, read) if (start.prod or start.release) and start.entry}
-    aside = {one.path for one in maybe if one.path not in started and not _stems(one) & asked}
-    if not aside:
-        return survey
-    files = tuple(replace(one, context="dev") if one.path in aside else one for one in survey.files)
-    return replace(survey, files=files, by_path={one.path: one for one in files})
+    return _with(survey, {one.path for one in maybe if one.path not in started and not _stems(one) & asked})
 
 
 def _may_be(file: File, survey: Survey) -> bool:

@@ -291,6 +291,8 @@ def _is_generated(lower: str, suffix: str, place: _Place) -> bool:
 
 
 def _is_locale(lower: str, suffix: str, place: _Place) -> bool:
+    if lower in words.PACKAGES:
+        return False  # a package called `languages`
     if suffix in words.TRANSLATIONS or _MESSAGES.fullmatch(lower):
         return True
     if not place.locale or place.context == "ci":
@@ -339,6 +341,8 @@ _DEV_MODULE = re.compile(
     r"(?:dev|devel|development|local)|(?:dev|local|development)[._-]?(?:settings|config)"
 )
 _DEV_FILE = re.compile(
+    r"(?:dev|development|local)[-_](?:data|seeds?|fixtures?|users?|setup|server|start|run|init|bootstrap)\.\w+|"
+    r"(?:seed|populate|load|create)[-_](?:dev|development|local)(?:[-_]\w+)?\.\w+|"
     r"procfile\.(?!prod|production|heroku|web$).+|.*\.stories\.[jt]sx?|(?:webpack|rollup|vite|babel|eslint|prettier|postcss|"
     r"tailwind|gulp|grunt|commitlint|stylelint|lint-staged|nodemon|rspack|esbuild|storybook)[.-]?config.*|"
     r"\.(?:eslint|prettier|babel|stylelint|rubocop|golangci|pylint|flake8|editorconfig|nodemon|jshint|jscs|php-cs-fixer).*"

@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 
 #: Python: distributions by module, where the names differ or several bring one module.
 PYTHON_DISTRIBUTIONS = _table("""
-absl=absl-py ajax_select=django-ajax-selects aiohttp_cors=aiohttp-cors aioredis=aioredis,redis
+absl=absl-py actstream=django-activity-stream ajax_select=django-ajax-selects aiohttp_cors=aiohttp-cors aioredis=aioredis,redis
 alipay=python-alipay-sdk allauth=django-allauth anyio=anyio apiclient=google-api-python-client apscheduler=apscheduler
 argon2=argon2-cffi,argon2-cffi-bindings asgiref=asgiref async_timeout=async-timeout asyncpg=asyncpg
 atlassian=atlassian-python-api attr=attrs attrs=attrs auth0=auth0-python authlib=authlib axes=django-axes

@@ -138,6 +138,9 @@ BINARY = _words(
     " .img .swf .node .phar .mmdb .snappy .br .ds_store"
 )
 
+#: Files that make a package of their directory, whatever that is called.
+PACKAGES = _words("package.json tsconfig.json composer.json pyproject.toml setup.cfg pom.xml")
+
 #: Two- and three-letter codes of languages (ISO 639) that translations are kept under.
 LANGUAGES = _words(
     "afrikaans albanian arabic armenian azerbaijani basque bengali bosnian bulgarian catalan chinese croatian czech"

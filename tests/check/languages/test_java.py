@@ -80,3 +80,9 @@ def test_conditions_guard() -> None:
     assert call("java", text, "h").scope.guards == ("not (a)",)
     assert call("java", text, "j").scope.guards == ("catch",)
     assert call("java", text, "i").scope.names == ("A", "f")
+
+
+def test_an_annotated_array_of_arguments_is_read() -> None:
+    one = source("java", "class A {\n  void f(String @Nullable ... items) {\n    go(1);\n  }\n}\n")
+    assert one.broken is None
+    assert [call.line for call in one.calls("go")] == [3]

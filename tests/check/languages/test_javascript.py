@@ -248,3 +248,20 @@ def test_what_is_not_understood_is_said_and_the_rest_is_read() -> None:
     one = source("javascript", "f(1);\nconst = = ;\ng(2);\n")
     assert one.broken == "line 2 is not understood"
     assert [call.name for call in one.calls("f")] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix"),
+    [
+        ("export type * from './client';\ngo(1);\n", "ts"),
+        ("const A = () => <a href='/x?a=1&utm_medium=b' onClick={() => go(1)} />;\n", "tsx"),
+        ("const A = styled.div<{ wide?: boolean }>`a`;\ngo(1);\n", "tsx"),
+        ("const A = () => <h2 onClick={() => go(1)}>FIND & REPLACE IN TEXTS</h2>;\n", "tsx"),
+    ],
+)
+def test_newer_forms_are_read_and_nothing_moves(text: str, suffix: str) -> None:
+    one = source("javascript", text, suffix)
+    assert (
+        next(iter(one.calls("go"))).column == text.split("\n")[text[: text.index("go(1)")].count("\n")].index("go") + 1
+    )
+    assert one.broken is None

@@ -264,3 +264,9 @@ def test_no_bytes_make_it_fail(data: bytes) -> None:
 
     one.imports(), one.functions(), list(one.calls()), list(one.bindings()), list(one.env_reads()), list(one.writes())
     list(one.texts("a"))
+
+
+def test_several_exceptions_without_parentheses_are_read() -> None:
+    one = source("try:\n    go(1)\nexcept OSError, ValueError:\n    go(2)\n")
+    assert one.broken is None
+    assert [call.line for call in one.calls("go")] == [2, 4]

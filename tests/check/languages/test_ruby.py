@@ -97,3 +97,9 @@ def test_guards_are_read_in_all_their_forms() -> None:
 
 def test_reads_are_found_wherever_they_stand() -> None:
     assert reads("ruby", "f(ENV['A'])\nx = { k: ENV.fetch('B') }\n") == ["env A", "env B"]
+
+
+def test_a_block_that_is_handed_on_without_a_name_is_read() -> None:
+    one = source("ruby", 'def view(&)\n  div class: "x", &\n  go(1)\nend\n')
+    assert one.broken is None
+    assert [call.line for call in one.calls("go")] == [3]

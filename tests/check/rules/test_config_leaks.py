@@ -120,7 +120,7 @@ CASES = [
         {".env.development": "DB_PASSWORD=Zt8fkq0vLmW3\n"},
         ".env.development:1",
         why="of a development machine",
-        severity="warning",
+        severity="note",
     ),
     ok("III-04", "manifests", {".env.example": "SECRET_KEY=Zt8fkq0vLmW3\n"}, "a template"),
     ok("III-04", "manifests", {".env.test": "SECRET_KEY=Zt8fkq0vLmW3\n"}, "for tests"),

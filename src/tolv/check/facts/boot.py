@@ -197,7 +197,7 @@ def _followed(unit: Unit, boot: Boot, path: str, depth: int) -> Iterator[Boot]:
         at = posixpath.join(unit.root, "package.json")
         text, line = package_script(unit, at, name)
         if text and at != path:
-            yield from _shell(unit, text, type, at, line, unit.context(at), origin, depth + 1, boot)
+            yield from _shell(unit, text, type, at, line, _around(context, unit, at), origin, depth + 1, boot)
         return
     for position, word in enumerate(words[:5]):
         if position and not all(one.rpartition("/")[2] in _CALLERS or one.startswith("-") for one in words[:position]):
@@ -206,8 +206,13 @@ def _followed(unit: Unit, boot: Boot, path: str, depth: int) -> Iterator[Boot]:
         if target is not None and target != path:
             text = unit.text(target)
             if text is not None:
-                yield from _shell(unit, text, type, target, 1, unit.context(target), origin, depth + 1)
+                yield from _shell(unit, text, type, target, 1, _around(context, unit, target), origin, depth + 1)
             return
+
+
+def _around(context: str, unit: Unit, path: str) -> str:
+    """The context of a script that a start leads to: what only developers start is for them."""
+    return context if context == "dev" else unit.context(path)
 
 
 def script_path(unit: Unit, word: str, path: str) -> str | None:

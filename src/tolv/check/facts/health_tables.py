@@ -16,6 +16,9 @@ LIBRARIES = (
     *("github.com/hellofresh/health-go/v5", "github.com/etherlabsio/healthcheck", "github.com/InVisionApp/go-health"),
     *("google.golang.org/grpc/health", "github.com/dimiro1/health", "github.com/tavsec/gin-healthcheck"),
     *("org.springframework.boot:spring-boot-starter-actuator", "spring-boot-starter-actuator"),
+    # These bring the actuator along.
+    *("org.springframework.cloud:spring-cloud-starter-sleuth", "org.springframework.cloud:spring-cloud-config-server"),
+    "org.springframework.cloud:spring-cloud-starter-netflix-eureka-server",
     *("io.quarkus:quarkus-smallrye-health", "io.micronaut:micronaut-management", "io.dropwizard:dropwizard-core"),
     *("okcomputer", "rails-healthcheck", "health-monitor-rails", "easymon", "is_it_up"),
     *("spatie/laravel-health", "liip/monitor-bundle", "ukfast/laravel-health-check", "laminas/laminas-diagnostics"),

@@ -20,7 +20,8 @@ DEPLOYED = ("prod", "migrations", "admin")
 _TOOLING = re.compile(
     r"(?:^|/)(?:[\w.-]+\.config\.[cm]?[jt]s|\.[\w-]+rc\.[cm]?js|[Gg]runtfile\.\w+|[Gg]ulpfile[\w.]*|webpack[\w.]*\.[cm]?[jt]s"
     r"|rollup[\w.]*\.[cm]?js|karma\.conf\.\w+|noxfile\.py|fabfile\.py|setup\.py|conftest\.py|docs/conf\.py|Rakefile"
-    r"|Capfile|Guardfile|Gemfile|Vagrantfile|[\w-]+\.gemspec|gradlew?[\w.]*|[\w-]+\.d\.ts|[\w.-]*stories\.\w+|toolbox/.*)$"
+    r"|Capfile|Guardfile|Gemfile|Vagrantfile|[\w-]+\.gemspec|gradlew?[\w.]*|[\w-]+\.d\.ts|[\w.-]*stories\.\w+|toolbox/.*"
+    r"|(?:[^/]+/)*\.[\w-]+/.*|(?:\w+_)?(?:factories|fakers?)\.py|(?:database|db)/(?:factories|seeders|seeds)/.*)$"
 )
 
 
@@ -136,7 +137,9 @@ class Own:
     prefixes: tuple[str, ...]
     paths: frozenset[str]
     packages: frozenset[str]
-    """Python: directories with an `__init__.py`."""
+    """Python: directories with an `__init__.py`; Ruby: those with code."""
+    tails: frozenset[str] = frozenset()
+    """Python: the ends of paths, as modules of more than one part may be asked for."""
 
     @classmethod
     def of(cls, unit: Unit, language: Language) -> Own:
@@ -146,12 +149,14 @@ class Own:
         owned = [one for other in repository.units for one in other.packages.own if one.language == language]
         if language == "python":
             packages = frozenset(posixpath.dirname(p) for p in paths if p.endswith("__init__.py"))
-            return cls(language, _python_names(paths, packages, unit.root), (), paths, packages)
+            names = _python_names(paths, packages, unit.root)
+            return cls(language, names, (), paths, packages, _tails(paths, (".py",)))
         if language == "javascript":
             names = frozenset(one.name for one in owned) | _aliases(unit, paths)
             return cls(language, names, (), paths, frozenset())
         if language == "ruby":
-            return cls(language, _tails(paths, (".rb", ".so")), (), paths, frozenset())
+            directories = frozenset(posixpath.dirname(path) for path in paths if path.endswith(".rb"))
+            return cls(language, _tails(paths, (".rb", ".so")), (), paths, directories)
         names = _tails(paths, (".php",)) if language == "php" else frozenset()
         prefixes = tuple(one.name for one in owned if language != "php" or one.name.endswith("\\"))
         return cls(language, names, prefixes, paths, frozenset())
@@ -166,15 +171,26 @@ class Own:
                 or top.endswith(("_pb2", "_pb2_grpc"))
                 or (f"{beside}.py" in self.paths and f"{beside}.py" != path)
                 or beside in self.packages
+                or self._lies_somewhere(module)
             )
         if self.language == "javascript":
             package = "/".join(module.split("/")[: 2 if module.startswith("@") else 1])
             return package in self.names or module.partition("/")[0] in self.names
         if self.language == "ruby":
-            return module.removesuffix(".rb") in self.names
+            return module.removesuffix(".rb") in self.names or f"lib/{module}" in self.packages
         if self.language == "php":
             return module.startswith(self.prefixes) or module.replace("\\", "/") in self.names
         return any(module == one or module.startswith(f"{one}/") for one in self.prefixes)
+
+    def _lies_somewhere(self, module: str) -> bool:
+        """Whether a module of several parts lies below some directory, which the app then has on its path: an image or
+        a tool may put any there."""
+        parts = module.split(".")
+        return any(
+            found in self.tails
+            for length in range(2, len(parts) + 1)
+            for found in ("/".join(parts[:length]), "/".join((*parts[:length], "__init__")))
+        )
 
 
 def _tails(paths: frozenset[str], suffixes: tuple[str, ...]) -> frozenset[str]:

@@ -68,6 +68,12 @@ _PUBLIC = frozenset(
     "msg message error err help hint input field".split()
 )
 
+#: Words that, as the first of a name, say what it names: an action, a page, an error.
+_KINDS = frozenset(
+    "action actions permission permissions perm perms scope route routes path tpl template event evt err error msg url "
+    "label text tab screen view page cmd command op".split()
+)
+
 #: Words that say for where or whom a secret is, behind the word that makes it one.
 _QUALIFIERS = frozenset("default prod production live value str string raw base64 b64 admin root current main".split())
 
@@ -84,6 +90,8 @@ def words_of_name(name: str) -> tuple[str, ...]:
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret: `DB_PASSWORD`, `jwtSecret`; not `password_field`, `TOKEN_URL`."""
     words = words_of_name(name)
+    if words and words[0] in _KINDS:
+        return False
     while words and (words[-1] in _QUALIFIERS or words[-1].isdigit()) and len(words) > 1:
         words = words[:-1]
     if not words or words[-1] in _ABOUT or not _PUBLIC.isdisjoint(words):
@@ -227,6 +235,13 @@ _KNOWN = frozenset(
 )
 
 
+#: The path of a request, without its first `/`: words, versions and holes.
+_ROUTE = re.compile(
+    r"(?:[a-z][a-z_.-]*|v\d+|[:*]\w*|\{\w+\}|<[\w:]+>)(?:/(?:[a-z][a-zA-Z_.-]*|v\d+|[:*]\w*|\{\w*\}|<[\w:]+>|\$\{?\w+\}?))+/?"
+    r"(?:\?[\w=&{}:$.-]*)?"
+)
+
+
 def looks_secret(text: str, name: str = "") -> bool:
     """Whether a text is what a secret's value looks like: no sentence, path, pattern, hash, type or name of a field.
 
@@ -241,7 +256,7 @@ def looks_secret(text: str, name: str = "") -> bool:
         return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
     if len(text) < 6 or (name and repeats_name(name, text)) or _ADDRESS.match(text) or _URL.match(text):
         return False
-    if " " in text or _PATTERN.search(text) or (text.isdigit() and len(text) < 8):
+    if _ROUTE.fullmatch(text) or " " in text or _PATTERN.search(text) or (text.isdigit() and len(text) < 8):
         return False
     if _WORDY.fullmatch(text):
         return text.lower() in _KNOWN or _is_random_letters(text)

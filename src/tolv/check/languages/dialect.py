@@ -105,6 +105,10 @@ class Dialect:
         """The grammar of a file."""
         raise NotImplementedError
 
+    def respelled(self, data: bytes) -> bytes:
+        """The text with forms that the grammar does not know as others of the same length that it does."""
+        return data
+
     def framings(self) -> dict[str, Framing]:
         """The types of nodes that put frames around their children."""
         return {}

@@ -44,6 +44,9 @@ def _grammar() -> Language:
     return Language(tree_sitter_java.language())
 
 
+_ANNOTATED_ARRAYS = re.compile(rb"@[\w.]+[ \t]*(?=\.\.\.|\[\])")
+
+
 class Java(Dialect):
     """The syntax of Java. An annotation is a call; `@Value("${a.b:c}")` binds its field to the setting `a.b`, which the
     variable `A_B` overrides, with the default `c`."""
@@ -91,6 +94,10 @@ class Java(Dialect):
     def grammar(self, path: str) -> Language:
         """That of Java."""
         return _grammar()
+
+    def respelled(self, data: bytes) -> bytes:
+        """An annotated array of arguments, `String @Nullable ... items`, without its annotation."""
+        return _ANNOTATED_ARRAYS.sub(lambda match: b" " * len(match[0]), data)
 
     def framings(self) -> dict[str, Framing]:
         """Classes, methods, lambdas, conditions."""

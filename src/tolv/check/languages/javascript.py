@@ -69,6 +69,13 @@ def _grammar(name: str) -> Language:
     return Language(tree_sitter_javascript.language())
 
 
+_EXPORTED_TYPES = re.compile(rb"\bexport\s+type\s+\*")
+#: ``styled.div<{ wide?: boolean }>`…` ``
+_TYPED_TEMPLATES = re.compile(rb"(?<=[\w)])<(?:\{[^{}`]*\}|[\w.]+(?:<[^<>`]*>)?)>(?=`)")
+#: In an attribute, and between two tags.
+_AMPERSANDS = re.compile(rb"=\"[^\"\n]*&[^\"\n]*\"|='[^'\n]*&[^'\n]*'|>[^<>{}();=]*&[^<>{}();=]*<", re.ASCII)
+
+
 class JavaScript(Dialect):
     """The syntax of JavaScript."""
 
@@ -123,6 +130,12 @@ class JavaScript(Dialect):
         """That of TypeScript where the suffix says so; JSX is in all but `.ts`."""
         suffix = path.rpartition(".")[2].lower()
         return _grammar({"ts": "ts", "mts": "ts", "cts": "ts", "tsx": "tsx"}.get(suffix, "js"))
+
+    def respelled(self, data: bytes) -> bytes:
+        """`export type *`, types before a template, and the `&` that JSX takes for the start of a character's name."""
+        data = _EXPORTED_TYPES.sub(lambda match: match[0].replace(b"type", b"    "), data)
+        data = _TYPED_TEMPLATES.sub(lambda match: b"".join(b"\n" if one == 10 else b" " for one in match[0]), data)
+        return _AMPERSANDS.sub(lambda match: match[0].replace(b"&", b"+"), data)
 
     def form(self, node: Node) -> Form:
         """What a node is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ def module_name(text: str) -> str:
     return name
 
 
+#: `import { type A, type B } from`
+_ONLY_TYPES = re.compile(r"import\s*\{\s*type\s[^,}]*(?:,\s*type\s[^,}]*)*,?\s*\}")
+
+
 def imported(dialect: JavaScript, visit: Visit) -> Iterator[Import]:
     """`import a, {b} from "x"`, `import fs = require("fs")`."""
     source = _source(visit.node)
@@ -35,6 +40,7 @@ def imported(dialect: JavaScript, visit: Visit) -> Iterator[Import]:
         return
     names = tuple(one.member for one in import_bounds(dialect, visit) if one.member is not None)
     typing = any(child.type in ("type", "typeof") for child in visit.node.children[:2])
+    typing = typing or _ONLY_TYPES.match(dialect.syntax.brief(visit.node, 2000)) is not None
     yield Import(unescaped(dialect.syntax, source), names, visit.node.start_point.row + 1, typing=typing)
 
 

@@ -24,6 +24,9 @@ _ENV_NAMES = frozenset((b"config", b"env", b"Config", b"Env", b"environ", b"e"))
 
 _READER_MADE = re.compile(rb"\b(\w+)\s*=\s*[\w.]*(?:Env|Config)\(")
 
+#: `except UnidentifiedImageError, OSError:`
+_SEVERAL_CAUGHT = re.compile(rb"^([ \t]*except[ \t]+[\w.]+)((?:[ \t]*,[ \t]*[\w.]+)+[ \t]*):", re.MULTILINE)
+
 #: What comes behind the name of what is called.
 _CALLED = re.compile(rb"\s*\(")
 #: What comes behind a name that gets a value: `= …`, `: int = …`, `"] = …`, `": …`, `, b = …`, `+= …`.
@@ -64,12 +67,22 @@ class PythonSource(Worded):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return Pieces.of(ast.parse(self.data))
+                return Pieces.of(self._parsed())
         except SyntaxError as error:
             self._broken = f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
         except (ValueError, RecursionError, MemoryError) as error:
             self._broken = "nested too deeply" if not isinstance(error, ValueError) else str(error)
         return Pieces()
+
+    def _parsed(self) -> ast.Module:
+        """The tree; `except A, B:` of Python 3.14 is read as `except A:`, at its place."""
+        try:
+            return ast.parse(self.data)
+        except SyntaxError as error:
+            respelled = _SEVERAL_CAUGHT.sub(lambda match: match[1] + b" " * len(match[2]) + b":", self.data)
+            if "parenthesized" not in str(error.msg) or respelled == self.data:
+                raise
+            return ast.parse(respelled)
 
     @cached_property
     def _names(self) -> Names:

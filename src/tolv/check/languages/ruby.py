@@ -46,6 +46,10 @@ def _grammar() -> Language:
     return Language(tree_sitter_ruby.language())
 
 
+#: `p class: "note", &`
+_NAMELESS = re.compile(rb",[ \t]*&(?=[ \t]*(?:\n|$|\bif\b|\bunless\b))")
+
+
 class Ruby(Dialect):
     """The syntax of Ruby. `::` reads as a dot: `ActiveSupport::Logger.new` is `ActiveSupport.Logger.new`."""
 
@@ -85,6 +89,10 @@ class Ruby(Dialect):
     def grammar(self, path: str) -> Language:
         """That of Ruby."""
         return _grammar()
+
+    def respelled(self, data: bytes) -> bytes:
+        """A block that is handed on without a name at the end of a command."""
+        return _NAMELESS.sub(lambda match: b" " * len(match[0]), data)
 
     def framings(self) -> dict[str, Framing]:
         """Classes, modules, methods, deferred blocks, conditions."""

@@ -74,7 +74,13 @@ Framing = Callable[["Visit"], dict[int, Frame]]
 class Syntax:
     """A file's syntax tree. Nothing raises: what cannot be parsed has no nodes, and `problem` says why."""
 
-    def __init__(self, data: bytes, grammar: Language, framings: dict[str, Framing]) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        grammar: Language,
+        framings: dict[str, Framing],
+        respelled: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         self.data = data
         self._grammar = grammar
         self._framings = framings
@@ -84,14 +90,23 @@ class Syntax:
         self.too_deep = False
         self.file = Frame("file", Scope())
         self.problem = _unfit(data)
-        self._tree = None if self.problem else self._parse()
+        self._tree = None if self.problem else self._parse(data)
+        if respelled is not None and self._tree is not None and self._tree.root_node.has_error:
+            self._tree = self._parse_otherwise(respelled(data)) or self._tree
         self.root: Node | None = self._tree.root_node if self._tree else None
         if self.root is not None and self.root.has_error:
             self.problem = f"line {_first_error(self.root)} is not understood"
 
-    def _parse(self) -> Tree | None:
+    def _parse_otherwise(self, data: bytes) -> Tree | None:
+        """What newer forms of the language, which the grammar does not know yet, mean in older ones; None: that does
+        not parse either."""
+        if data == self.data or len(data) != len(self.data):
+            return None
+        tree = self._parse(data)
+        return tree if tree is not None and not tree.root_node.has_error else None
+
+    def _parse(self, data: bytes) -> Tree | None:
         parser = Parser(self._grammar)
-        data = self.data
         if len(data) <= _SMALL:
             return parser.parse(data)
         deadline = time.monotonic() + PATIENCE

@@ -51,7 +51,7 @@ class TreeSource(Worded):
 
     @cached_property
     def _syntax(self) -> Syntax:
-        syntax = Syntax(self.data, self._dialect.grammar(self.path), self._dialect.framings())
+        syntax = Syntax(self.data, self._dialect.grammar(self.path), self._dialect.framings(), self._dialect.respelled)
         self._dialect.start(syntax)
         return syntax
 

@@ -7,20 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from tolv.check.facts.browser import in_browser
 from tolv.check.look import Seen
 from tolv.check.looks.reach import stem_of
 from tolv.check.looks.route import Route
 from tolv.check.looks.routes import routes
 from tolv.check.unit import Unit
-from tolv.codebase.context import LANGUAGE_BY_SUFFIX
 from tolv.codebase.survey import File
 
 _PRODUCTION = ("prod", "admin", "migrations")
-#: Code that a browser runs: what looks like a route there is a request.
-_BROWSER = re.compile(
-    r"(?:^|/)(?:public|static|htdocs|assets|www|frontend|client|browser|webroot|web/js|dist|app/javascript"
-    r"|resources/(?:assets/)?(?:js|ts)|src-ui|web-?ui)/"
-)
 #: Lines of a handler that are looked at.
 _MOST_LINES = 120
 
@@ -80,16 +75,6 @@ def answers_http(unit: Unit) -> bool:
     return bool(answers_of(unit))
 
 
-def in_browser(path: str) -> bool:
-    """Whether a file's code runs in a browser, by its path."""
-    return bool(_BROWSER.search(path))
-
-
-def is_browser_script(path: str) -> bool:
-    """Whether a file is JavaScript that a browser runs, by its path."""
-    return in_browser(path) and LANGUAGE_BY_SUFFIX.get(path[path.rfind(".") :]) == "javascript"
-
-
 def _is_url_of_view(one: Answer) -> bool:
     return one.route.framework == "django" and one.route.first is None
 
@@ -97,7 +82,7 @@ def _is_url_of_view(one: Answer) -> bool:
 def _answers(unit: Unit) -> Iterator[Answer]:
     places = _Places(unit)
     for seen in unit.seen(routes, *_PRODUCTION):
-        if seen.what.kind == "route" and not _BROWSER.search(seen.path):
+        if seen.what.kind == "route" and not in_browser(unit, seen.path):
             where, first, text = places.handler(seen)
             page = bool(_PAGE.search(text))
             yield Answer(seen.path, seen.what, text, where, first, not page and _is_json(seen, where, text), page)

@@ -154,6 +154,9 @@ _GO = re.compile(r"^\s*go\s+(func\b|[\w.]+(?=\())")
 _GO_WAITS = re.compile(
     r"\.Wait\(\)|errgroup|<-\s*\w*(done|err|res|result|ch|out|stop|quit|sig)\w*\b|select \{", re.IGNORECASE
 )
+_GO_TOLD = re.compile(r"[(,]\s*(?:\w+\.)?(?:stop|done|quit|closing|shutdown|cancel)\w*\s*[,)]")
+_GO_QUEUE = re.compile(r"(?i)queue|jobs?\b|tasks?\b|work")
+_GO_CONNECTION = re.compile(r"\.Upgrade\(|\.Hijack\(|websocket\.(?:Accept|Upgrade)|\.Accept\(\)")
 _GO_HANDLER = re.compile(r"http\.ResponseWriter|gin\.Context|echo\.Context|fiber\.Ctx")
 #: What is worth doing, and so worth doing for certain.
 _GO_WORK = re.compile(
@@ -176,6 +179,11 @@ def _goroutines(source: Source) -> Iterator[Background]:
             continue
         function = min(holding, key=lambda pair: pair[0])[1]
         text = "\n".join(source.lines[function.line - 1 : function.end_line])
+        line = source.lines[number - 1]
+        if _GO_TOLD.search(line) and not _GO_QUEUE.search(line):
+            continue  # it is told to stop, and has taken nothing on that would be lost
+        if _GO_CONNECTION.search(text):
+            continue  # it lives as long as the connection
         handles = bool(_GO_HANDLER.search("\n".join(source.lines[function.line - 1 : function.line + 3])))
         target = match[1] if match[1] != "func" else ""
         if handles or _GO_WORK.search(target):

@@ -79,6 +79,13 @@ _CLIENTS = re.compile(
 )
 
 
+#: Functions that fill in fields, and those that declare what fields there are; clients have some of that name too.
+_FILLS = re.compile(
+    r"(?i)^(?!.*(?:request|got|axios|needle|fetch|https?|tls|\bky\b)).*(?:^|\.)"
+    r"(?:defaults(?:deep)?|assign|extend|merge|schema|model|reactive|ref|useState|useForm|createSlice)$"
+)
+
+
 def _tls(source: Source) -> Iterator[Opening]:
     for bound in source.bindings(*(one for one in _TLS_KEYWORDS if one.encode() in source.words and one != "ssl")):
         if bound.name not in _TLS_KEYWORDS or bound.how == "parameter" or bound.value.via is not None:
@@ -88,6 +95,8 @@ def _tls(source: Source) -> Iterator[Opening]:
             or re.search(r"(?i)session|client", bound.target)
         ):
             continue
+        if bound.how == "keyword" and _FILLS.search(bound.callee or ""):
+            continue  # what a record of the app's own has until somebody fills it in
         if bound.value.kind == "literal" and bound.value.text == _OFF.get(bound.name, "false"):
             yield Opening("tls", bound.name, bound.value, bound.line, bound.column, bound.scope)
     if b"_create_unverified_context" in source.words:

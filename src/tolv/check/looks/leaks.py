@@ -56,6 +56,11 @@ _HARMLESS = re.compile(
     r"|status|limit|budget|prompt|completion|input|output|cached|reasoning|encrypted|provider|source|prefix|suffix|length|next"
     r"|page|continuation|cancellation|cancel|stop|public|placeholder|message|label|idx|index|pattern|regex|symbol|address)(?:_|$)"
 )
+#: Names of what is done about a secret: a page, a template, an action.
+_FLOWS = re.compile(
+    r"^(?:tpl|template|route|page|view|action|permission|perm|event|err|msg|tab|screen)_|"
+    r"(?:^|_)(?:forgot|forgotten|lost|recover)_(?:password|passwd)$"
+)
 HEADERS = re.compile(
     r"(?i)(?:^|\.)(?:req|request|NewRequest|NewRequestWithContext|r|ctx|context|scope|event|self|flask|environ)\.(?:headers|rawHeaders|header|META)$"
 )
@@ -400,7 +405,7 @@ def _may_be_secret(value: Value) -> bool:
 
 def is_secret(name: str) -> bool:
     snake = _snake(name)
-    return bool(_SECRET.fullmatch(snake)) and not _HARMLESS.search(snake)
+    return bool(_SECRET.fullmatch(snake)) and not _HARMLESS.search(snake) and not _FLOWS.search(snake)
 
 
 _ENDS = re.compile(r"(?:^|_)(?:delete|deleted|remove|revoke|invalidate|expire|destroy|blacklist)(?:_|$)")

@@ -34,10 +34,10 @@ class Stop:
 
 stops: Look[Stop] = Look("stops")
 
-_EXIT = re.compile(r"\b(sys\.exit|os\._exit|exit|quit|process\.exit)\s*\(")
+_EXIT = re.compile(r"\b(?:sys\.exit|os\._exit|process\.exit)\s*\(|(?<![.\w])(?:exit|quit)\s*\(")
 _CLEANS = re.compile(
     r"clos|shut_?down|drain|stop|finish|flush|disconnect|\.end\(|await|cleanup|clean_up|terminate|cancel|join\(|save|"
-    r"kill\(|destroy|quit\(\)|release|event|\.set\(",
+    r"kill\(|destroy|quit\(\)|release|event|\.set\(|setTimeout",
     re.IGNORECASE,
 )
 

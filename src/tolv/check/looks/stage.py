@@ -11,7 +11,7 @@ _DEV_CLASS = re.compile(
 )
 _DEV_GUARD = re.compile(
     r"\b(settings\.|app\.|config\.)?(DEBUG|debug|TESTING|is_dev\w*|isDev\w*|IS_DEV\w*|development)\b|"
-    r"['\"](dev|development|local|test|testing)['\"]|__main__"
+    r"['\"](dev|development|local|test|testing)['\"]|__main__|['\"]CI['\"]|\bCI\b"
 )
 _NOT = re.compile(r"^\s*(not\b|!)|!=|not \(")
 

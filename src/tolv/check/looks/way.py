@@ -46,3 +46,17 @@ def _script_at(text: str, line: int) -> str:
         return str(json.loads(match[1])) if match else ""
     except ValueError:
         return ""
+
+
+def for_developers(unit: Unit, start: Start) -> bool:
+    """Whether it stands in a branch of its script that is taken for development: `if [ "$1" = reload ]`."""
+    if "if" not in start.command.inside:
+        return False
+    path, line = start.place
+    above = (unit.text(path) or "").splitlines()[: max(line - 1, 0)]
+    opening = next((one.strip() for one in reversed(above) if re.match(r"\s*(?:if|elif|else)\b", one)), "")
+    return (
+        opening[:4] != "else"
+        and re.search(r"(?i)reload|\bdev|debug|local|watch", opening) is not None
+        and not (re.search(r"!=|(?:^|\s)!\s|-ne|-z", opening))
+    )

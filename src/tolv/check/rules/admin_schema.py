@@ -160,7 +160,7 @@ def schema_at_boot(unit: Unit) -> Iterator[Outcome]:
     found = False
     said: set[tuple[str, int]] = set()
     commands = _own_commands(unit)
-    for boot in boots(unit):
+    for boot in sorted(boots(unit), key=lambda one: one.context == "dev"):
         what = _migrates(boot, commands)
         if what is None or (boot.path, boot.line) in said:
             continue
@@ -225,7 +225,7 @@ def _migrates(boot: Boot, commands: frozenset[str]) -> str | None:
 
 
 def _at_start(boot: Boot, what: str) -> Finding:
-    severity: Severity = "note" if boot.conditional else "warning"
+    severity: Severity = "note" if boot.conditional or boot.context == "dev" else "warning"
     return Finding(
         f"{what} runs at each start of the web process, in every instance",
         Place(boot.path, boot.line),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.looks.answers import Answer, answers_of, in_browser, is_of_api, json_routes
+from tolv.check.facts.browser import in_browser
+from tolv.check.looks.answers import Answer, answers_of, is_of_api, json_routes
 from tolv.check.looks.bodies import CHECKED, HANDED_ON, RAW, SIGNED
 from tolv.check.looks.contracts import Contract, contracts_of
 from tolv.check.looks.health import is_health_path
@@ -188,7 +189,7 @@ def has_a_version(unit: Unit) -> Iterator[Outcome]:
             return
     files = {one.path for one in answers_of(unit)}
     for seen in unit.seen(versions, *_PRODUCTION):
-        if (seen.what.declares or seen.path in files) and not in_browser(seen.path):
+        if (seen.what.declares or seen.path in files) and not in_browser(unit, seen.path):
             yield Witness("its paths or headers have a version", unit.place(seen.path, seen.what.line))
             return
     if any(re.search(r"/v\d", operation.path) for one in contracts_of(unit) for operation in one.operations):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.facts.connection import Connection, connection_of, is_local, is_open
+from tolv.check.facts.overlays import only_defaults
 from tolv.check.facts.prisma import Datasource, datasources
 from tolv.check.facts.settings_files import Setting, settings
 from tolv.check.facts.stores import for_development as is_for_development
@@ -127,7 +129,8 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
         if (path, line) in said or connection.embedded:
             continue
         said.add((path, line))
-        yield _literal(client, connection, path, line, for_development(client, seen.path))
+        finding = _literal(client, connection, path, line, for_development(client, seen.path))
+        yield replace(finding, severity="note") if seen.path in only_defaults(unit) else finding
     for source in datasources(unit):
         any_client = True
         address = connection_of(Value("literal", source.url or "", "str"))
@@ -288,7 +291,8 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
         if (path, line) in said:
             continue
         said.add((path, line))
-        yield _host_finding(client, host, password, path, line)
+        finding = _host_finding(client, host, password, path, line)
+        yield replace(finding, severity="note") if seen.path in only_defaults(unit) else finding
     if not any_client:
         yield NotApplicable("it connects to no backing service")
 

@@ -10,7 +10,7 @@ from tolv.check.facts.image_steps import steps
 from tolv.check.looks.build_commands import BUILDING, DEVELOPMENT, MIGRATES, WITH_TYPESCRIPT, plain
 from tolv.check.looks.listens import listens
 from tolv.check.looks.services import serves_http
-from tolv.check.looks.way import commands, production_starts
+from tolv.check.looks.way import commands, for_developers, production_starts
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
@@ -185,7 +185,7 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         if what is None or for_development(unit, start) or _is_beside(unit, start):
             continue
         others = any(one is not start and one.type == start.type and _development(unit, one) is None for one in starts)
-        if others and "if" in start.command.inside and _is_asked_for(unit, start):
+        if others and for_developers(unit, start):
             continue
         if others and any(one == "case" or one.startswith("function") for one in start.command.inside):
             # One of several commands that an entrypoint offers.
@@ -201,26 +201,21 @@ def development_server(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("nothing says how the app is started")
 
 
-def _is_asked_for(unit: Unit, start: Start) -> bool:
-    """Whether the branch of the script that it stands in is taken for development: `if [ "$1" = reload ]`."""
-    path, line = start.place
-    above = (unit.text(path) or "").splitlines()[: max(line - 1, 0)]
-    opening = next((one.strip() for one in reversed(above) if re.match(r"\s*(?:if|elif|else)\b", one)), "")
-    return (
-        opening[:4] != "else"
-        and re.search(r"(?i)reload|\bdev|debug|local|watch", opening) is not None
-        and not (re.search(r"!=|(?:^|\s)!\s|-ne|-z", opening))
-    )
-
-
 _FRONT = re.compile(r"(?:ng|vite|webpack|webpack-dev-server|vue-cli-service|react-scripts|parcel)\b")
 
 
 def _is_beside(unit: Unit, start: Start) -> bool:
     """The pages' own development server, beside an app in another language that serves them."""
     program = start.argv[0].rpartition("/")[2] if start.argv else ""
-    served = unit.named("pom.xml", "build.gradle", "build.gradle.kts", "manage.py", "artisan", "config.ru")
+    served = unit.named(*_SERVING)
     return start.origin == "package.json" and _FRONT.match(program) is not None and bool(served)
+
+
+#: Manifests of apps in other languages.
+_SERVING = (
+    *("pom.xml", "build.gradle", "build.gradle.kts", "manage.py", "artisan", "config.ru", "go.mod", "Cargo.toml"),
+    *("pyproject.toml", "requirements.txt", "Pipfile", "Gemfile", "composer.json", "mix.exs", "*.csproj"),
+)
 
 
 def _development(unit: Unit, start: Start) -> str | None:

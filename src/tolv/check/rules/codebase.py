@@ -189,6 +189,10 @@ def _stamps(repository: Repository) -> Iterator[Place]:
                     yield Place(file.path, number)
 
 
+#: Data that was made to be looked at.
+_SAMPLE = re.compile(r"(?i)(?:^|[/._-])(?:samples?|examples?|demo|seeds?|fixtures?)(?=[/._-])")
+
+
 @repository_rule(
     "I-07",
     severity="warning",
@@ -215,6 +219,7 @@ def tracked_output(repository: Repository) -> Iterator[Outcome]:
         yield Finding(
             f"{one.path} is tracked: {one.what}{said}" + (", though .gitignore names it" if ignored else ""),
             Place(one.path),
+            "note" if _SAMPLE.search(one.path) else None,
             also=also,
         )
     if not found:

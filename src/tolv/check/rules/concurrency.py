@@ -75,7 +75,9 @@ def no_process_types(unit: Unit) -> Iterator[Outcome]:
     manifest = next(iter(unit.packages.manifests), None)
     script = next((one for one in unit.starts if one.origin == "package.json"), None)
     place = unit.place(script.path, script.line) if script else unit.place(manifest or "")
-    level: Severity | None = "note" if script is not None else None
+    # Developers' compose files declare them, if not for a deploy.
+    theirs = any(service.build is not None for compose in unit.composes for service in compose.services)
+    level: Severity | None = "note" if script is not None or theirs else None
     what = "a start script is the only declaration of a process" if script else "no file declares a process type"
     yield Finding(what, place, level, subject="types")
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tolv.check.facts.overlays import only_defaults
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import is_placeholder, words_of_name
 from tolv.check.look import Seen
@@ -48,6 +49,7 @@ def fixed_places(unit: Unit) -> Iterator[Outcome]:
         yield Finding(
             f"{one.what.name}, {kind}, is fixed in the code for all deploys",
             unit.place(one.path, one.what.line, one.what.column),
+            severity="note" if one.path in only_defaults(unit) else None,
             fix=f"Read it from the variable {variable}",
             subject=one.what.name,
         )

@@ -131,9 +131,17 @@ def _is_needed(unit: Unit, one: Seen[EnvRead]) -> bool:
     if source is None or one.what.line > len(source.lines) or one.what.name in _ADD_ONS:
         return False
     line = source.lines[one.what.line - 1]
-    if not re.search(rf"environ\[|(?<!get)env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
+    if not re.search(rf"environ\[|(?<![A-Za-z_])env\(|config\(|\b{re.escape(one.what.name.lower())}\s*:", line):
         return False
     name = re.escape(one.what.name)
+    if re.search(rf"""['"]{name}['"]\s*,[^)]*\bdefault\s*=""", line):
+        return False
+    # A default that stands elsewhere: in the schema of django-environ, in a table that fills in what is not set.
+    elsewhere = rf"\b{name}\s*=\s*\(|[\"']{name}[\"']\s*:"
+    if re.search(rb"environ\.setdefault\(|\bEnv\(", source.data) and any(
+        re.search(elsewhere, text) for text in source.lines
+    ):
+        return False
     asked = re.compile(rf"""['"]{name}['"]\s+(?:not\s+)?in\s|\bhas\(\s*['"]{name}""")
     return not any(asked.search(text) for text in source.lines)
 
@@ -148,7 +156,7 @@ def _listed(names: list[str], most: int = 4) -> str:
 
 _UPPER = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\b")
 _TELLING = re.compile(
-    r"(?i)(?:\.(?:md|rst|adoc|txt|ya?ml|toml|conf|service|tf|tpl|1|5|8|env|sh|j2|properties)|(?:^|/)(?:readme|install|procfile)[\w.]*|"
+    r"(?i)(?:\.(?:mdx?|rst|adoc|txt|ya?ml|toml|conf|service|tf|tpl|1|5|8|env|sh|j2|properties)|(?:^|/)(?:readme|install|procfile)[\w.]*|"
     r"(?:^|/)(?:app\.json|[\w.-]*dockerfile[\w.-]*|containerfile|\.envrc|[\w.-]*env[\w.-]*))$"
 )
 

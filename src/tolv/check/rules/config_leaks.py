@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.facts.certificates import is_self_signed
 from tolv.check.facts.values import (
@@ -15,6 +16,7 @@ from tolv.check.facts.values import (
     looks_secret,
     password_in_url,
 )
+from tolv.check.looks.env_reads import env_reads
 from tolv.check.looks.provider_secrets import Leak, leaks_in, provider_secrets_seen
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import repository_rule, rule
@@ -164,6 +166,7 @@ def _of_key(unit: Unit, path: str) -> Severity:
     "III-04",
     severity="error",
     materials=("manifests",),
+    looks=(env_reads,),
     title="A file with the environment of a deploy is in the repository",
     why="What it sets is the same for all who check the code out, and its secrets are known to them all.",
     fix="Untrack it (git rm --cached), ignore it, keep a .env.example with names only, and replace its secrets.",
@@ -183,7 +186,9 @@ def tracked_env_files(unit: Unit) -> Iterator[Outcome]:
         if not values:
             continue
         found += 1
-        yield _tracked(unit, file.path, values)
+        finding = _tracked(unit, file.path, values)
+        # What only developers use is worth less than other files for development, which the engine lowers by one.
+        yield replace(finding, severity="warning") if file.context == "dev" and finding.severity == "error" else finding
     if not found:
         template = next((file.path for file in unit.files if is_env_template(file.path)), None)
         if template is not None:
@@ -201,6 +206,8 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
         return Finding(
             f"{path} is tracked; it holds flags for development only", unit.place(path, values[0][2]), "note"
         )
+    if not any(_CONFIGURES.search(name) for name, _, _ in values) and not _is_read(unit, values):
+        return Finding(f"{path} is tracked; nothing that it sets is a deploy's", unit.place(path, values[0][2]), "note")
     placeholders = all(is_placeholder(value) or _is_flag(name, value) for name, value, _ in values)
     what = "placeholders, in the place of the real file" if placeholders else f"{len(values)} values of one environment"
     return Finding(f"{path} is tracked, with {what}", unit.place(path, values[0][2]), "warning")
@@ -262,6 +269,19 @@ def _is_secret_value(name: str, value: str) -> bool:
 _STOCK = frozenset(
     "postgres root mysql guest admin password secret test redis example user app dev development local".split()
 )
+#: Names of what differs from deploy to deploy.
+_CONFIGURES = re.compile(
+    r"(?i)ur[li]|host|port|user|pass|pwd|secret|key|token|dsn|addr|domain|bucket|mail|smtp|region|endpoint|origin|debug"
+    r"|(?:^|_)(?:db|env|id|sid)(?:_|$)|database|redis|mongo|broker|account|client|server"
+)
+
+
+def _is_read(unit: Unit, values: list[tuple[str, str, int]]) -> bool:
+    """Whether the code asks for one of the variables."""
+    names = {name for name, _, _ in values}
+    return any(one.what.name in names for one in unit.seen(env_reads))
+
+
 _FLAG = re.compile(
     r"(?i)^(?:true|false|on|off|yes|no|\d{1,6}|dev(?:elopment)?|local|debug|info|warn(?:ing)?|error|test|[\w./-]*(?:localhost|127\.0\.0\.1|"
     r"0\.0\.0\.0)[\w.:/-]*|[\w.:-]+\.(?:py|js|rb)|)$"
@@ -330,6 +350,12 @@ def secrets_of_the_past(repository: Repository) -> Iterator[Outcome]:
 _FOR_TESTS = re.compile(r"(?i)(?:^|[/._-])(?:ci|tests?|testing|local|examples?|jenkins|travis|circleci)(?:[/._-]|$)")
 
 
+#: Environments of a developer's machine, and of tests.
+_LOCAL_ENVIRONMENT = re.compile(
+    r"(?i)(?:^|[/._-])(?:dev|devel|development|dusk|vagrant|homestead|sail|e2e|cypress|playwright|sandbox)(?=[/._-]|$)"
+)
+
+
 def _is_wanted(path: str) -> bool:
     if not _PAST_NAMES.search(path) or is_env_template(path) or _FOR_TESTS.search(path):
         return False
@@ -342,7 +368,7 @@ def _past_secret(file: PastFile, data: bytes, *, still_there: bool) -> str | Non
         if not leak.public:
             return leak.what
     text = data.decode("utf-8", "replace")
-    if is_env_file(file.path) and classify(file.path) != "test":
+    if is_env_file(file.path) and not still_there and not _LOCAL_ENVIRONMENT.search(file.path):
         names = [name for name, value, _ in env_values(text) if _is_secret_value(name, value)]
         if names:
             return f"values of secrets ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.facts.secret_files import STOCK, file_secrets, settings_from_outside, variable_for
+from tolv.check.facts.secret_files import STOCK, FileSecret, file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import (
     classify,
@@ -15,6 +15,7 @@ from tolv.check.facts.values import (
     is_signing_name,
     looks_secret,
     password_in_url,
+    repeats_name,
     through_wrapper,
 )
 from tolv.check.look import Seen
@@ -46,13 +47,20 @@ _LIVE = ("prod", "migrations", "admin", "dev")
 def literal_secrets(unit: Unit) -> Iterator[Outcome]:
     """III-01."""
     seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
-    from_env = {(one.path, one.what.name) for one, value in seen if _comes_from_outside(value, one.what.name)}
+    outside = _given_outside(seen)
+    defaults = {(one.path, default) for one, value in seen for default in _defaults_of(value)}
     found = 0
     for one, value in seen:
         credential = one.what
-        if (one.path, credential.name) in from_env or _overlaid(unit, one.path) or _replaced(one, seen):
+        if _is_given(one, outside) or _overlaid(unit, one.path) or _replaced(one, seen):
             continue
+        if _fills_in(unit, one) or (one.path, value.text) in defaults:
+            continue  # the same text is a default, whose line is the finding
         severity = _severity_of_literal(credential, value)
+        if "captcha" in one.path.lower() and is_placeholder(value.text or ""):
+            continue  # it signs nothing: who leaves the text there gets no answer
+        if severity is not None and _SEEDS.search(one.path):
+            severity = "note"  # what fills an empty database; SEC-02 sees to accounts
         if severity is not None and not _repeated(credential, value):
             found += 1
             yield _literal(unit, one, severity)
@@ -62,12 +70,20 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
             yield Finding(
                 f"{held.name} has its value in a file of the tree: the same in every deploy, known to all who read it",
                 unit.place(held.path, held.line),
-                held.severity,
+                _for_developers(unit, held),
                 f"Read it from the variable {variable_for(held.name)}, and replace the value",
                 subject=held.name,
             )
     if not found:
         yield _nothing_found(unit, seen)
+
+
+def _for_developers(unit: Unit, held: FileSecret) -> Severity:
+    """The engine lowers what is for development by one: the password of a developer's own service is worth a note."""
+    return "warning" if unit.context(held.path) == "dev" and held.severity == "error" else held.severity
+
+
+_SEEDS = re.compile(r"(?i)(?:^|/)(?:seeds?|seeders?|seeding)(?:/|\.\w+$)")
 
 
 def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:
@@ -99,14 +115,16 @@ def _literal(unit: Unit, one: Seen[Credential], severity: Severity) -> Finding:
 def secret_defaults(unit: Unit) -> Iterator[Outcome]:
     """III-05."""
     seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
-    from_env = {(one.path, one.what.name) for one, value in seen if _comes_from_outside(value, one.what.name)}
+    outside = _given_outside(seen)
     found = 0
     for one, value in seen:
         credential = one.what
         if value.kind == "literal":
-            beaten = (one.path, credential.name) in from_env or _overlaid(unit, one.path)
+            beaten = _is_given(one, outside) or _overlaid(unit, one.path) or _fills_in(unit, one)
             beaten = beaten and not _replaced(one, seen)
             severity = _severity_of_literal(credential, value) if beaten else None
+            if severity == "error" and one.path.rpartition("/")[2] == "manage.py":
+                severity = "note"  # what Django's commands get where a developer sets nothing
         else:
             severity = _severity_of_default(unit, one, value)
         if severity is not None:
@@ -156,6 +174,31 @@ def _comes_from_outside(value: Value, name: str) -> bool:
     return classify(value, name) in ("env", "harmless default", "mounted") and any(value.envs())
 
 
+def _given_outside(seen: list[tuple[Seen[Credential], Value]]) -> set[tuple[str, str]]:
+    """The secrets that the environment gives: by file and name, and by name alone where a key of settings gets it by a
+    function of the app's own (`config["SECRET_KEY"] = get_config("SECRET_KEY")`), which then counts for all files."""
+    found: set[tuple[str, str]] = set()
+    for one, value in seen:
+        name = one.what.name
+        if _comes_from_outside(value, name):
+            found.add((one.path, name))
+            if one.what.value.kind == "call" and "config" in one.what.target.lower():
+                found.add(("", name))
+    return found
+
+
+def _is_given(one: Seen[Credential], outside: set[tuple[str, str]]) -> bool:
+    name = one.what.name
+    return (one.path, name) in outside or (one.what.scope.at_import and ("", name) in outside)
+
+
+def _defaults_of(value: Value) -> Iterator[str]:
+    """The texts behind reads of the environment."""
+    for read in value.envs():
+        if read.default is not None and read.default.is_text and len(read.default.text or "") >= 8:
+            yield read.default.text or ""
+
+
 def _repeated(credential: Credential, value: Value) -> bool:
     """The literal has a name of its own, whose line is the finding."""
     return value.via is not None or credential.value.kind == "name"
@@ -173,6 +216,8 @@ def _severity_of_literal(credential: Credential, value: Value) -> Severity | Non
         if not text or (is_placeholder(text) and len(text) < 4):
             return None
         return "note" if stage == "dev" else "error"
+    if credential.how in ("key", "keyword") and (_RULES.fullmatch(text) or _is_label(text, name)):
+        return None
     signing, service = is_signing_name(name), is_service_name(name)
     if is_placeholder(text):
         if not signing or not text.strip() or len(text) < 3 or _is_reference(text):
@@ -184,6 +229,17 @@ def _severity_of_literal(credential: Credential, value: Value) -> Severity | Non
     if not credential.scope.at_import and not (signing or service) and _is_weak_local(credential, text):
         return None
     return "note" if stage == "dev" else "error"
+
+
+#: What a form asks of a field: `required|string|max:191`.
+_RULES = re.compile(
+    r"required|nullable|(?:required|nullable|sometimes|present|filled|string|min|max|bail)(?::[\w,.=]+)?(?:\|[\w:,.=*-]+)+"
+)
+
+
+def _is_label(text: str, name: str) -> bool:
+    """What a form calls a field: `Secret Key`."""
+    return " " in text and text[:1].isalpha() and any(one.isupper() for one in text) and repeats_name(name, text)
 
 
 def _is_reference(text: str) -> bool:
@@ -220,7 +276,8 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
     password = password_in_url(text)
-    stock = (password or text).lower() in STOCK
+    # A mail server refuses a wrong password: who forgets the right one learns of it.
+    stock = (password or text).lower() in STOCK or re.search(r"(?i)smtp|e?mail", name) is not None
     return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
 
 
@@ -245,7 +302,9 @@ def _is_for_tests(unit: Unit, one: Seen[Credential]) -> bool:
     return False
 
 
-_REFUSES = re.compile(r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert)\b")
+_REFUSES = re.compile(
+    r"\b(?:raise|throw|panic|abort|sys\.exit|process\.exit|os\.Exit|log\.Fatal|exit|die|assert|fail)\b"
+)
 
 
 def _refused(unit: Unit, one: Seen[Credential], read: Value) -> bool:
@@ -285,6 +344,12 @@ def _overlaid(unit: Unit, path: str) -> bool:
     """Variables are laid over all settings of the file by a rule of their names."""
     source = unit.source(path)
     return source is not None and any(_OVERLAYS.search(line[:1000]) for line in source.lines)
+
+
+def _fills_in(unit: Unit, one: Seen[Credential]) -> bool:
+    """It stands in a table of variables that are set where they are not: `os.environ.setdefault(name, value)`."""
+    source = unit.source(one.path) if one.what.how == "key" and one.what.name.isupper() else None
+    return source is not None and re.search(rb"environ\.setdefault\(\s*[a-z_]+\s*,", source.data) is not None
 
 
 def _variable(credential: Credential) -> str:

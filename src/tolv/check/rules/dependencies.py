@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
@@ -127,7 +128,9 @@ class _Declared:
         self.language = language
         # The one that production installs from comes first.
         mine = {one.path for one in packages.of(language) if one.group == "main"}
-        self.manifests = tuple(sorted(packages.manifests_of(language), key=lambda path: path not in mine))
+        self.manifests: tuple[str, ...] = tuple(
+            sorted(packages.manifests_of(language), key=lambda path: path not in mine)
+        )
         entries = packages.of(language)
         self.direct = frozenset(_plain(one.name, language) for one in entries if not one.indirect)
         self.indirect = frozenset(_plain(one.name, language) for one in entries if one.indirect)
@@ -161,6 +164,33 @@ class _Declared:
                 return f"only an extra of {one} brings it along"
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
 
+    def near(self, path: str) -> str:
+        """The manifest that a file belongs to: of JavaScript's, the nearest above it."""
+        if self.language != "javascript":
+            return self.manifests[0]
+        above = [one for one in self.manifests if not (at := posixpath.dirname(one)) or path.startswith(f"{at}/")]
+        return max(above, key=len, default=self.manifests[0])
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is known all that the declared ones bring along: a lock says it, or there is next to nothing."""
+        return len(self.direct) <= 3 or any(lock.tool not in ("pip", "pylock") for lock in self.locks)
+
+    def locked(self, names: Sequence[str]) -> str | None:
+        """The first of the names that a lock has."""
+        pinned = {_plain(name, self.language) for lock in self.locks for name in lock.pinned}
+        return next((one for one in names if _plain(one, self.language) in pinned), None)
+
+    def may_bring(self, module: str) -> bool:
+        """Whether the name of a declared distribution begins with the module's, or has it behind what such names begin
+        with: it may well bring a module of that name."""
+        return any(_is_of(module, one) for one in self.direct)
+
+    def may_lock(self, module: str) -> bool:
+        """Whether such a distribution is among those that others need."""
+        locked = (_plain(name, self.language) for lock in self.locks for name in lock.pinned)
+        return any(_is_of(module, one) for one in (*self.indirect, *locked))
+
     def _locked(self, plain: Sequence[str]) -> bool:
         return any(_plain(name, self.language) in set(plain) for lock in self.locks for name in lock.pinned)
 
@@ -168,6 +198,21 @@ class _Declared:
 def _joined(name: str) -> str:
     """Without what stands between its words: the module `django_softdelete` is of the package `django-soft-delete`."""
     return normalise(name).replace("-", "")
+
+
+def _is_of(module: str, distribution: str) -> bool:
+    """`translate` of `translate-toolkit`, `moz.l10n` of `moz-l10n`, `notifications` of `django-notifications-hq`."""
+    words = distribution.split("-")
+    if words[0] in ("django", "flask", "python", "py", "fastapi") and len(words) > 1:
+        words = words[1:]
+    top = normalise(module.partition(".")[0]).split("-")
+    if len(top) > 1:
+        return any(words[at : at + len(top)] == top for at in range(len(words)))
+    return words[:1] == top
+
+
+#: Modules of JavaScript that a bundler or framework has itself, with what must be declared for that.
+_BUILT_IN = {"server-only": "next", "client-only": "next"}
 
 
 def _plain(name: str, language: str) -> str:
@@ -179,24 +224,37 @@ _SERVED = re.compile(r"(?:^|/)(?:public|static|www|webroot|htdocs)/")
 
 def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
     namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
+    said: set[str] = set()
     for need in needs(unit, language, declared.direct):
-        names = _of_namespace(need.module, namespaces) or need.names
+        names = need.names if declared.locked(need.names) else _of_namespace(need.module, namespaces) or need.names
         if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
             continue  # a browser gets it as it is, whatever else would load it
         if not names or declared.has(names) or _only_aside(need):
             continue
+        if language == "javascript" and _BUILT_IN.get(names[0]) in declared.direct:
+            continue
         how = declared.bringer(names)
+        if language == "python" and how is None:
+            if declared.may_bring(need.module):
+                continue
+            how = "only the lock has it, as what another package needs" if declared.may_lock(need.module) else None
         if how and all(unit.context(path) == "migrations" for path, _ in need.places):
             continue  # the environment that a tool of migrations writes asks for what the tool brings along
         severity: Severity | None = "warning" if how or need.in_functions else None
-        shown = names[-1] if language == "go" else names[0]
+        if language == "python" and severity is None:
+            severity = "note" if need.guarded else None if declared.complete else "warning"
+        shown = names[-1] if language == "go" else declared.locked(names) or names[0]
+        if language == "php" and shown in said:
+            continue
+        said.add(shown)
         module = _part(language, need)
-        said = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
+        of = "" if _plain(shown, "python") == _plain(module, "python") else f" ({shown})"
         yield Finding(
-            f"{module}{said} is imported, but not declared in {declared.manifests[0]}" + (f": {how}" if how else ""),
+            f"{module}{of} is imported, but not declared in {declared.near(need.places[0][0])}"
+            + (f": {how}" if how else ""),
             unit.place(*need.places[0]),
             severity=severity,
-            fix=f"Declare {shown} in {declared.manifests[0]}",
+            fix=f"Declare {shown} in {declared.near(need.places[0][0])}",
             also=tuple(unit.place(*one) for one in need.places[1:8]),
             subject=shown,
         )
@@ -254,7 +312,9 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
     asked = False
     for language in (one for one in unit.languages if one in ("python", "javascript", "ruby", "php")):
         entries = unit.packages.of(language)
-        development = _only_for(entries, language)
+        development = _only_for([one for one in entries if not _in_production(unit, one.path)], language) - {
+            _plain(one.name, language) for one in entries if _in_production(unit, one.path)
+        }
         if not development:
             continue
         asked = True
@@ -272,9 +332,25 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("nothing is declared for development only")
 
 
+def _in_production(unit: Unit, path: str) -> bool:
+    """Whether the image of a deploy installs what a list of requirements names, whatever that is called."""
+    name = re.escape(path.rpartition("/")[2])
+    if not path.endswith((".txt", ".in")):
+        return False
+    return any(
+        re.search(rf"(?:-r|--requirement)[= ]?\S*{name}\b", one.text)
+        for image in unit.dockerfiles
+        if image.context == "prod"
+        for stage in image.stages
+        for one in stage.instructions
+        if one.keyword == "RUN"
+    )
+
+
 def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
     other = {_plain(one.name, language) for one in entries if one.group != "dev"}
-    return frozenset(_plain(one.name, language) for one in entries if one.group == "dev") - other
+    named = (one for one in entries if one.group == "dev" and not one.indirect)
+    return frozenset(_plain(one.name, language) for one in named) - other
 
 
 def _typed(name: str) -> bool:

@@ -36,6 +36,8 @@ def changes_itself(unit: Unit) -> Iterator[Outcome]:
         if _is_tooling(unit, seen.path):
             continue
         change = seen.what
+        if change.kind == "update" and change.what.startswith("git") and re.search(r"(?:^|/)bin/", seen.path):
+            continue  # for who works in a checkout
         severity: Severity = "error"
         if change.kind == "unpack":
             severity = (

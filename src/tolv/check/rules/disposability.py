@@ -44,6 +44,8 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
             continue
         if for_development(Scope(guards=one.what.guards)) and not _is_started(unit, one.path):
             continue
+        if one.what.kind == "loop" and _is_within(unit, one.path):
+            continue
         found = True
         if handled is None:
             yield _unhandled(unit, one)
@@ -59,6 +61,12 @@ def nothing_handles_term(unit: Unit) -> Iterator[Outcome]:
             yield Witness(f"{start.server} finishes what is open on TERM", unit.place(start.path, start.line))
     if not found:
         yield _nothing(unit)
+
+
+def _is_within(unit: Unit, path: str) -> bool:
+    """Whether a loop runs within a process whose server handles TERM, as nothing starts it by itself."""
+    running = [one for one in unit.starts if one.prod and not one.release]
+    return bool(running) and all(one.server in _HANDLES for one in running) and not _is_started(unit, path)
 
 
 def _handles(unit: Unit, seen: Seen[Stop]) -> Outcome:

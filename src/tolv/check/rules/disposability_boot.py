@@ -53,7 +53,7 @@ def slow_start(unit: Unit) -> Iterator[Outcome]:
 def _waiting_scripts(unit: Unit) -> Iterator[Finding]:
     scripts: dict[str, None] = {}
     for start in unit.starts:
-        if start.prod or start.origin in ("compose", "Dockerfile"):
+        if start.context != "dev" and (start.prod or start.origin in ("compose", "Dockerfile")):
             scripts.update((path, None) for path, _ in start.through if unit.context(path) in ("prod", "admin"))
     for path in scripts:
         text = unit.text(path) or ""

@@ -79,13 +79,19 @@ def _fronted(unit: Unit) -> Iterator[Outcome]:
             names = " and ".join(dict.fromkeys(deaf))
             also = tuple(unit.place(path, line) for path, line in start.through if path != start.path)
             server = start.server or "the server"
+            handed = any(_HANDS_OVER.search(unit.text(path) or "") for path, _ in start.through)
             yield Finding(
                 f"{names} {'stays' if len(set(deaf)) == 1 else 'stay'} in front of {server} and keeps TERM to itself",
                 unit.place(*place),
+                # The command is what the script is given, on another way through it.
+                severity="note" if handed and start.origin == "Dockerfile" else None,
                 also=(*also, unit.place(*start.place)),
                 subject="signal",
                 fix=_exec_fix(start),
             )
+
+
+_HANDS_OVER = re.compile(r"(?m)^\s*exec [^#\n]*\"?\$\{?@")
 
 
 def _is_one_off(start: Start) -> bool:

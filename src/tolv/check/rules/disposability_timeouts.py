@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.looks.answers import is_browser_script
+from tolv.check.facts.browser import is_browser_script
 from tolv.check.looks.outbound import limiting, outbound
 from tolv.check.looks.reach import requests_of
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -35,7 +35,7 @@ _FIXES = {
     probe="IX-P2",
 )
 def without_timeout(unit: Unit) -> Iterator[Outcome]:
-    calls = [one for one in unit.seen(outbound, "prod") if not is_browser_script(one.path)]
+    calls = [one for one in unit.seen(outbound, "prod") if not is_browser_script(unit, one.path)]
     if not calls:
         yield NotApplicable("no outbound call of a known client was found")
         return
@@ -55,7 +55,9 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         told.add((seen.path, one.line))
         way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None
         where = f", and {way} waits for it" if way else ""
-        by_hand = way is None and re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None
+        source = unit.source(seen.path)
+        program = source is not None and source.data.startswith(b"#!")
+        by_hand = way is None and (program or re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None)
         level: Severity | None = None if one.certain and not by_hand else "note"
         fix = _FIXES.get(one.what.partition(".")[0])
         found = True

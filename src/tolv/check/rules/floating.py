@@ -122,12 +122,11 @@ def _taken(step: Step, among: list[Step]) -> str | None:
 def _downloaded(step: Step, among: list[Step]) -> str | None:
     """`curl … | sh` of an address without a version."""
     address = next((word.strip("\"'") for word in step.argv if "://" in word), "")
-    piped = any(
-        one.argv[0] in ("sh", "bash", "ash", "python", "python3", "node", "perl", "php")
-        and one.command.joined_by == "|"
-        for one in among
-        if step.line <= one.line <= step.line + 3
-    )
+    piped = False
+    for one in among[among.index(step) + 1 :]:
+        if one.command.joined_by != "|" or one.line < step.line:
+            break
+        piped = piped or one.argv[0] in ("sh", "bash", "ash", "python", "python3", "node", "perl", "php")
     versioned = re.search(r"\d+\.\d+|\$|[0-9a-f]{40}|/v\d+\b|setup_\d+", address)
     if address and piped and not versioned:
         return f"runs what {address} gives today"

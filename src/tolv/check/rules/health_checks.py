@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.browser import in_browser
 from tolv.check.facts.health_tables import DATABASES, LIBRARIES, PLAIN_DATABASES, WEB
 from tolv.check.look import Seen
-from tolv.check.looks.answers import Answer, answers_of, in_browser
+from tolv.check.looks.answers import Answer, answers_of
 from tolv.check.looks.asked import Asked, asked_of
 from tolv.check.looks.health import Hint, hints, is_health_path, is_liveness_path, is_readiness_path
 from tolv.check.looks.routes import routes
@@ -112,7 +113,7 @@ def _hints(unit: Unit) -> Iterator[Seen[Hint]]:
         if hint.what.text in pages:
             continue
         sure = "/" in hint.what.text or "health" in hint.what.text.lower()
-        if not in_browser(hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
+        if not in_browser(unit, hint.path) and (sure or _ANSWERING.search(hint.path.rpartition("/")[2])):
             yield hint
 
 

@@ -130,7 +130,8 @@ def _image_of(unit: Unit, compose: Compose, service: ComposeService) -> Dockerfi
         return checked[0] if checked else images[0] if len(images) == 1 else None
     context = posixpath.join(posixpath.dirname(compose.path), service.build.context)
     path = posixpath.normpath(posixpath.join(context, service.build.dockerfile or "Dockerfile"))
-    return next((one for one in unit.dockerfiles if one.path == path), None)
+    everywhere = (one for each in unit.repository.units for one in each.dockerfiles)
+    return next((one for one in everywhere if one.path == path), None)
 
 
 def _checks_of(image: Dockerfile, *, published: bool = True) -> list[Instruction]:

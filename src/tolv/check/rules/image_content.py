@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.attached import engine_of_image
 from tolv.check.looks.way import production_starts
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import rule
@@ -123,6 +124,8 @@ def _mounted(unit: Unit) -> Iterator[Finding]:
         if compose.context != "prod" or not _PRODUCTION_COMPOSE.search(compose.path):
             continue
         for service in compose.services:
+            if service.image is not None and engine_of_image(service.image.text) is not None:
+                continue  # its data
             for volume in service.volumes:
                 source = volume.source or ""
                 if volume.is_bind and not is_data(source) and _holds_code(unit, compose.path, source):

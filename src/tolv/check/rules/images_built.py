@@ -63,6 +63,7 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
     # Skaffold and Kustomize put a registry and a tag on plain names.
     tools = ("skaffold.yaml", "skaffold.yml", "kustomization.yaml", "kustomization.yml")
     replaced = any(file.name in tools for file in unit.repository.files)
+    owners = _owners(unit)
     for path, line, image, context in _deployed(unit):
         if context in ("test", "docs") or _BACKING.fullmatch(image.base) or image.digest or "{{" in image.text:
             continue
@@ -75,7 +76,9 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
             found = True
             how = f"by the tag {image.tag}, which moves" if image.tag else "without a tag"
             example = re.search(r"(?:^|/)(?:contrib|community|extras?)/", path)
-            severity: Severity = "note" if context == "dev" or example else "warning"
+            helper = re.search(r"(?i)(?:^|[-_])(?:tests?|mock|fake|dev|local)(?:[-_]|$)", image.base) is not None
+            others = helper or (bool(owners) and image.name.rpartition("/")[0] not in owners)
+            severity: Severity = "note" if context == "dev" or example or others else "warning"
             yield Finding(f"{image.text} is deployed {how}", place, severity)
         elif "$" not in image.tag:
             fixed = fixed or Witness(f"{image.text} is deployed by its tag", place)
@@ -102,23 +105,40 @@ def _deployed(unit: Unit) -> Iterator[tuple[str, int, Image, str]]:
                     yield manifest.path, container.image_line, container.image, manifest.context
 
 
+def _owners(unit: Unit) -> set[str]:
+    """Whose images in registries are the app's, where some bear its name: those of others it only attaches."""
+    app = re.sub(r"[^a-z0-9]", "", str(getattr(unit, "name", "")).lower())
+    own = [
+        image.name
+        for _, _, image, _ in _deployed(unit)
+        if len(app) > 3 and app in re.sub(r"[^a-z0-9]", "", image.base.lower())
+    ]
+    return {one.rpartition("/")[0] for one in own}
+
+
 _TAGGED = re.compile(r"docker (?:buildx )?build\b|docker tag\b|docker push\b")
 
 
 def _pushed_only_latest(unit: Unit) -> Iterator[Finding]:
-    """A pipeline that publishes no tag but `latest`."""
+    """A pipeline that publishes no tag but `latest`, where no other publishes one that stays."""
+    if any(_publishes_versions(workflow) for workflow in unit.workflows):
+        return
     for workflow in unit.workflows:
         moving: tuple[int, str] | None = None
-        for step, line, tag in _tags(workflow):
-            if not re.search(r":(?:latest|main|master|stable)$", tag) and ":" in tag.rpartition("/")[2]:
-                break
-            if "metadata-action" in (step.uses or "") or ("$" in tag and ":" not in tag.replace("::", "")):
-                break
+        for _, line, tag in _tags(workflow):
             moving = moving or (line, tag)
-        else:
-            if moving is not None:
-                message = f"the pipeline publishes {moving[1]} and no tag that stays"
-                yield Finding(message, unit.place(workflow.path, moving[0]))
+        if moving is not None:
+            message = f"the pipeline publishes {moving[1]} and no tag that stays"
+            yield Finding(message, unit.place(workflow.path, moving[0]))
+
+
+def _publishes_versions(workflow: Workflow) -> bool:
+    return any(
+        (not re.search(r":(?:latest|main|master|stable)$", tag) and ":" in tag.rpartition("/")[2])
+        or "metadata-action" in (step.uses or "")
+        or ("$" in tag and ":" not in tag.replace("::", ""))
+        for step, _, tag in _tags(workflow)
+    )
 
 
 def _tags(workflow: Workflow) -> Iterator[tuple[Step, int, str]]:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from tolv.check.facts.browser import serves_nothing
 from tolv.check.model import Finding, NotApplicable, Outcome, Witness
 from tolv.check.rule import ALL, rule
 from tolv.check.unit import Unit
@@ -33,7 +34,10 @@ def runtime_is_declared(unit: Unit) -> Iterator[Outcome]:
     """A version of the app's main language in any place that a build reads; no two locks that disagree."""
     yield from _two_locks(unit)
     packages = unit.packages
-    language = next((one for one in unit.languages if _is_built_of(unit, one)), None)
+    built = [one for one in unit.languages if _is_built_of(unit, one)]
+    if len(built) > 1 and serves_nothing(unit):
+        built = [one for one in built if one != "javascript"]
+    language = next(iter(built), None)
     if language is None:
         yield NotApplicable("no manifest of a language that is read")
         return
@@ -83,6 +87,17 @@ _RUNTIME_IMAGES = {
 }
 
 
+#: How a build step installs a language, with its version.
+_INSTALLED = {
+    "python": re.compile(r"\bpython-?[23]\.\d+|\bpython==?3\.\d+|PYTHON_VERSION[= ]\"?\d|\bpyenv install\D{0,4}\d"),
+    "javascript": re.compile(r"(?:setup|node)_\d+\.x|NODE_(?:VERSION|MAJOR)[= ]\"?v?\d|\bnodejs=\d|nvm install v?\d"),
+    "java": re.compile(r"\bopenjdk-?\d+|\bjava-\d+|\btemurin-\d+|JAVA_VERSION[= ]\"?\d"),
+    "ruby": re.compile(r"\bruby-?\d\.\d|RUBY_VERSION[= ]\"?\d|rbenv install\D{0,4}\d"),
+    "php": re.compile(r"\bphp-?\d\.?\d|PHP_VERSION[= ]\"?\d"),
+    "go": re.compile(r"\bgo1\.\d+|GO(?:LANG)?_VERSION[= ]\"?\d|\bgolang-1\.\d"),
+}
+
+
 def _in_an_image(unit: Unit, language: str) -> Outcome | None:
     for dockerfile in unit.dockerfiles:
         for stage in dockerfile.stages:
@@ -91,6 +106,11 @@ def _in_an_image(unit: Unit, language: str) -> Outcome | None:
                 continue
             if image.version or image.digest or image.has_variable or _names_version(image.base, image.tag or ""):
                 return Witness(f"{dockerfile.path} builds on {image.text}", unit.place(dockerfile.path, stage.line))
+        for stage in dockerfile.stages:
+            for one in stage.instructions:
+                if one.keyword in ("RUN", "ENV", "ARG") and _INSTALLED[language].search(one.text):
+                    place = unit.place(dockerfile.path, one.line)
+                    return Witness(f"{dockerfile.path} installs {_SHOWN[language]} by its version", place)
     return None
 
 

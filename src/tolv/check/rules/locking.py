@@ -224,12 +224,15 @@ _INSTALLERS = frozenset(("pip", "setuptools", "wheel", "npm", "corepack", "bundl
 def _steps_without_version(unit: Unit) -> Iterator[Finding]:
     """Packages that an image's build installs by name alone."""
     pinned = {name for lock in unit.packages.locks for name in lock.pinned}
+    # A package that the manifest bounds keeps to that when it is named again.
+    bounded = {one.name for one in unit.packages.declared if one.language == "javascript" and not _open(one)}
     for dockerfile in unit.dockerfiles:
         for step in steps(dockerfile):
             found = installed(step.argv)
             if found is None or found[0] not in ("pip", "npm", "gem", "composer"):
                 continue
-            names = [one for one in found[1] if _bare(one, found[0], pinned)]
+            known = pinned | bounded if found[0] == "npm" and "-g" not in step.argv else pinned
+            names = [one for one in found[1] if _bare(one, found[0], known)]
             if names:
                 yield Finding(
                     f"The image installs {', '.join(names)} in whatever version there is",

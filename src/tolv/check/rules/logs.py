@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tolv.check.facts.samples import is_in_use
 from tolv.check.look import Seen
@@ -122,7 +122,7 @@ def _severity(unit: Unit, seen: Seen[Sink], beside: set[str]) -> Severity | None
     severity: Severity = "error"
     if target is not None and target.kind == "env":
         severity = "note" if target.default is None and sink.guards else "warning"
-    elif _asked_for(sink):
+    elif _asked_for(sink) or _held_back(unit, seen):
         severity = "note"
     elif (
         _switched(sink)
@@ -144,6 +144,65 @@ def _asked_for(sink: Sink) -> bool:
         (_ASKED_FOR.search(one) or _ENABLED.search(one)) and not _negative(one) and not _STDOUT.search(one)
         for one in sink.guards
     )
+
+
+def _held_back(unit: Unit, seen: Seen[Sink]) -> bool:
+    """A handler that has a name of its own in Python, and is put in nowhere but where a setting asks for it."""
+    source = unit.source(seen.path)
+    if source is None or not seen.path.endswith(".py"):
+        return False
+    lines = source.lines
+    if _is_chosen(lines, seen.what.line):
+        return True
+    above = range(seen.what.line - 1, max(seen.what.line - 15, -1), -1)
+    row = next((at for at in above if lines[at : at + 1] and not lines[at].startswith((" ", "\t", ")", "}"))), None)
+    named = re.match(r"(\w+)\s*(?::[^=]+)?=\s*(?:\{|dict\()", lines[row]) if row is not None else None
+    if named is None or row is None:
+        return False
+    uses = [at for at, line in enumerate(lines) if at != row and re.search(rf"\b{named[1]}\b", line.partition("#")[0])]
+    return bool(uses) and all(_is_asked_for(lines, at) for at in uses)
+
+
+def _is_unused(unit: Unit, seen: Seen[Sink]) -> bool:
+    """A handler of `dictConfig` that has a name, and no logger by that name or by a setting."""
+    source = unit.source(seen.path) if seen.path.endswith(".py") else None
+    if source is None or not any(re.search(r"[\"']handlers[\"']\s*:\s*\[", one) for one in source.lines):
+        return False
+    opening, line = "", seen.what.line
+    for one in reversed(source.lines[max(line - 5, 0) : line]):
+        if one.rstrip().endswith("{"):
+            opening = one
+            break
+    named = re.match(r"\s*([\"'])(\w+)\1\s*:\s*\{", opening)
+    if named is None or any(_HANDLERS.search(one) for one in source.lines):
+        return False
+    return not any(re.search(rf"[\"']{named[2]}[\"']", one) and one is not opening for one in source.lines)
+
+
+def _is_chosen(lines: Sequence[str], line: int) -> bool:
+    """A handler of `dictConfig` that no list of the file names, where a setting says which handlers there are."""
+    opening = next((one for one in reversed(lines[max(line - 4, 0) : line]) if one.rstrip().endswith("{")), "")
+    named = re.match(r"\s*([\"'])(\w+)\1\s*:\s*\{", opening)
+    if named is None or not any(_HANDLERS.search(one) for one in lines):
+        return False
+    listed = re.compile(rf"[\"']{named[2]}[\"'](?!\s+(?:not\s+)?in\b)")
+    return not any(listed.search(one) and one is not opening for one in lines)
+
+
+#: The handlers of a logger, from elsewhere.
+_HANDLERS = re.compile(r"[\"']handlers[\"']\s*:\s*[A-Za-z_]")
+
+
+def _is_asked_for(lines: Sequence[str], at: int) -> bool:
+    """Whether a line stands below an `if` that asks for a log file."""
+    width = len(lines[at]) - len(lines[at].lstrip())
+    for line in reversed(lines[max(at - 40, 0) : at]):
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent < width:
+            width = indent
+            if re.match(r"\s*if\b", line) and _ASKED_FOR.search(line) and not re.match(r"\s*if\s+not\b", line):
+                return True
+    return False
 
 
 def _switched(sink: Sink) -> bool:
@@ -260,7 +319,7 @@ def log_routing(unit: Unit) -> Iterator[Outcome]:
         sink = seen.what
         if sink.kind != "service" or any(_DEV.search(one) and not _negative(one) for one in sink.guards):
             continue
-        if unit.context(seen.path) in ("admin", "migrations"):
+        if unit.context(seen.path) in ("admin", "migrations") or _is_unused(unit, seen):
             continue
         found = True
         yield Finding(f"{sink.what} sends events to a service from within the app", _at(unit, seen))

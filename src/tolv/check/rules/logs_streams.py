@@ -275,6 +275,8 @@ def _is_tool(unit: Unit, seen: Seen[LogTrait]) -> bool:
     if name in ("setup.py", "manage.py", "cli.py", "__main__.py") or "/commands/" in seen.path or "/cli/" in seen.path:
         return True
     text = unit.text(seen.path) or ""
+    if re.search(r"^if __name__ ==", text, re.M) and not any(start.entry == seen.path for start in unit.starts):
+        return True
     return bool(
         re.search(r"^(?:import|from) (?:argparse|click|typer|fire)\b|@\w+\.cli\.command|@\w+\.command\(", text, re.M)
     )

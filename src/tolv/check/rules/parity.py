@@ -175,6 +175,12 @@ def _other_product(all_of: Sequence[Attached]) -> Iterator[tuple[Attached, Attac
 _EXAMPLE = re.compile(r"(?:^|/)(?:contrib|examples?|samples?|demo)/", re.IGNORECASE)
 
 
+#: Pipelines that publish something.
+_NO_TESTS = re.compile(
+    r"(?i)workflows/[\w-]*(?:pages|docs?|release|publish|deploy|schema|benchmark|perf)[\w-]*\.ya?ml$"
+)
+
+
 def _drift(one: Attached, reference: Attached) -> Finding:
     there = f"{reference.text} in {reference.path}"
     which = "runs on" if one.where == "ci" else "has"
@@ -182,7 +188,8 @@ def _drift(one: Attached, reference: Attached) -> Finding:
     return Finding(
         f"{what} {which} {one.text}, while it is {there}",
         Place(one.path, one.line),
-        "note" if _EXAMPLE.search(reference.path) else None,
+        # What a tag that moves stands for is known to nobody.
+        "note" if _EXAMPLE.search(reference.path) or not reference.version or _NO_TESTS.search(one.path) else None,
         f"image: {reference.text}" if "$" not in reference.text and reference.version else
         f"use one {shown(one.engine)} version in both places, and write it down",
         also=(Place(reference.path, reference.line),),

@@ -9,7 +9,7 @@ from tolv.check.look import Seen
 from tolv.check.looks.listens import Listen, listens
 from tolv.check.looks.serving import port_kind, served
 from tolv.check.looks.start_ports import Bound, bound
-from tolv.check.looks.way import production_starts
+from tolv.check.looks.way import for_developers, production_starts
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.source import Value
@@ -51,7 +51,7 @@ def fixed_port(unit: Unit) -> Iterator[Outcome]:
     unknown: str | None = None
     for start, said in _web(unit):
         path, line = start.place
-        if said.port is not None:
+        if said.port is not None and not for_developers(unit, start):
             found = True
             severity: Severity = "error" if start.origin not in (*_CONTAINERS, "systemd", "supervisord") else "warning"
             how = said.by or "its own default, as its command names none"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.browser import is_browser_script
 from tolv.check.look import Seen
-from tolv.check.looks.answers import is_browser_script
 from tolv.check.looks.background import Background, background
 from tolv.check.looks.files_written import writes_of_files
 from tolv.check.looks.made_secrets import made_secrets
@@ -58,9 +58,10 @@ def background_in_web(unit: Unit) -> Iterator[Outcome]:
     for seen in unit.seen(background, "prod"):
         one = seen.what
         if (
-            is_browser_script(seen.path)
+            is_browser_script(unit, seen.path)
             or _is_own_work(one)
             or _has_own_process(unit, seen)
+            or (one.what.endswith("schedule.every") and not _runs_pending(unit))
             or not _in_web(seen, requests)
         ):
             continue
@@ -125,6 +126,17 @@ def _in_web(seen: Seen[Background], requests: Requests) -> bool:
         r"(^|/)(workers?|jobs?|tasks?|cron|clock|scheduler|commands?|management|scripts?|bin|cli|consumers?|daemon)(/|\.|_)",
         seen.path,
     )
+
+
+def _runs_pending(unit: Unit) -> bool:
+    """Whether what `schedule.every` plans is run on a thread: it only plans, and who runs it may be a process of its
+    own."""
+    for file in unit.files:
+        source = unit.source(file.path) if file.language == "python" and file.context == "prod" else None
+        words = source.words if source is not None else frozenset()
+        if b"run_pending" in words and words & {b"Thread", b"Timer", b"start_new_thread", b"daemon"}:
+            return True
+    return False
 
 
 def _has_own_process(unit: Unit, seen: Seen[Background]) -> bool:
@@ -247,7 +259,10 @@ def _is_signing_key(one: Binding) -> bool:
         return False
     if one.target.startswith(("self.", "this.")) and one.scope.function not in ("__init__", "constructor"):
         return False
-    return one.scope.at_import or (one.scope.function or "") in (
+    around = [name for name, kind in zip(one.scope.names, one.scope.kinds, strict=True) if kind == "function"]
+    if around[-1:] == ["<anonymous>"]:  # a part of the function around it, if there is one
+        around = [name for name in around if name != "<anonymous>"] or around
+    return one.scope.at_import or (around[-1] if around else "") in (
         *(
             "create_app",
             "make_app",

@@ -72,12 +72,21 @@ def _cache_settings(unit: Unit) -> Iterator[Outcome]:
         text, open_to_change = settled(unit.resolve(one.value, seen.path))
         if text is None or for_development(one.scope) or one.name.upper() not in ("CACHE_TYPE", "BACKEND"):
             continue
-        if _LOCAL_CACHE.match(text):
+        if _LOCAL_CACHE.match(text) and not _is_another(unit, seen.path, one.line):
             message = f"the cache {text.rpartition('.')[2]} is known to one process alone"
             message += " unless a variable says otherwise" if open_to_change else ""
             yield Finding(message, unit.place(seen.path, one.line, one.column), subject=one.name)
         elif re.search(r"redis|memcache", text, re.IGNORECASE):
             yield Witness("the cache is a shared one", unit.place(seen.path, one.line))
+
+
+def _is_another(unit: Unit, path: str, line: int) -> bool:
+    """Whether it stands in one of Django's caches that has a name of its own, beside the default one."""
+    source = unit.source(path)
+    above = reversed(source.lines[max(line - 4, 0) : line - 1]) if source is not None else ()
+    opening = next((one for one in above if one.rstrip().endswith("{")), "")
+    named = re.match(r"\s*[\"']([\w-]+)[\"']\s*:\s*\{", opening)
+    return named is not None and named[1] != "default"
 
 
 def _cache_calls(unit: Unit) -> Iterator[Outcome]:

@@ -25,7 +25,7 @@ _CONTAINERS = frozenset(
 #: Names of things that are no state of users: bookkeeping that each process may have for itself.
 _OWN = re.compile(
     r"metric|stats?$|statistic|histogram|gauge|registr|handlers?$|hooks?$|plugins?$|logg|locks?$|warned|warnings|pool|"
-    r"engine|executor|middleware|threads?$|futures?$|migration|blueprint|extension|routes?$|signals?$|template|schema|validator|models?$",
+    r"engine|executor|middleware|threads?$|futures?$|migration|blueprint|extension|routes?$|signals?$|template|schema|validator|models?$|tracker\b|profiler\b|inspector\b",
     re.IGNORECASE,
 )
 #: Names of copies of what is kept elsewhere.

@@ -168,7 +168,7 @@ def _of_compose(unit: Unit, compose: Compose) -> Iterator[Finding]:
 
 
 def _of_kubernetes(unit: Unit, manifest: Manifest) -> Iterator[Finding]:
-    if manifest.kind in ("Role", "ClusterRole"):
+    if manifest.kind in ("Role", "ClusterRole") and "rbac.authorization" in manifest.api:
         for rule_node in (manifest.node.get("rules") or manifest.node).elements():
             verbs, resources = rule_node.get("verbs"), rule_node.get("resources")
             if verbs is not None and resources is not None and "*" in verbs.texts() and "*" in resources.texts():

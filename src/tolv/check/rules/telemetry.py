@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tolv.check.facts.browser import in_browser
 from tolv.check.facts.health_tables import WEB
 from tolv.check.facts.telemetry_tables import CARRIERS, ERRORS, REQUESTS, SOME
 from tolv.check.facts.values import is_placeholder
 from tolv.check.look import Seen
-from tolv.check.looks.answers import answers_of, in_browser
+from tolv.check.looks.answers import answers_of
 from tolv.check.looks.asked import images_of, own_workloads
 from tolv.check.looks.listens import listens
 from tolv.check.looks.routes import routes
@@ -161,7 +162,7 @@ def _literal(unit: Unit, seen: Seen[Target], value: Value) -> Finding | None:
     said = f"{target.client} is told {shown} ({target.name}) by a literal: every deploy reports to the same place"
     if local:
         said = f"{target.client} can only report to this machine: its {target.name} is a literal"
-    return _finding(unit, seen, said, "warning" if local or in_browser(seen.path) else None)
+    return _finding(unit, seen, said, "warning" if local or in_browser(unit, seen.path) else None)
 
 
 def _finding(unit: Unit, seen: Seen[Target], said: str, severity: Severity | None) -> Finding:

@@ -51,12 +51,15 @@ _SYSTEM_PACKAGES = (
 def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
     """One finding for each well-known program that deployed code starts and no image or package list brings."""
     called: dict[str, list[Place]] = {}
+    needed: set[str] = set()
     for seen in unit.seen(executed, "prod"):
         if not _BY_HAND.search(seen.path):
             for program in _programs(seen.what):
                 if program in TOOLS:
                     place = unit.place(seen.path, seen.what.line, seen.what.column)
                     called.setdefault(program, []).append(place)
+                    if not _asks_for_commit(seen.what):
+                        needed.add(program)
     surroundings = _Surroundings(unit)
     unsure = []
     for program, places in sorted(called.items()):
@@ -67,7 +70,7 @@ def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
             yield Finding(
                 f"{program} is started here, and nothing declares it",
                 places[0],
-                severity="note" if surroundings.is_stack and program in IN_STACKS else None,
+                severity="note" if program not in needed or (surroundings.is_stack and program in IN_STACKS) else None,
                 fix=f"Install {TOOLS[program][0]} in the image, or name it in an Aptfile",
                 also=tuple(places[1:8]),
                 subject=program,
@@ -78,6 +81,12 @@ def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"{', '.join(sorted(called))}: looked for in {surroundings.looked}")
     else:
         yield NotApplicable("no code starts a program of the system")
+
+
+def _asks_for_commit(one: Executed) -> bool:
+    """`git rev-parse HEAD`: what the code is of, to be shown; a release has no repository that could tell."""
+    argv = plain(one.argv)
+    return argv[:1] == ("git",) and bool({"rev-parse", "describe", "log", "--version"} & set(argv[1:4]))
 
 
 def _programs(one: Executed) -> Iterator[str]:
@@ -100,7 +109,9 @@ class _Surroundings:
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
-        self._images = [one for one in unit.dockerfiles if one.context == "prod"]
+        # Where no image is for a deploy, those of developers say what the app needs.
+        images = [one for one in unit.dockerfiles if one.context == "prod"]
+        self._images = images or [one for one in unit.dockerfiles if one.context == "dev"]
         self._lists = unit.named(*_SYSTEM_PACKAGES)
         self.is_stack = not self._images and bool(unit.procfile)
         looked = [one.path for one in self._images] + [file.path for file in self._lists]

@@ -1,0 +1,138 @@
+"""Compose files and images that only developers use, whatever they are called.
+
+A compose file that lays the checkout over what the image holds runs what is being written, not what was built; one
+whose variables all come from a directory for development runs no deploy. An image that only such files build, that is
+made for it by its own words, and beside which something else is what production runs, is a developer's too.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+
+from tolv.codebase.compose import Compose, ComposeService, is_compose_name, parse_compose
+from tolv.codebase.context import classify
+from tolv.codebase.dockerfile import Dockerfile, parse_dockerfile
+from tolv.codebase.start_sources import is_dockerfile_name
+from tolv.codebase.survey import File, Survey
+
+Read = Callable[[str], str | None]
+
+#: Directories that are mounted and hold no code of the app, though files in them may be in a language.
+_DATA = re.compile(
+    r"(?i)(?:^|[/._-])(?:data|db|database|certs?|ssl|logs?|uploads?|media|storage|config|conf|settings|secrets?|keys|init\w*"
+    r"|docker\w*|nginx|scripts?|migrations?|seeds?|fixtures?|public|static|assets|plugins?|themes?|custom|backups?)(?:[/._-]|$)"
+)
+#: What an image does that is made for developers: their requirements, their server, their mode.
+_FOR_DEVELOPERS = re.compile(
+    r"requirements[/_-]dev|dev[-_]requirements|(?:--with|--group|--extra|--only)[= ]dev\b|\brunserver\b"
+    r"|\bflask\b[^\n]*\brun\b"
+    r"|--reload\b|\b(?:npm|yarn|pnpm)(?: run)? dev\b|\bnodemon\b"
+    r"|\b(?:RAILS|RACK|NODE|APP|FLASK|DJANGO)_ENV[= ]\"?(?:dev|local)|\brails (?:s|server)\b"
+)
+#: Files that say how production starts, without an image of this tree.
+_PLATFORM = frozenset(("Procfile", "app.json", "fly.toml", "heroku.yml", "render.yaml", "app.yaml"))
+
+
+def for_developers(survey: Survey, read: Read) -> frozenset[str]:
+    """The paths of the compose files and Dockerfiles that only developers use, and are called like production's."""
+    composes = [parse_compose(text, file.path, file.context) for file, text in _named(survey, read, is_compose_name)]
+    if not composes:
+        return frozenset()
+    theirs = {one.path for one in composes if one.context == "dev" or _is_theirs(one, survey)}
+    if not theirs:
+        return frozenset()
+    images = [
+        parse_dockerfile(text, file.path, file.context) for file, text in _named(survey, read, is_dockerfile_name)
+    ]
+    found = {one for one in theirs if classify(one) != "dev"}
+    found |= {one.path for one in _their_images(images, composes, theirs, survey, read)}
+    return frozenset(found)
+
+
+def _named(survey: Survey, read: Read, is_named: Callable[[str], bool]) -> Iterator[tuple[File, str]]:
+    for file in survey.files:
+        if file.context in ("prod", "dev") and is_named(file.name) and (text := read(file.path)) is not None:
+            yield file, text
+
+
+def _is_theirs(compose: Compose, survey: Survey) -> bool:
+    if re.search(r"(?i)prod|stag(?:e|ing)|deploy|release|live", posixpath.basename(compose.path)):
+        return False
+    built = [one for one in compose.services if one.build is not None]
+    if any(_lays_code_over(compose, one, survey) for one in built or compose.services):
+        return True
+    if built and all(_uses_theirs(compose, one) for one in built):
+        return True
+    given = [entry.value for one in compose.services for entry in one.env_file]
+    here = posixpath.dirname(compose.path)
+    return bool(given) and all(classify(posixpath.normpath(posixpath.join(here, one))) == "dev" for one in given)
+
+
+def _uses_theirs(compose: Compose, service: ComposeService) -> bool:
+    """Whether a service is built of a Dockerfile that says by its name that it is for development."""
+    if service.build is None or service.build.dockerfile is None:
+        return False
+    place = posixpath.join(posixpath.dirname(compose.path), service.build.context, service.build.dockerfile)
+    return classify(posixpath.normpath(place)) == "dev"
+
+
+def _lays_code_over(compose: Compose, service: ComposeService, survey: Survey) -> bool:
+    """Whether a directory with code of the app is mounted into a service."""
+    for volume in service.volumes:
+        source = re.sub(r"^\$\{?PWD\}?", ".", volume.source or "")
+        if not volume.is_bind or not source.startswith("."):
+            continue
+        place = posixpath.normpath(posixpath.join(posixpath.dirname(compose.path), source))
+        if place.startswith("..") or (place != "." and _DATA.search(place)):
+            continue
+        start = "" if place == "." else f"{place}/"
+        if any(one.path.startswith(start) and one.language and one.context == "prod" for one in survey.files):
+            return True
+    return False
+
+
+def _their_images(
+    images: list[Dockerfile], composes: list[Compose], theirs: set[str], survey: Survey, read: Read
+) -> Iterator[Dockerfile]:
+    builders: dict[str, set[str]] = {}
+    for compose in composes:
+        for service in compose.services:
+            if service.build is not None:
+                directory = posixpath.join(posixpath.dirname(compose.path), service.build.context)
+                path = posixpath.normpath(posixpath.join(directory, service.build.dockerfile or "Dockerfile"))
+                builders.setdefault(path, set()).add(compose.path)
+    production = [
+        one
+        for one in images
+        if one.context == "prod" and one.command is not None and not builders.get(one.path, set()) & theirs
+    ]
+    other = bool(production) or any(file.name in _PLATFORM and file.context == "prod" for file in survey.files)
+    for one in images:
+        built_by = builders.get(one.path, set())
+        if one.context != "prod" or not built_by or not built_by <= theirs:
+            continue
+        # Without a command, only who builds it says what it runs.
+        idle = one.command is None or one.command.cmd is None
+        if (idle and _hands_over(one, survey, read)) or (other and _is_made_for_them(one, survey, read)):
+            yield one
+
+
+def _hands_over(image: Dockerfile, survey: Survey, read: Read) -> bool:
+    """Whether an image's entrypoint only runs what it is given; one without any does so too."""
+    if image.command is None:
+        return True
+    names = [word.strip("\"',[]").rpartition("/")[2] for word in image.command.text.split()]
+    scripts = [read(file.path) or "" for file in survey.files if file.name in names]
+    return any(re.search(r"(?m)^\s*exec [^#\n]*\"?\$\{?@", text) for text in scripts)
+
+
+def _is_made_for_them(image: Dockerfile, survey: Survey, read: Read) -> bool:
+    texts = [one.text for stage in image.stages for one in stage.instructions]
+    words = image.command.text.split() if image.command is not None else []
+    for word in words[:4]:
+        name = word.strip("\"',[]").rpartition("/")[2]
+        if name.endswith(".sh"):
+            texts += [read(file.path) or "" for file in survey.files if file.name == name]
+    return any(_FOR_DEVELOPERS.search(text) for text in texts)

@@ -1,0 +1,88 @@
+"""Which code a browser runs: by its path, by the package that it is part of, or because it says so itself."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from weakref import WeakKeyDictionary
+
+from tolv.check.unit import Unit
+from tolv.codebase.context import LANGUAGE_BY_SUFFIX
+
+_PATH = re.compile(
+    r"(?:^|/)(?:public|static|htdocs|assets|www|frontend|client|browser|webroot|web/js|dist|app/javascript"
+    r"|resources/(?:assets/)?(?:js|ts)|src-ui|web-?ui)/"
+)
+#: Packages that draw pages.
+_DRAWS = frozenset(
+    "react react-dom preact vue svelte @angular/core solid-js lit ember-source backbone knockout jquery alpinejs"
+    " react-scripts @vue/cli-service @ember/test-helpers".split()
+)
+#: Packages with which a program of its own answers requests, asks a database or runs pages on a server.
+_SERVES = frozenset(
+    "express koa fastify hapi @hapi/hapi restify polka connect hono elysia sails loopback @nestjs/core @adonisjs/core"
+    " next nuxt @sveltejs/kit @remix-run/node @remix-run/server-runtime @react-router/node @react-router/serve astro"
+    " gatsby @tanstack/react-start @tanstack/start @solidjs/start blitz meteor socket.io ws apollo-server"
+    " @apollo/server graphql-yoga @trpc/server electron pg mysql mysql2 mongodb mongoose sequelize typeorm knex prisma"
+    " @prisma/client better-sqlite3 redis ioredis bull bullmq nodemailer http-server serve keystone @keystone-6/core"
+    " @strapi/strapi parse-server @feathersjs/feathers aws-lambda serverless firebase-functions".split()
+)
+
+_KNOWN: WeakKeyDictionary[Unit, dict[str, bool]] = WeakKeyDictionary()
+
+
+def in_browser(unit: Unit, path: str) -> bool:
+    """Whether a file's code runs in a browser."""
+    return bool(_PATH.search(path)) or (_is_script(path) and (_drawing(unit, path) or _says_so(unit, path)))
+
+
+def serves_nothing(unit: Unit) -> bool:
+    """Whether no package of JavaScript in an app has anything to do with a server: they make what a browser gets."""
+    return all(
+        one.name not in _SERVES for one in unit.packages.of("javascript", "main") if one.path.endswith("package.json")
+    )
+
+
+def is_browser_script(unit: Unit, path: str) -> bool:
+    """Whether a file is JavaScript that a browser runs."""
+    return _is_script(path) and in_browser(unit, path)
+
+
+def _is_script(path: str) -> bool:
+    return LANGUAGE_BY_SUFFIX.get(path[path.rfind(".") :]) == "javascript"
+
+
+def _drawing(unit: Unit, path: str) -> bool:
+    """Whether the nearest package above a file draws pages and serves nothing."""
+    packages = _packages(unit)
+    directory = posixpath.dirname(path)
+    while directory not in packages:
+        if not directory:
+            return False
+        directory = posixpath.dirname(directory)
+    return packages[directory]
+
+
+def _packages(unit: Unit) -> dict[str, bool]:
+    """The directories of the packages of JavaScript, and whether each only draws pages."""
+    known = _KNOWN.get(unit)
+    if known is None:
+        declared: dict[str, set[str]] = {
+            posixpath.dirname(path): set()
+            for path in unit.packages.manifests_of("javascript")
+            if posixpath.basename(path) == "package.json"
+        }
+        for one in unit.packages.of("javascript"):
+            if posixpath.dirname(one.path) in declared:
+                declared[posixpath.dirname(one.path)].add(one.name)
+        known = {
+            directory: not _DRAWS.isdisjoint(names) and _SERVES.isdisjoint(names)
+            for directory, names in declared.items()
+        }
+        _KNOWN[unit] = known
+    return known
+
+
+def _says_so(unit: Unit, path: str) -> bool:
+    source = unit.source(path)
+    return source is not None and re.search(rb"^['\"]use client['\"]", source.data[:2000], re.MULTILINE) is not None
