@@ -86,6 +86,7 @@ class Backing:
         self._prepared = prepared
         self._base = base
         self._attached = False
+        self._attaching = asyncio.Lock()
         self._labels: list[str] = []
         self._databases: list[tuple[Server, str]] = []
         self._others: list[Service] = []
@@ -105,16 +106,15 @@ class Backing:
 
         Raises `CannotProve` for what cannot be had here.
         """
-        if self._attached:
-            return
-        wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
-        if not base and not empty and any(one.kind == "postgres" for one in wanted):
-            await self._prepared()
-        if self._attached:  # meanwhile
-            return
-        self._attached = True
-        for need in wanted:
-            self.services.append(await self._service(need, base=base, empty=base or empty))
+        async with self._attaching:
+            if self._attached:
+                return
+            wanted = [one for one in self._needs if not all(name in self._given for name, _ in one.env)]
+            if not base and not empty and any(one.kind == "postgres" for one in wanted):
+                await self._prepared()
+            for need in wanted:
+                self.services.append(await self._service(need, base=base, empty=base or empty))
+            self._attached = True
 
     async def another(self, service: Service) -> Service:
         """The same service on another server: another port, user, database, no data but what the release phase makes
