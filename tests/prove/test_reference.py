@@ -51,7 +51,7 @@ def test_code_with_a_fence_of_its_own_does_not_end_the_block(probe: Probe) -> No
 
 
 def test_a_terminal_is_told_the_same(probe: Probe) -> None:
-    text = as_text(probe)
+    text = " ".join(as_text(probe).split())
     for one in (probe.title, probe.fix, EXAMPLES["write"], "VI-01, VI-05", "keeps its notes in memory"):
         assert one in text
     data = as_data(probe)
