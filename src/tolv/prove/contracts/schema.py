@@ -6,7 +6,6 @@ wrong for what the schema says in so many words.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -67,7 +66,7 @@ def _is(value: Any, type: Any) -> bool:
         case "number":
             return isinstance(value, int | float) and not isinstance(value, bool)
         case "string" | "boolean" | "object" | "array" | "null":
-            return _kind(value) == type
+            return bool(_kind(value) == type)
     return True  # `file`, and what a later version brings
 
 
@@ -131,13 +130,11 @@ def _of_number(value: float, schema: Mapping[str, Any], at: str) -> Iterator[str
 
 
 def _within(value: float, schema: Mapping[str, Any], least: str, most: str, what: str) -> Iterator[str]:
-    for word, sign in ((least, 1), (most, -1)):
+    for word in (least, most):
         bound = schema.get(word)
-        if (
-            isinstance(bound, int | float)
-            and not isinstance(bound, bool)
-            and math.copysign(1, sign) * (value - bound) < 0
-        ):
+        if not isinstance(bound, int | float) or isinstance(bound, bool):
+            continue
+        if value < bound if word == least else value > bound:
             yield f"{what}, and {word} is {bound}"
 
 

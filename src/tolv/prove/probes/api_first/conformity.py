@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote
 
 from tolv.prove.client import Answer, NoAnswer, Session
 from tolv.prove.contracts.breaking import schemas_of
@@ -19,24 +16,22 @@ from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import CannotProve, Mutation, probe, proved, refuted
 from tolv.prove.probes.api_first._contract import NoContract, filed, is_route, served
+from tolv.prove.probes.api_first._samples import path_of, query_of
 from tolv.prove.traffic import Unexpected, Written
 
 #: The share of operations that must be as the contract says.
 _SHARE = 0.95
 #: Operations that are asked, and problems that are told, at most. Seconds for an answer.
 _MOST, _SHOWN, _WITHIN = 80, 5, 15.0
-#: What a made-up value or a missing login rightly leads to: it says nothing of the contract where it is not in it.
-_NOT_REACHED = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 428, 429})
+#: Characters of an answer that is not as it should be.
+_EXCERPT = 200
+#: What a made-up value, a missing login, or a service that is away rightly leads to: where the contract does not have
+#: it, it says nothing of the rest.
+_NOT_REACHED = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 428, 429, 501, 502, 503, 504})
 #: Paths that end the session in which the others are asked.
 _ENDS = re.compile(r"log-?_?out|sign-?_?out", re.IGNORECASE)
 #: A request as it stands in evidence.
 _ASKED = re.compile(r"(GET|HEAD) (/\S*)")
-_MADE_UP = {
-    "uuid": "00000000-0000-4000-8000-000000000000",
-    "date": "2030-01-02",
-    "date-time": "2030-01-02T03:04:05Z",
-    "email": "a@example.com",
-}
 
 
 @dataclass(slots=True)
@@ -57,10 +52,10 @@ class Tally:
     tier=2,
     needs=("web", "spec"),
     does="Reads the OpenAPI description, sees that it is valid, calls every operation that only reads, and those that "
-    "`[prove]` writes with, and holds status, content type and body against it.",
+    "`[prove]` writes with, holds status, content type and body against it; those that take an object get an array.",
     proved=f"At least {_SHARE:.0%} of the operations that could be reached answer as it says.",
     refuted="The description is not valid, or too many operations answer otherwise: with another status, another "
-    "type, or a body that is not of its schema.",
+    "type, a body that is not of its schema, or an error of the server to one that is not of theirs.",
     fix="Generate the description from the code, or test the code against the description, in CI.",
     rules=("API-01", "API-02", "API-04"),
     mutation=Mutation(
@@ -91,8 +86,10 @@ async def answers_as_contract_says(trial: Trial) -> Outcome:
     known = _known(trial)
     tally.unknown |= {f"GET {path}" for path in known if document.operation("GET", path) is None}
     reading = [one for one in document.operations if one.method == "GET"]
-    for one in sorted(reading, key=lambda one: bool(_ENDS.search(one.path)))[:_MOST]:
-        await _ask(trial, instance, document, one, known, session, tally)
+    for operation in sorted(reading, key=lambda one: bool(_ENDS.search(one.path)))[:_MOST]:
+        await _ask(trial, instance, document, operation, known, session, tally)
+    for operation in [one for one in document.operations if _takes_object(one, document)][:_MOST]:
+        await _offend(trial, instance, document, operation, session, tally)
     return _judged(trial, tally)
 
 
@@ -139,7 +136,7 @@ async def _traffic(trial: Trial, instance: Instance, document: Document, tally: 
         if operation is None:
             tally.unknown.add(f"{method} {path}")
         else:
-            await _note(operation, written.answer, document, tally)
+            await _note(trial, operation, written.answer, document, tally)
     if traffic.recipes.read:
         try:
             await traffic.read(instance)
@@ -166,7 +163,7 @@ async def _ask(
 ) -> None:
     """Ask for one operation, and judge the answer; what seems wrong is asked again."""
     real = next((path for path in known if operation.fits(path)), None)
-    path = (real or _filled(operation, document)) + _query(operation, document)
+    path = (real or path_of(operation, document)) + query_of(operation, document)
     headers = (("Accept", "application/json, */*;q=0.5"), *trial.traffic.recipes.headers)
 
     async def ask() -> Answer:
@@ -180,13 +177,47 @@ async def _ask(
         tally.unreached.append(str(operation))
         return
     try:
-        await _note(operation, await ask(), document, tally, ask)
+        await _note(trial, operation, await ask(), document, tally, ask)
     except NoAnswer as error:
         trial.saw("answer", f"GET {path} -> {error}", instance.name)
         tally.unreached.append(str(operation))
 
 
+def _takes_object(operation: Operation, document: Document) -> bool:
+    """Whether its body is a JSON object, so that an array is none."""
+    body = table(document.resolve(operation.raw.get("requestBody")))
+    schema = table(document.resolve(schemas_of(document, body).get("application/json")))
+    return operation.method in ("POST", "PUT", "PATCH") and schema.get("type") == "object"
+
+
+async def _offend(
+    trial: Trial,
+    instance: Instance,
+    document: Document,
+    operation: Operation,
+    session: Session | None,
+    tally: Tally,
+) -> None:
+    """Send a body that is not of the operation's schema: whatever is made of it, the process must not fail at it."""
+    path = path_of(operation, document) + query_of(operation, document)
+    headers = (("Content-Type", "application/json"), *trial.traffic.recipes.headers)
+    try:
+        answer = await instance.client.request(
+            operation.method, path, headers=headers, body="[]", session=session, timeout=_WITHIN
+        )
+    except NoAnswer as error:
+        trial.saw("answer", f"{operation.method} {path} [] -> {error}", instance.name)
+        return
+    trial.saw("answer", f"{operation.method} {path} [] -> {answer}", instance.name)
+    name = f"{operation} with a body of another kind"
+    if answer.status == 500:
+        tally.bad[name] = "it is answered 500: the body is not held against the schema"
+    elif answer.status in (400, 415, 422):
+        tally.good.append(name)
+
+
 async def _note(
+    trial: Trial,
     operation: Operation,
     answer: Answer,
     document: Document,
@@ -196,8 +227,11 @@ async def _note(
     problem = judge(operation, answer, document)
     if problem and again is not None:
         await asyncio.sleep(0.5)
-        problem = judge(operation, await again(), document)
+        answer = await again()
+        problem = judge(operation, answer, document)
     name = str(operation)
+    if problem:
+        trial.saw("answer", f"{name}: {answer.header('content-type')} {answer.text()[:_EXCERPT]}")
     if problem is None:
         tally.good.append(name)
     elif problem:
@@ -234,56 +268,3 @@ def _is(type_: str, name: str) -> bool:
     """Whether a media type is the one that the contract names, which may be a range."""
     name = name.partition(";")[0].strip().lower()
     return name in (type_, "*/*") or (name.endswith("/*") and type_.startswith(name[:-1]))
-
-
-def _filled(operation: Operation, document: Document) -> str:
-    """The path, with values that the contract gives for its parameters, or allows."""
-    values = {str(one.get("name")): one for one in operation.parameters if one.get("in") == "path"}
-
-    def put(match: re.Match[str]) -> str:
-        return quote(_text(_sample(values.get(match[1], {}), document)), safe="")
-
-    return re.sub(r"\{([^{}]+)\}", put, operation.path)
-
-
-def _query(operation: Operation, document: Document) -> str:
-    pairs = [
-        f"{quote(str(one['name']), safe='')}={quote(_text(_sample(one, document)), safe='')}"
-        for one in operation.parameters
-        if one.get("in") == "query" and one.get("required") and "name" in one
-    ]
-    return f"?{'&'.join(pairs)}" if pairs else ""
-
-
-def _sample(parameter: Mapping[str, Any], document: Document) -> Any:
-    """A value for a parameter: what the contract shows, else what it allows."""
-    schema = table(document.resolve(parameter.get("schema", parameter)))
-    for one in (*_shown(parameter), *_shown(schema)):
-        return one
-    enum = schema.get("enum")
-    if isinstance(enum, list) and enum:
-        return enum[0]
-    type_ = schema.get("type")
-    if "integer" in (type_, *(type_ if isinstance(type_, list) else ())) or type_ == "number":
-        return schema.get("minimum", 1)
-    if type_ == "boolean":
-        return True
-    if type_ == "array":
-        return _sample(table(schema.get("items")), document)
-    return _MADE_UP.get(str(schema.get("format")), "a" * max(1, int(schema.get("minLength", 1) or 1)))
-
-
-def _shown(holder: Mapping[str, Any]) -> Iterator[Any]:
-    if "example" in holder:
-        yield holder["example"]
-    examples = holder.get("examples")
-    if isinstance(examples, list):
-        yield from examples[:1]
-    elif isinstance(examples, Mapping):
-        yield from (table(one)["value"] for one in [*examples.values()][:1] if "value" in table(one))
-    if "default" in holder:
-        yield holder["default"]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

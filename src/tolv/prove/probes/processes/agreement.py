@@ -105,16 +105,16 @@ async def _difference(
     for _ in range(_ROUNDS):
         for answers, one in zip(seen, (first, second), strict=True):
             answers.append(await _read(trial, one))
-    counted = _counted_apart([[_numbers(one) for one in answers] for answers in seen])
+    counted = counted_apart([[numbers_of(one) for one in answers] for answers in seen])
     if counted is not None:
         name, here, there = counted
         told = f"{first.name} says {', '.join(map(str, here[-3:]))} where {second.name} says"
         return f"each process counts its own requests ({name}): {told} {', '.join(map(str, there[-3:]))}"
     until = time.monotonic() + PATIENCE
     faces = tuple([leaves_of(one) for one in answers[-2:]] for answers in seen)
-    while differing := _differing(faces, before):
+    while names := differing(faces, before):
         if time.monotonic() >= until:
-            name = differing[0]
+            name = names[0]
             ours, theirs = (face[-1].get(name, "nothing") for face in faces)
             said = f"{ours} on {first.name}, {theirs} on {second.name}"
             return f"after {PATIENCE:g} s without a write they differ in {name}: {said}"
@@ -124,7 +124,7 @@ async def _difference(
     return None
 
 
-def _differing(faces: Sequence[Sequence[Leaves]], before: Sequence[Sequence[Leaves]]) -> list[str]:
+def differing(faces: Sequence[Sequence[Leaves]], before: Sequence[Sequence[Leaves]]) -> list[str]:
     """The names of what each process says always alike, both not the same, and not as before all requests."""
     first, second = (_settled(face) for face in faces)
     old_first, old_second = (_settled(face) for face in before)
@@ -146,7 +146,7 @@ def _moves(name: str, faces: Sequence[Sequence[Leaves]]) -> bool:
     return any(len({one.get(name) for one in face}) > 1 for face in faces)
 
 
-def _counted_apart(readings: Sequence[Sequence[Mapping[str, int]]]) -> tuple[str, list[int], list[int]] | None:
+def counted_apart(readings: Sequence[Sequence[Mapping[str, int]]]) -> tuple[str, list[int], list[int]] | None:
     """A number that each process has risen by one with each of its own readings, though they took turns."""
     names = set.intersection(*(set(one) for face in readings for one in face))
     for name in sorted(names):
@@ -190,7 +190,7 @@ def leaves_of(answer: Answer) -> Leaves:
         return {f"the word {word!r}": f"{count} times" for word, count in Counter(_text(answer).split()).items()}
 
 
-def _numbers(answer: Answer) -> dict[str, int]:
+def numbers_of(answer: Answer) -> dict[str, int]:
     try:
         leaves: dict[str, str] = {}
         _walk(answer.json(), "", leaves)
