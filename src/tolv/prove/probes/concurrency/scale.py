@@ -19,7 +19,7 @@ from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Unexpected
 
 #: Rounds of requests, how many go on at once, and the seconds that each answer may take.
-_ROUNDS, _AT_ONCE, _WITHIN = 36, 6, 30.0
+_ROUNDS, _AT_ONCE, _WITHIN = 24, 6, 30.0
 #: How often the load on three is repeated before what went wrong counts.
 _TRIES = 3
 _LOCK = """\

@@ -22,7 +22,7 @@ from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Unexpected
 
 #: Items that are written, as far as the app takes them; fewer than `_LEAST` say nothing. Seconds that they may take.
-_ITEMS, _LEAST, _WITHIN = 50, 6, 40.0
+_ITEMS, _LEAST, _WITHIN = 50, 6, 20.0
 #: How often each is read.
 _ROUNDS = 10
 #: Names under which a process rightly says something of itself alone.
