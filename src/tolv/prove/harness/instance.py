@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import time
@@ -20,6 +21,7 @@ from tolv.prove.harness.stand import Stand
 from tolv.prove.model import Kind
 from tolv.prove.watch.processes import Seen, Tree
 from tolv.run.keeper.client import Scope
+from tolv.run.keeper.main import home_name
 from tolv.run.keeper.tree import read_table
 from tolv.run.local.launch import natural_scope
 from tolv.run.model import Exit
@@ -98,7 +100,8 @@ class Instance:
         self._network = network
         self._say = say
         self.client = Client(self._connect)
-        self._tree = Tree(running.pid)
+        # By its cookie as well: it may have put itself into the background before anybody could look.
+        self._tree = Tree(running.pid, f"{running.id}@{home_name(os.path.abspath(ground.home.keeper))}")
 
     @property
     def name(self) -> str:
