@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from tolv.prove.harness.instance import Instance, NotReady, describe
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, probe, proved, refuted
 from tolv.prove.watch.processes import Seen, strays
 
+#: Seconds that the others of a tree have for dying after their leader.
+_LINGERS = 5.0
 _DAEMON = """\
 import os
 
@@ -45,7 +50,7 @@ async def stays_in_foreground(trial: Trial) -> Outcome:
         try:
             await instance.ready()
         except NotReady as error:
-            left = instance.members()
+            left = () if instance.alive else await _left_behind(instance)
             if instance.alive or not left:
                 unready = unready or error
                 continue
@@ -62,6 +67,18 @@ async def stays_in_foreground(trial: Trial) -> Outcome:
     if unready is not None:
         raise unready
     return proved(f"{', '.join(stayed)}: each runs on as it was started")
+
+
+async def _left_behind(instance: Instance) -> tuple[Seen, ...]:
+    """What runs on for seconds after its leader has ended: what only takes a moment to die is not among it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGERS):
+            await instance.running.empty.wait()
+    while not instance.running.empty.is_set():
+        if left := instance.members():
+            return left
+        await asyncio.sleep(0.05)
+    return ()
 
 
 def _tell(trial: Trial, instance: Instance, members: tuple[Seen, ...]) -> None:
