@@ -36,7 +36,7 @@ _WANTS_ROOT = re.compile(
 _LAST = 15
 #: What an answer of 200 says that refuses all the same: a login page, an error in words.
 _REFUSAL = re.compile(
-    r"""(?i)type=["']?password|unauthori[sz]ed|forbidden|not (?:logged|signed) in|(?:login|sign[ -]in) (?:is )?required"""
+    r"""(?i)type=["']?password|unauthori[sz]ed|forbidden|not (?:logged|signed) in|(?:login|sign-?in) required"""
 )
 _STATUS = re.compile(r"^(Uid|CapEff|NoNewPrivs):\s+(\S+)", re.MULTILINE)
 #: Parts of a page that show the inside of a program, each with what it is.
