@@ -22,7 +22,7 @@ _FORMATS = {
 def routes_of(spec: Any, source: str) -> Iterator[Route]:
     """All of them; what cannot be understood is left out."""
     spec = _table(spec)
-    base = _base(spec)
+    base = base_of(spec)
     for path, item in _table(spec.get("paths")).items():
         for method in _METHODS:
             operation = _table(item).get(method)
@@ -31,7 +31,7 @@ def routes_of(spec: Any, source: str) -> Iterator[Route]:
                 yield Route(method.upper(), base + path, source, body, file)
 
 
-def _base(spec: Mapping[str, Any]) -> str:
+def base_of(spec: Mapping[str, Any]) -> str:
     """The path below which all routes are."""
     servers = spec.get("servers")
     first = _table(servers[0]).get("url") if isinstance(servers, list) and servers else spec.get("basePath")

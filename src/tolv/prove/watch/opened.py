@@ -13,6 +13,7 @@ _OPEN, _OVERFLOW, _IS_DIRECTORY = 0x20, 0x4000, 0x40000000
 _HEADER = struct.Struct("iIII")
 _READ = 1 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
+_add = _libc.inotify_add_watch
 
 
 class CannotWatch(Exception):
@@ -45,7 +46,7 @@ class Opened:
             raise CannotWatch(f"inotify: {os.strerror(ctypes.get_errno())}")
         for place, directories, _ in os.walk(self._root):
             directories[:] = [name for name in directories if name not in self._without]
-            number = _libc.inotify_add_watch(self._descriptor, os.fsencode(place), _OPEN)
+            number = _add(self._descriptor, os.fsencode(place), _OPEN)
             if number < 0:
                 error = os.strerror(ctypes.get_errno())
                 os.close(self._descriptor)

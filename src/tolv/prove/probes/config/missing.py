@@ -112,6 +112,7 @@ async def _sessions(trial: Trial, first: Instance, missing: list[str]) -> Outcom
     other = await another_deploy(trial)
     signed = await sign_in(trial, first)
     second = await trial.start(env={**other, **dict.fromkeys(missing)})
+    trial.saw("start", f"of another deploy, too without {without}" if without else "of another deploy", second.name)
     await trial.traffic.login(second)  # the same user is there, too
     if await is_known(trial, second, signed):
         what = f"without {without} it runs, and signs with what its code holds" if missing else "it signs with its code"

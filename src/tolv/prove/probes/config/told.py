@@ -107,7 +107,7 @@ async def _attach(trial: Trial) -> CannotProve | None:
         await trial.backing.attach()
     except CannotProve as error:
         trial.saw("exit", error.reason[:300])
-        await trial.backing.attach(base=True)
+        await trial.backing.attach(empty=True)
         return error
     return None
 
