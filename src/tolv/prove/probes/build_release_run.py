@@ -97,7 +97,8 @@ _BUILDERS: dict[str, str | None] = {
     **dict.fromkeys(("conda", "mamba"), r"\b(?:install|create|update)\b"),
     **dict.fromkeys(
         ("npm", "pnpm", "yarn", "bun"),
-        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
+        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|"
+        r"\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
     ),
     **dict.fromkeys(("gem", "apt", "apt-get", "yum", "dnf", "microdnf"), r"\b(?:install|update|upgrade)\b"),
     "apk": r"\badd\b",
@@ -193,8 +194,8 @@ def _builds(call: Call) -> bool:
     "the database that this release has migrated, and uses it.",
     proved="It becomes ready and does all that this release does.",
     refuted="It does not, although it does on a database of its own: after a deploy there is no way back.",
-    fix="Only add in a migration what the release before can live with; take away in a later release what none uses any "
-    "more.",
+    fix="Only add in a migration what the release before can live with; take away in a later release what none "
+    "uses any more.",
     rules=("V-03", "V-07", "V-10"),
     mutation=Mutation(
         "renames a column that the release before needs",
