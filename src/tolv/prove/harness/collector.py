@@ -131,7 +131,11 @@ class Collector:
                 kind = received.header("content-type")
                 content = b"" if "protobuf" in kind else b"{}"
                 headers = [("Content-Type", kind or "application/json"), ("Content-Length", str(len(content)))]
-                for part in (h11.Response(status_code=200, headers=headers), h11.Data(data=content), h11.EndOfMessage()):
+                for part in (
+                    h11.Response(status_code=200, headers=headers),
+                    h11.Data(data=content),
+                    h11.EndOfMessage(),
+                ):
                     writer.write(protocol.send(part) or b"")
                 await writer.drain()
                 if protocol.our_state is not h11.DONE:

@@ -95,7 +95,8 @@ async def _listen(trial: Trial) -> tuple[Collector, str | None, int]:
     scraped = _grown(trial, web, before, await _scrape(web))
     await web.terminate()  # what is still buffered is to be sent now
     await web.exited(_ARRIVES_WITHIN)
-    await trial.network.unexpose(collector.port)
+    if not scraped:
+        await collector.wait(1.0)  # what it sent last may be on its way
     for one in collector.received[:5]:
         name = f", service.name {one.service}" if one.service else ""
         trial.saw("socket", f"collector: {one.method} {one.path}, {len(one.body)} bytes{name}", web.name)
