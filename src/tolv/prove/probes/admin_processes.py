@@ -24,6 +24,7 @@ _PATIENCE = 90.0
 #: Programs in which code is run.
 _INTERPRETERS = re.compile(r"(?:python|node|ruby|php|java|perl|deno|bun)[\d.]*")
 _AWAY = 'reason=str(error).partition("\\n")[0])\n        return 1'
+_EACH = "        for number, migration in enumerate"
 _LOCK = """\
         if there:
             database.execute("LOCK TABLE notes")
@@ -145,7 +146,7 @@ def _differs(before: dict[str, str] | None, after: dict[str, str] | None) -> str
     rules=("XII-02",),
     mutation=Mutation(
         "locks its notes while it migrates",
-        {"schema.py": (("        for number, migration in enumerate", f"{_LOCK}        for number, migration in enumerate"),)},
+        {"schema.py": ((_EACH, _LOCK + _EACH),)},
     ),
 )  # fmt: skip
 async def leaves_web_alone(trial: Trial) -> Outcome:

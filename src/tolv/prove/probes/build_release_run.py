@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from tolv.prove.harness.earlier import Earlier, earlier
 from tolv.prove.harness.instance import Instance, NotReady
 from tolv.prove.harness.stand import Stand
 from tolv.prove.harness.trial import Trial
@@ -96,7 +97,8 @@ _BUILDERS: dict[str, str | None] = {
     **dict.fromkeys(("conda", "mamba"), r"\b(?:install|create|update)\b"),
     **dict.fromkeys(
         ("npm", "pnpm", "yarn", "bun"),
-        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
+        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|"
+        r"\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
     ),
     **dict.fromkeys(("gem", "apt", "apt-get", "yum", "dnf", "microdnf"), r"\b(?:install|update|upgrade)\b"),
     "apk": r"\badd\b",
@@ -181,3 +183,83 @@ def _builds(call: Call) -> bool:
     if _HARMLESS.search(call.arguments):
         return False
     return pattern is None or re.search(pattern, call.arguments) is not None
+
+
+@probe(
+    "V-P3",
+    title="can go back a release",
+    tier=2,
+    needs=("web", "git"),
+    does="Builds the release before this one (the tag before, or the commit before), starts it with the same config on "
+    "the database that this release has migrated, and uses it.",
+    proved="It becomes ready and does all that this release does.",
+    refuted="It does not, although it does on a database of its own: after a deploy there is no way back.",
+    fix="Only add in a migration what the release before can live with; take away in a later release what none "
+    "uses any more.",
+    rules=("V-03", "V-07", "V-10"),
+    mutation=Mutation(
+        "renames a column that the release before needs",
+        {
+            "schema.py": (('    "CREATE INDEX effects_of_job ON effects (job);",',
+                           '    "CREATE INDEX effects_of_job ON effects (job);",\n'
+                           '    "ALTER TABLE notes RENAME COLUMN text TO body;",'),),
+            "app.py": (
+                ("SELECT id, text FROM notes ORDER BY", "SELECT id, body FROM notes ORDER BY"),
+                ("SELECT id, text FROM notes WHERE", "SELECT id, body FROM notes WHERE"),
+                ("INSERT INTO notes (text)", "INSERT INTO notes (body)"),
+            ),
+        },
+    ),
+)  # fmt: skip
+async def can_go_back(trial: Trial) -> Outcome:
+    before = await earlier(trial)
+    if before is None:
+        raise CannotProve("there is no release before this one: neither a tag nor an earlier commit")
+    web = before.build.process("web")
+    if web is None:
+        raise CannotProve(f"the release before, {before.name}, has no web process")
+    await trial.backing.attach()
+    if not await _works(trial, await trial.start()):
+        raise CannotProve("this release does not do what [prove] names")
+    trial.saw("start", f"now {before.name} ({before.commit.short}), on the same database")
+    problem = await _problem(trial, before, web.command)
+    if problem is None:
+        return proved(f"{before.name} runs on the database of {trial.subject.commit.short}")
+    alone = await _on_its_own(trial, before, web.command)
+    if alone is not None:
+        raise CannotProve(f"{before.name} does not run on a database of its own either: {alone}")
+    return refuted(f"back at {before.name}: {problem}")
+
+
+async def _works(trial: Trial, instance: Instance) -> bool:
+    problems = (await _use(trial, instance)).problems
+    await instance.kill()
+    return not problems
+
+
+async def _problem(trial: Trial, before: Earlier, command: str) -> str | None:
+    """What goes wrong with the release before, where the trial is attached; None: nothing."""
+    try:
+        instance = await trial.start(runnable=before.runnable, command=command)
+    except NotReady as error:
+        for line in error.lines[-4:]:
+            trial.saw("log", line, error.instance.name)
+        return f"it does not become ready: {error.reason}"
+    problems = (await _use(trial, instance)).problems
+    await instance.kill()
+    return problems[0] if problems else None
+
+
+async def _on_its_own(trial: Trial, before: Earlier, command: str) -> str | None:
+    """What goes wrong with it on a database that it has prepared itself; None: nothing."""
+    async with trial.harness.trial(f"{trial.name} control") as other:
+        await other.backing.attach(empty=True)
+        prepare = before.build.release_command or trial.subject.prepare
+        if prepare is not None:
+            finished = await other.one_off(prepare, runnable=before.runnable)
+            if not finished.ok:
+                return f"{prepare}: {finished}"
+        trial.saw("start", f"{before.name} on a database of its own, prepared by {prepare}")
+        problem = await _problem(other, before, command)
+        trial.saw("saw", problem or f"there {before.name} does what it is asked for")
+        return problem

@@ -25,22 +25,24 @@ _ROUNDS = 6
 #: What any image has (a shell, coreutils and what else POSIX asks for), and what a language's own library looks for
 #: when it tells where it is, such as `ctypes.util.find_library` and `uuid.getnode` of Python.
 _EVERYWHERE = frozenset(
-    "[ arch awk base32 base64 basename bash busybox cat chgrp chmod chown chroot cksum clear cmp comm cp cut dash date dd "
-    "df diff dir dircolors dirname du echo egrep env expand expr factor false fgrep find fmt fold getconf getent getopt "
-    "grep groups gunzip gzip head hostid hostname id install join kill ldconfig ldd link ln locale logname ls md5sum "
-    "mkdir mkfifo mknod mktemp more mv nice nl nohup nproc numfmt od paste pathchk pinky pr printenv printf ps ptx pwd "
-    "readlink realpath rm rmdir run-parts sed seq setsid sh sha1sum sha224sum sha256sum sha384sum sha512sum shred shuf "
-    "sleep sort split stat stdbuf stty sum sync tac tail tar tee tempfile test timeout touch tput tr true truncate tsort "
-    "tty uname unexpand uniq unlink uptime users vdir wc which who whoami xargs yes zcat "
+    "[ arch awk base32 base64 basename bash busybox cat chgrp chmod chown chroot cksum clear cmp comm cp cut dash "
+    "date dd df diff dir dircolors dirname du echo egrep env expand expr factor false fgrep find fmt fold getconf "
+    "getent getopt grep groups gunzip gzip head hostid hostname id install join kill ldconfig ldd link ln locale "
+    "logname ls md5sum mkdir mkfifo mknod mktemp more mv nice nl nohup nproc numfmt od paste pathchk pinky pr "
+    "printenv printf ps ptx pwd readlink realpath rm rmdir run-parts sed seq setsid sh sha1sum sha224sum "
+    "sha256sum sha384sum sha512sum shred shuf sleep sort split stat stdbuf stty sum sync tac tail tar tee "
+    "tempfile test timeout touch tput tr true truncate tsort tty uname unexpand uniq unlink uptime users vdir wc "
+    "which who whoami xargs yes zcat"
     "arp file ifconfig ip ld lsb_release netstat objdump".split()
 )
 #: Programs that apps are known to need, whether this machine has them or not.
 _WANTED = (
-    "convert magick identify gm ffmpeg ffprobe wkhtmltopdf wkhtmltoimage pdftotext pdftoppm gs qpdf pandoc libreoffice "
-    "soffice inkscape rsvg-convert dot exiftool jpegoptim optipng pngquant curl wget git hg svn ssh scp rsync psql "
-    "pg_dump pg_restore mysql mysqldump redis-cli mongodump sqlite3 sendmail openssl gpg zip unzip 7z xz bzip2 jq docker "
-    "kubectl aws node npm npx java php ruby perl python python2 python3 chromium google-chrome tesseract sox espeak "
-    "gcc g++ make systemctl service crontab sudo su mail at nmap ping dig nslookup host traceroute youtube-dl yt-dlp"
+    "convert magick identify gm ffmpeg ffprobe wkhtmltopdf wkhtmltoimage pdftotext pdftoppm gs qpdf pandoc "
+    "libreoffice soffice inkscape rsvg-convert dot exiftool jpegoptim optipng pngquant curl wget git hg svn ssh "
+    "scp rsync psql pg_dump pg_restore mysql mysqldump redis-cli mongodump sqlite3 sendmail openssl gpg zip unzip "
+    "7z xz bzip2 jq docker kubectl aws node npm npx java php ruby perl python python2 python3 chromium "
+    "google-chrome tesseract sox espeak gcc g++ make systemctl service crontab sudo su mail at nmap ping dig "
+    "nslookup host traceroute youtube-dl yt-dlp"
 ).split()
 #: Packages of distributions that bring a program of another name.
 _BROUGHT_BY = {
@@ -175,7 +177,7 @@ def _is_declared(name: str, declares: str) -> bool:
     needs=("web",),
     does="Uses the app with a hook in its Python or Node that notes which package each of its own files loads.",
     proved="Each package that its files load is one that its manifest names.",
-    refuted="A file of the app loads a package that no manifest names: it is there by chance, as what another one needs.",
+    refuted="A file of the app loads a package that no manifest names: it is there only as what another one needs.",
     fix="Declare the package in the manifest, with its version.",
     rules=("II-04",),
     mutation=Mutation(

@@ -19,7 +19,7 @@ def _noting(name, globals=None, locals=None, fromlist=(), level=0):  # type: ign
     if level == 0 and globals:
         file = globals.get("__file__") or ""
         if file.startswith(_root) and "/site-packages/" not in file and "/node_modules/" not in file:
-            _note(file, name, fromlist or ())
+            _note(file, name, fromlist or ())  # type: ignore[no-untyped-call]
     return module
 
 
@@ -39,7 +39,7 @@ if _target:
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [one for one in sys.path if os.path.abspath(one or ".") != _here]
 sys.modules.pop("sitecustomize", None)
-try:
-    import sitecustomize  # noqa: F401
+try:  # noqa: SIM105 - contextlib would be loaded for it
+    import sitecustomize  # type: ignore[import-not-found] # noqa: F401
 except ImportError:
     pass
