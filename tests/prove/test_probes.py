@@ -16,6 +16,8 @@ from tolv.prove.probe import Probe
 from tolv.prove.twins.control import Controls, controls
 
 PROBES = catalogue()
+#: Some wait for what must not come: a job that is lost.
+pytestmark = pytest.mark.timeout(400)
 
 
 class _Bench:
