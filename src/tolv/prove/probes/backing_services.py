@@ -202,6 +202,9 @@ async def outlives_a_loss(trial: Trial) -> Outcome:
     if not services:
         return cannot_prove("[prove.env] names its services itself: they cannot be taken away")
     await _serves(trial, instance)
+    services = [one for one in services if one.cable.connections]
+    if not services:
+        return cannot_prove("it has connected to none of its services", EXAMPLES["read"], EXAMPLES["write"])
     began = time.monotonic()
     outcomes: list[Outcome] = []
     while len(outcomes) < _LOSSES:
