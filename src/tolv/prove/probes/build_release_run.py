@@ -87,27 +87,26 @@ async def _use(trial: Trial, instance: Instance) -> Tally:
     return await trial.traffic.some([instance], _ROUNDS)
 
 
-#: What installs or compiles, by name, with the arguments that do so; None: any. Runners such as `npm start` do not.
+#: What installs or compiles, by name, with the words that make it do so; None: any. `npm start` and its like run.
 _BUILDERS: dict[str, str | None] = {
-    **dict.fromkeys(("pip", "pip3", "pipx"), r"\b(?:install|download|wheel)\b"),
-    "uv": r"\b(?:sync|add|build)\b|\bpip (?:install|sync)\b|\btool install\b",
-    "poetry": r"\b(?:install|add|update|sync|build)\b",
-    "pipenv": r"\b(?:install|sync|update)\b",
-    "pdm": r"\b(?:install|add|sync|update|build)\b",
-    **dict.fromkeys(("conda", "mamba"), r"\b(?:install|create|update)\b"),
+    **dict.fromkeys(("pip", "pip3", "pipx"), "install|download|wheel"),
+    "uv": "sync|add|build|pip install|pip sync|tool install",
+    "poetry": "install|add|update|sync|build",
+    "pipenv": "install|sync|update",
+    "pdm": "install|add|sync|update|build",
+    **dict.fromkeys(("conda", "mamba"), "install|create|update"),
     **dict.fromkeys(
         ("npm", "pnpm", "yarn", "bun"),
-        r"^(?:--?\S+ )*(?:i|ci|install|add|update|upgrade|rebuild|dlx)\b|^$|"
-        r"\b(?:run )?(?:build|compile|bundle)(?::\S+)?$",
+        r"i|ci|install|add|update|upgrade|rebuild|dlx|(?:run )?(?:build|compile|bundle)(?::\S+)?|$",
     ),
-    **dict.fromkeys(("gem", "apt", "apt-get", "yum", "dnf", "microdnf"), r"\b(?:install|update|upgrade)\b"),
-    "apk": r"\badd\b",
-    "bundle": r"\b(?:install|update)\b|^$",
-    "composer": r"\b(?:install|update|require)\b",
-    "go": r"\b(?:build|install|get|run|mod download)\b",
-    "cargo": r"\b(?:build|install|run)\b",
+    **dict.fromkeys(("gem", "apt", "apt-get", "yum", "dnf", "microdnf"), "install|update|upgrade"),
+    "apk": "add",
+    "bundle": "install|update|$",
+    "composer": "install|update|require",
+    "go": "build|install|get|run|mod download",
+    "cargo": "build|install|run",
     **dict.fromkeys(("mvn", "gradle", "sbt", "ant", "cmake", "ninja"), None),
-    "make": r"\b(?:all|build|compile|install)\b|^$",
+    "make": "all|build|compile|install|$",
     **dict.fromkeys(("gcc", "g++", "cc", "c++", "clang", "clang++", "rustc", "javac", "tsc"), None),
     **dict.fromkeys(("webpack", "vite", "esbuild", "rollup", "parcel"), None),
 }
@@ -179,10 +178,10 @@ async def builds_nothing(trial: Trial) -> Outcome:
 
 
 def _builds(call: Call) -> bool:
-    pattern = _BUILDERS.get(call.name)
+    actions = _BUILDERS.get(call.name)
     if _HARMLESS.search(call.arguments):
         return False
-    return pattern is None or re.search(pattern, call.arguments) is not None
+    return actions is None or re.match(rf"(?:-\S+ )*(?:{actions})(?![\w-])", call.arguments) is not None
 
 
 @probe(

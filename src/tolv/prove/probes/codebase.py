@@ -36,8 +36,8 @@ _PRODUCTION = re.compile(r"(?i)prod(?:uction)?|live")
     title="many deploys of one commit",
     tier=0,
     needs=("web", "git"),
-    does="Starts two deploys of one commit side by side, each with config and secrets of its own, uses both, and "
-    "compares their code with that of the build.",
+    does="Starts two deploys of one commit side by side, each with config, secrets and database of its own, uses both, "
+    "and compares their code with that of the build.",
     proved="Both become ready, and neither has changed a file of the codebase.",
     refuted="A deploy changes files of the codebase to become what it is: it then runs code that no commit has.",
     fix="Take what differs between deploys from the environment, and write no file that is tracked.",
@@ -54,7 +54,10 @@ async def many_deploys(trial: Trial) -> Outcome:
     build = Path(trial.subject.runnable.directory)
     before = await asyncio.to_thread(_contents, build, build)
     trial.saw("file", f"the build of commit {commit.short}: {len(before)} files, {_digest(before)}")
-    for number, env in enumerate(({}, _as_production(trial.subject)), 1):
+    await trial.backing.attach()
+    own = {name: value for one in await trial.backing.another_deploy() for name, value in one.env.items()}
+    deploys: tuple[dict[str, str | None], ...] = ({}, {**own, **_as_production(trial.subject)})
+    for number, env in enumerate(deploys, 1):
         instance = await trial.start(env=env)
         if env:
             trial.saw("start", f"with other values of {', '.join(env)}", instance.name)
