@@ -305,3 +305,15 @@ def test_junit_fails_what_it_is_told_to() -> None:
 def test_junit_can_be_read_whatever_the_app_says() -> None:
     suite, cases = junit(hostile(), View())
     assert len(cases) == len(suite) == 7
+
+
+def test_lines_of_another_section_do_not_end_up_in_prove() -> None:
+    wanted = (
+        Outcome(Verdict.NOT_PROVABLE, "no login", ("login = …",)),
+        Outcome(Verdict.NOT_PROVABLE, "no version is stated", ("[build]", 'python = "3.12"')),
+        Outcome(Verdict.NOT_PROVABLE, "no spec", ("spec = …",)),
+    )
+    results = tuple(Result(f"X-P{number}", "X", "tries", one) for number, one in enumerate(wanted, 1))
+    report = Report("shop", None, False, ("web",), (), results, 1.0)
+    text = render("terminal", report, View())
+    assert 'login = …  # X-P1\nspec = …  # X-P3\n\n# X-P2\n[build]\npython = "3.12"\n' in text

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 
 from flask import Flask, Response, redirect, render_template, request
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
@@ -14,6 +15,7 @@ COMMIT = os.environ.get("TOLV_COMMIT", "")[:7]
 
 app = Flask(__name__)
 store = connect()
+answered = Counter("guestbook_requests_total", "Requests answered.", ["method", "status"])
 
 
 @app.get("/")
@@ -41,6 +43,11 @@ def health() -> Response:
     return Response("ok\n", mimetype="text/plain")
 
 
+@app.get("/metrics")
+def metrics() -> Response:
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
 @app.errorhandler(OperationalError)
 def database_is_away(error: OperationalError) -> Response:
     print(f"the database is away: {error.orig}")
@@ -51,4 +58,5 @@ def database_is_away(error: OperationalError) -> Response:
 def say_who_answered(response: Response) -> Response:
     response.headers["X-Release"] = RELEASE
     response.headers["X-Commit"] = COMMIT
+    answered.labels(request.method, response.status_code).inc()
     return response

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tolv.factors import FACTORS, Factor
 from tolv.prove.model import Report, Result, Verdict
 from tolv.prove.reports import View
-from tolv.prove.reports.text import commit, counted, missing, replay, seconds, seen
+from tolv.prove.reports.text import commit, counted, missing, replay, seconds, sections, seen
 from tolv.reports.terminal import Paper, broken, columns, filled, fitted
 from tolv.reports.text import amount, plain
 
@@ -148,6 +148,10 @@ class _Page:
             yield ""
             for line, ids in lines.items():
                 yield f"{self.said(line)}  # {', '.join(ids)}"
+        for section, ids in sections(self.report.results).items():
+            yield ""
+            yield f"# {', '.join(ids)}"
+            yield from map(self.said, section)
 
     def end(self) -> Iterator[str]:
         parts = self.dot.join(counted(self.report)) or "nothing was tried"

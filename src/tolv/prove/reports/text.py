@@ -52,10 +52,23 @@ def missing(results: Iterable[Result]) -> dict[str, list[str]]:
     """Lines for `[prove]` that would let probes be tried, each with the probes that ask for it."""
     lines: dict[str, list[str]] = {}
     for one in results:
-        if one.verdict is Verdict.NOT_PROVABLE:
+        if one.verdict is Verdict.NOT_PROVABLE and not _has_header(one):
             for line in one.outcome.add:
                 lines.setdefault(plain(line), []).append(one.id)
     return lines
+
+
+def sections(results: Iterable[Result]) -> dict[tuple[str, ...], list[str]]:
+    """The same for what stands in another section of `tolv.toml`: each with its header."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in results:
+        if one.verdict is Verdict.NOT_PROVABLE and _has_header(one):
+            found.setdefault(tuple(map(plain, one.outcome.add)), []).append(one.id)
+    return found
+
+
+def _has_header(result: Result) -> bool:
+    return any(line.startswith("[") for line in result.outcome.add)
 
 
 def _worst(results: Iterable[Result]) -> Result | None:
