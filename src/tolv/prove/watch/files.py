@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -180,7 +180,8 @@ def _kind(mode: int) -> Kind:
 def _differs(old: Entry, new: Entry) -> bool:
     if old.kind == new.kind == "directory":  # times and size move with the names in it
         return old.mode != new.mode
-    return old != new
+    # A further hard link changes the inode's own time alone: somebody else's copy of the file.
+    return replace(old, ctime_ns=new.ctime_ns) != new
 
 
 def _has_grown(old: Entry, new: Entry) -> bool:

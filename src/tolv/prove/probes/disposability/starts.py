@@ -19,15 +19,13 @@ _STARTS, _ENOUGH, _REQUESTS = 5, 3, 20
 _WARM_WITHIN = 30.0
 _MAIN = "def main() -> int:\n"
 _COLD = """\
-cold = SimpleQueue()
-for number in range(3):
-    cold.put(number)
+cold = [1, 2, 3]
 
 
 @route("GET", "/")
 def newest(question: Question) -> Answer:
-    if not cold.empty():
-        cold.get()
+    if cold:
+        cold.pop()
         raise Refusal(503, "warming up")
 """
 

@@ -15,10 +15,7 @@ from tolv.prove.probe import Mutation, advisory, agree, probe, proved, refuted
 from tolv.prove.probes._hold import Holder, Holding, Knocks
 from tolv.run.model import Exit
 
-_SIGNALS = """\
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: stops.put(number))
-    server = """
+_SIGNALS = "STOPS = {signal.SIGTERM, signal.SIGINT}"
 #: Seconds after which one that cannot hear the signal has shown that it does not.
 _DEAF_FOR = 5.0
 
@@ -39,7 +36,7 @@ _DEAF_FOR = 5.0
     rules=("IX-01", "IX-02", "IX-07", "IX-06"),
     mutation=Mutation(
         "leaves SIGTERM to the kernel",
-        {"app.py": ((_SIGNALS, _SIGNALS.replace("signal.SIGTERM, signal.SIGINT", "signal.SIGINT,")),)},
+        {"app.py": ((_SIGNALS, _SIGNALS.replace("signal.SIGTERM, ", "")),)},
     ),
 )
 async def finishes_requests(trial: Trial) -> Outcome:
