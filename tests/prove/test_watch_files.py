@@ -90,6 +90,13 @@ def test_a_file_that_is_renamed_over_has_changed_and_not_grown(tree: Path) -> No
     assert (found.added, found.changed, found.removed, found.grown) == ((), ("app.py",), (), {})
 
 
+def test_a_file_of_which_somebody_made_a_hard_link_has_not_changed(tree: Path) -> None:
+    def act() -> None:
+        os.link(tree / "app.py", tree.parent / "linked")
+
+    assert not difference(tree, act)
+
+
 def test_a_file_whose_size_and_time_were_put_back_has_changed(tree: Path) -> None:
     def act() -> None:
         status = (tree / "app.py").stat()

@@ -28,6 +28,8 @@ class Entry:
     inode: int
     mode: int
     """Permission bits."""
+    links: int = 1
+    """Names that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def _walk(directory: Path, without: Collection[str]) -> Iterator[tuple[str, Entr
                     status.st_ctime_ns,
                     status.st_ino,
                     stat.S_IMODE(status.st_mode),
+                    status.st_nlink if kind == "file" else 1,
                 ),
             )
             if kind == "directory":
@@ -180,8 +183,9 @@ def _kind(mode: int) -> Kind:
 def _differs(old: Entry, new: Entry) -> bool:
     if old.kind == new.kind == "directory":  # times and size move with the names in it
         return old.mode != new.mode
-    # A further hard link changes the inode's own time alone: somebody else's copy of the file.
-    return replace(old, ctime_ns=new.ctime_ns) != new
+    if old.links != new.links:  # that moves the inode's own time: somebody else has a copy of the file now
+        return replace(old, ctime_ns=new.ctime_ns, links=new.links) != new
+    return old != new
 
 
 def _has_grown(old: Entry, new: Entry) -> bool:
