@@ -22,6 +22,8 @@ from tolv.prove.traffic import Unexpected
 _ROUNDS, _AT_ONCE, _WITHIN = 24, 6, 30.0
 #: How often the load on three is repeated before what went wrong counts.
 _TRIES = 3
+#: More problems with three than with one, after which no more rounds are begun: each may have waited long for its item.
+_ENOUGH = 3
 _LOCK = """\
 LOCK = __import__("database").connect()
 LOCK.autocommit = True
@@ -91,7 +93,7 @@ async def three_do_what_one_does(trial: Trial) -> Outcome:
             return refuted(f"beside {len(instances)} another one does not start: {describe(error.instance.end)}")
     failed = []
     for _ in range(_TRIES):
-        three = await _load(trial, instances)
+        three = await _load(trial, instances, len(one.problems) + _ENOUGH)
         trial.saw("saw", f"three processes: {_told(three)}")
         if len(three.problems) <= len(one.problems):
             break
@@ -104,8 +106,9 @@ async def three_do_what_one_does(trial: Trial) -> Outcome:
     return proved(f"{share} requests, no error more; {one.rate:.0f} a second with one, {three.rate:.0f} with three")
 
 
-async def _load(trial: Trial, instances: Sequence[Instance]) -> Load:
-    """Round after round on each instance in turn; what was written is read on the next one."""
+async def _load(trial: Trial, instances: Sequence[Instance], most: int = _ROUNDS) -> Load:
+    """Round after round on each instance in turn; what was written is read on the next one. After so many problems
+    no further round is begun."""
     answered: Counter[str] = Counter()
     problems: list[str] = []
     began, slots, traffic = time.monotonic(), asyncio.Semaphore(_AT_ONCE), trial.traffic
@@ -114,6 +117,8 @@ async def _load(trial: Trial, instances: Sequence[Instance]) -> Load:
         here, there = (instances[(number + one) % len(instances)] for one in (0, 1))
         asked = here
         async with slots:
+            if len(problems) >= most:
+                return
             try:
                 if traffic.recipes.read:
                     await traffic.read(here, timeout=_WITHIN)
