@@ -97,8 +97,8 @@ class Executed:
         executed.programs  # {"python3.11", "pg_dump"}
 
     It looks every few milliseconds, in a thread of its own: a process that lives shorter than that may be missed, so
-    that what it has not seen has not been shown to be absent. The keeper's launcher, which a process of the app is until
-    it executes the app's command, is not the app's.
+    that what it has not seen has not been shown to be absent. The keeper's launcher, which a process of the app is
+    until it executes the app's command, is not the app's.
     """
 
     how = "polling"
