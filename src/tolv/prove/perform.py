@@ -163,7 +163,8 @@ class Performer:
         values = scene.session.values | scene.given
         missing = [one for one in step.placeholders if one not in values]
         if missing and not scene.stranger:
-            known = ", ".join(f"{{{one}}}" for one in sorted(values) if not one.startswith("answer."))
+            names = (one for one in values if not one.startswith("answer.") or one[7:] in scene.given)
+            known = ", ".join(f"{{{one}}}" for one in sorted(names))
             reason = f"the {scene.recipe} of [prove] names {{{missing[0]}}}; what came before it says only {known}"
             raise CannotProve(reason, EXAMPLES[scene.recipe])
         filled = fill_step(step, {**dict.fromkeys(missing, ""), **values}, content)

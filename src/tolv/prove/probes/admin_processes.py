@@ -216,6 +216,9 @@ async def fails_aloud(trial: Trial) -> Outcome:
     )
     if service is None:
         raise CannotProve("the app has no backing service, so that nothing can make a command fail")
+    quiet = await _round(trial, web)
+    if quiet.problems:
+        raise CannotProve(f"requests fail with no command running: {quiet.problems[0]}")
     port = trial.network.free_port()
     nowhere = str(replace(parse(service.url), port=port))
     env = {name: fill(text, nowhere) for name, text in service.need.env}
