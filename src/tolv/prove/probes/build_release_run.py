@@ -226,7 +226,8 @@ async def can_go_back(trial: Trial) -> Outcome:
     trial.saw("start", f"now {before.name} ({before.commit.short}), on the same database")
     problem = await _problem(trial, before, web.command)
     if problem is None:
-        return proved(f"{before.name} runs on the database of {trial.subject.commit.short}")
+        on = "the database" if trial.backing.services else "the config"
+        return proved(f"{before.name} runs on {on} of {trial.subject.commit.short}")
     alone = await _on_its_own(trial, before, web.command)
     if alone is not None:
         raise CannotProve(f"{before.name} does not run on a database of its own either: {alone}")
