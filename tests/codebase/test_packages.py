@@ -211,6 +211,13 @@ LOCKS = {
 }
 
 
+def test_a_lock_of_npms_first_format_gives_what_lies_below_a_package_as_well() -> None:
+    below = {"version": "3.1.6", "dependencies": {"commander": {"version": "2.11.0"}, "a": {"version": "0.1.0"}}}
+    lock = {"lockfileVersion": 1, "dependencies": {"uglify-js": below, "a": {"version": "1.0.0"}}}
+    found = packages({"package.json": "{}", "package-lock.json": json.dumps(lock)})
+    assert found.locks[0].pinned == {"uglify-js": "3.1.6", "a": "1.0.0", "commander": "2.11.0"}
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_lock_of_node_gives_names_and_versions(name: str) -> None:
     (lock,) = packages({name: LOCKS[name]}).locks

@@ -406,6 +406,21 @@ def test_a_slow_upload_is_finished_and_downloaded() -> None:
     assert "(400 bytes) -> 201 (" in answered
 
 
+def test_the_body_of_a_slow_write_goes_out_in_pieces() -> None:
+    app, noted = Notes(), Noted()
+
+    async def work(traffic: Traffic, site: Site) -> None:
+        held = await traffic.slow_write(site, pieces=4, pause=0.001)
+        assert await held.reached(held.size // 2)
+        assert not site.asked
+        assert (await held.answer(10)).status == 201
+
+    on(app, RECIPES, work, noted)
+    begun, answered = noted.lines
+    assert begun.startswith("web.1 sent POST /notes")
+    assert " -> 201 (" in answered
+
+
 def test_a_slow_request_is_left_on_its_way() -> None:
     noted = Noted()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from prove.tame import tame
 
 from tolv.prove.watch.processes import Executed, Tree, snapshot, strays
+from tolv.run.keeper.program import STARTER
 
 COOKIE = "TOLV_PROCESS_ID"
 
@@ -159,6 +161,18 @@ def test_a_process_that_becomes_another_program_counts_as_both() -> None:
         assert first.process.pid == second.process.pid == one.pid
         assert first.at < second.at
         assert second.process.argv == ("cat", "-")
+
+
+def test_what_starts_the_app_is_not_noticed_as_the_apps() -> None:
+    standing_by = "import os; os.read(0, 1); os.execv('/bin/cat', ['cat', '-'])"
+    launcher = [sys.executable, "-I", "-S", "-c", standing_by, STARTER]
+    with subprocess.Popen(launcher, stdin=subprocess.PIPE) as process, Executed(process.pid) as executed:
+        assert process.stdin is not None
+        assert executed.executions == ()
+        process.stdin.write(b"g")
+        process.stdin.flush()
+        until(lambda: executed.programs == {"cat"})
+        process.kill()
 
 
 def test_a_daemon_that_forgets_its_environment_is_noticed_while_it_is_watched() -> None:

@@ -72,7 +72,17 @@ def _npm(text: str) -> dict[str, str]:
     if isinstance(packages, dict):
         deepest = sorted(((k.count("node_modules/"), k) for k in packages if "node_modules/" in k), reverse=True)
         return {k.rpartition("node_modules/")[2]: str(packages[k].get("version", "")) for _, k in deepest}
-    return {name: str(one.get("version", "")) for name, one in (data.get("dependencies") or {}).items()}
+    return _npm_nested(data)
+
+
+def _npm_nested(of: dict[str, Any]) -> dict[str, str]:
+    """The first format of npm: what only one package needs lies below that. The outermost version counts."""
+    below = {name: one for name, one in (of.get("dependencies") or {}).items() if isinstance(one, dict)}
+    found = {name: str(one.get("version", "")) for name, one in below.items()}
+    for one in below.values():
+        for name, version in _npm_nested(one).items():
+            found.setdefault(name, version)
+    return found
 
 
 def _yarn(text: str) -> dict[str, str]:

@@ -86,10 +86,12 @@ class Performer:
         chunk: int | None = None,
         pause: float = 0.0,
         before_last: Callable[[], Awaitable[None]] | None = None,
+        pieces: int | None = None,
     ) -> tuple[Filled, Held]:
         """All steps but the last, which is begun and left on its way. Its answer is noted when it comes.
 
-        `before_last` is awaited when all other steps are done. Raises `CannotProve` and `NoAnswer`.
+        Its body goes out `chunk` bytes at a time, or in `pieces`, `pause` seconds apart. `before_last` is awaited when
+        all other steps are done. Raises `CannotProve` and `NoAnswer`.
         """
         *before, last = self._steps(scene)
         for step in before:
@@ -97,6 +99,8 @@ class Performer:
         if before_last is not None:
             await before_last()
         filled, name = self._filled(scene, last, scene.content), scene.instance.name
+        if pieces is not None:
+            chunk = max(1, -(-len(filled.body or b"") // pieces))
         try:
             held = await scene.instance.client.begin(
                 filled.method,
@@ -159,7 +163,8 @@ class Performer:
         values = scene.session.values | scene.given
         missing = [one for one in step.placeholders if one not in values]
         if missing and not scene.stranger:
-            known = ", ".join(f"{{{one}}}" for one in sorted(values) if not one.startswith("answer."))
+            names = (one for one in values if not one.startswith("answer.") or one[7:] in scene.given)
+            known = ", ".join(f"{{{one}}}" for one in sorted(names))
             reason = f"the {scene.recipe} of [prove] names {{{missing[0]}}}; what came before it says only {known}"
             raise CannotProve(reason, EXAMPLES[scene.recipe])
         filled = fill_step(step, {**dict.fromkeys(missing, ""), **values}, content)

@@ -166,7 +166,7 @@ def not_applicable(why: str) -> Outcome:
 
 def cannot_prove(why: str, *add: str) -> Outcome:
     """It cannot be tried here."""
-    return Outcome(Verdict.NOT_PROVABLE, why, add)
+    return Outcome(Verdict.NOT_PROVABLE, "; ".join(filter(None, map(str.strip, why.splitlines()))), add)
 
 
 async def agree(times: int, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:

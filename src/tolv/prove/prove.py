@@ -22,6 +22,7 @@ from tolv.prove.harness.shelf import shelved
 from tolv.prove.model import Evidence, Outcome, Report, Result, Verdict
 from tolv.prove.needs import missing
 from tolv.prove.probe import CannotProve, Probe, cannot_prove
+from tolv.prove.repeats import without_repeats
 from tolv.prove.subject import Subject, read_subject
 
 log = logging.getLogger("tolv.prove")
@@ -169,7 +170,7 @@ class _Proof:
                             raise CannotProve(f"it needs namespaces: {self._harness.no_namespaces}")
                         outcome = await probe.run(trial)
                     finally:
-                        evidence = tuple(trial.evidence)
+                        evidence = without_repeats(trial.evidence)
             except TimeoutError:
                 outcome = cannot_prove(f"it took more than {_LIMIT:g} s")
             except Exception as error:

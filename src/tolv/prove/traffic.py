@@ -152,6 +152,10 @@ class Traffic:
         """Begin the last request of a recipe, and leave it on its way; `before_last` is awaited just before."""
         return (await self._performer.hold(_scene(recipe, instance), before_last=before_last))[1]
 
+    async def slow_write(self, instance: Instance, *, pieces: int, pause: float) -> Held:
+        """Begin a write, the body of whose last request goes out in so many pieces, `pause` seconds apart."""
+        return (await self._performer.hold(_scene("write", instance), pieces=pieces, pause=pause))[1]
+
     async def upload(self, instance: Instance, *, size: int = 4096, timeout: float = TIMEOUT) -> Written:
         """Upload `size` bytes of text under a fresh name."""
         return await self._make(_upload(instance, size, timeout))

@@ -1,7 +1,7 @@
 """Holding a request: having one that is certainly on its way in the app, for as long as something is done to it.
 
 By the slow route of `[prove]`; else by an upload whose body goes out little by little; else by a lock on the tables of
-its PostgreSQL database, for which the request has to wait.
+its PostgreSQL database, for which the request has to wait; else by the write, whose body goes out little by little.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _LONG_ENOUGH, _PATIENCE = 0.3, 20.0
 _LOOK = 0.02
 #: An upload that takes 1.6 s: its bytes, those of a piece, and the seconds between two pieces.
 _SIZE, _PIECE, _PAUSE = 64 << 10, 4 << 10, 0.1
+#: Of any other body: how many pieces it goes out in.
+_PIECES = 16
 #: Seconds that a lock is held after a signal that shows no effect.
 _AFTER = 1.0
 
@@ -82,7 +84,7 @@ class Holder:
     async def _find(self, instance: Instance) -> Callable[[Instance], contextlib.AbstractAsyncContextManager[Holding]]:
         """The first way that works, after the request was seen to be answered when nobody holds it."""
         trial, recipes = self._trial, self._trial.subject.recipes
-        why = "no request of the app can be held: there is no slow route in [prove], no upload, and no database"
+        why = "no request of the app can be held: there is no slow route in [prove], no upload, and no write"
         if recipes.slow:
             answer = await (await trial.traffic.slow(instance)).answer(60.0)
             if answer.status >= 400:
@@ -94,13 +96,19 @@ class Holder:
         if recipes.upload:
             self._status = (await trial.traffic.upload(instance, size=_SIZE)).answer.status
             return self._upload
+        if recipes.write:
+            self._recipe, self._status = "write", (await trial.traffic.write(instance)).answer.status
+        elif recipes.read:
+            self._status = (await trial.traffic.read(instance)).status
         if trial.backing.of_kind("postgres") and (recipes.write or recipes.read):
-            self._recipe = "write" if recipes.write else "read"
-            if recipes.write:
-                self._status = (await trial.traffic.write(instance)).answer.status
+            try:
+                await self._try_lock(instance)
+            except CannotProve as error:
+                why = error.reason
             else:
-                self._status = (await trial.traffic.read(instance)).status
-            return self._locked
+                return self._locked
+        if recipes.write and recipes.write[-1].body is not None:
+            return self._written
         raise CannotProve(why, EXAMPLES["slow"])
 
     @contextlib.asynccontextmanager
@@ -122,6 +130,21 @@ class Holder:
             await held.reached(held.size // 2)
             self._see(held, f"{held.sent >> 10} KB of its {held.size >> 10} KB are sent", instance)
             yield Holding(held, "the upload", self._status, _nothing)
+
+    async def _try_lock(self, instance: Instance) -> None:
+        """See that a locked table holds the request. Raises `CannotProve` if it does not."""
+        async with self._locked(instance) as holding:
+            await holding.release(lambda: True)
+            await holding.held.over(_PATIENCE)
+
+    @contextlib.asynccontextmanager
+    async def _written(self, instance: Instance) -> AsyncIterator[Holding]:
+        held = await self._trial.traffic.slow_write(instance, pieces=_PIECES, pause=_PAUSE)
+        with contextlib.closing(_Let(held)):
+            await _taken(instance, held)
+            await held.reached(held.size // 2)
+            self._see(held, f"{held.sent} of the {held.size} bytes of its body are sent", instance)
+            yield Holding(held, "the write", self._status, _nothing)
 
     @contextlib.asynccontextmanager
     async def _locked(self, instance: Instance) -> AsyncIterator[Holding]:

@@ -45,8 +45,14 @@ def output(instance: Instance) -> str:
 
 
 def names_in(text: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that the text has as words; one without an underscore (`DEBUG`) as a variable's."""
-    return [name for name in names if re.search(_word(name), text)]
+    """Those of the names that the text has as words; one without an underscore (`DEBUG`) as a variable's. A library may
+    write a name in lower case (`secret_key`): that counts where it has a line of its own."""
+    return [name for name in names if re.search(_word(name), text) or re.search(_field(name), text)]
+
+
+def _field(name: str) -> str:
+    """How a library that reads config into fields names one that is missing: alone on its line, or before a colon."""
+    return rf"(?m)^\s*{re.escape(name.lower())}\s*(?:$|:)" if "_" in name else r"(?!)"
 
 
 def _word(name: str) -> str:

@@ -21,6 +21,8 @@ from tolv.prove.watch.processes import Executed
 _MAIN = "def main() -> int:\n    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)"
 _READ_ONLY = Stand(code="release")
 _ROUNDS = 6
+#: What the kernel's refusal of a write is called.
+_REFUSED = re.compile(r"(?i)read-only file ?system|permission denied|\bEROFS\b|\bEACCES\b")
 
 
 @probe(
@@ -51,7 +53,8 @@ async def runs_read_only(trial: Trial) -> Outcome:
     except NotReady as error:
         await trial.start(error.instance.made.type.name)
         trial.saw("start", "on a copy that it can write it becomes ready")
-        for line in error.lines[-4:]:
+        lines = [one.text for one in error.instance.lines()]
+        for line in [one for one in lines if _REFUSED.search(one)][:2] or lines[-4:]:
             trial.saw("log", line, error.instance.name)
         return refuted(f"{error.instance.name} needs to write its own code: {error.reason}")
     if problems:
@@ -223,7 +226,8 @@ async def can_go_back(trial: Trial) -> Outcome:
     trial.saw("start", f"now {before.name} ({before.commit.short}), on the same database")
     problem = await _problem(trial, before, web.command)
     if problem is None:
-        return proved(f"{before.name} runs on the database of {trial.subject.commit.short}")
+        on = "the database" if trial.backing.services else "the config"
+        return proved(f"{before.name} runs on {on} of {trial.subject.commit.short}")
     alone = await _on_its_own(trial, before, web.command)
     if alone is not None:
         raise CannotProve(f"{before.name} does not run on a database of its own either: {alone}")
@@ -241,7 +245,8 @@ async def _problem(trial: Trial, before: Earlier, command: str) -> str | None:
     try:
         instance = await trial.start(runnable=before.runnable, command=command)
     except NotReady as error:
-        for line in error.lines[-4:]:
+        lines = [one.text for one in error.instance.lines()]
+        for line in [one for one in lines if _REFUSED.search(one)][:2] or lines[-4:]:
             trial.saw("log", line, error.instance.name)
         return f"it does not become ready: {error.reason}"
     problems = (await _use(trial, instance)).problems

@@ -158,7 +158,7 @@ async def ready_when_it_says(trial: Trial) -> Outcome:
     if routes.any is None:
         asked = ", ".join([*_LIVE, *_READY])
         trial.saw("answer", f"none of these is there: {asked}", instance.name)
-        outcome = refuted("no route tells its health: none is declared, and none of the usual ones is there")
+        outcome = refuted("no route tells its health: tolv.toml names none, and none of the usual ones is there")
         return replace(outcome, add=(EXAMPLES["health"],))
     path = routes.any
     return await agree(3, lambda: _from_the_start(trial, path))

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
+from tolv.run.keeper.program import STARTER
 from tolv.run.keeper.tree import Proc, Table, Tracked, find_members, read_cookie, read_process, read_table
 
 #: Seconds between two looks of `Executed`.
@@ -96,7 +97,8 @@ class Executed:
         executed.programs  # {"python3.11", "pg_dump"}
 
     It looks every few milliseconds, in a thread of its own: a process that lives shorter than that may be missed, so
-    that what it has not seen has not been shown to be absent.
+    that what it has not seen has not been shown to be absent. The keeper's launcher, which a process of the app is
+    until it executes the app's command, is not the app's.
     """
 
     how = "polling"
@@ -153,7 +155,7 @@ class Executed:
         now = time.monotonic()
         for seen in _describe(members):
             key = (seen.pid, seen.started, seen.exe, seen.argv)
-            if seen.argv and key not in self._known:
+            if seen.argv and STARTER not in seen.argv and key not in self._known:
                 self._known.add(key)
                 self._executions.append(Execution(now, seen))
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tolv.codebase.infra import parse_app_json
 from tolv.prove.harness.instance import Instance, NotReady
 from tolv.prove.harness.stand import Stand
 from tolv.prove.harness.trial import Trial
@@ -22,7 +23,7 @@ _ELSEWHERE = frozenset({".git", "node_modules", "vendor", "venv", ".venv", "__py
 _USUAL = re.compile(
     r"(?:LANG|LC_\w+|LANGUAGE|TZ|TERM|COLORTERM|HOME|PATH|PWD|USER|SHELL|EDITOR|HOSTNAME|CI|NO_COLOR|FORCE_COLOR|TMPDIR"
     r"|TEMP|TMP|PORT|PYTHON\w*|NODE_\w+|NPM_\w+|npm_\w+|VIRTUAL_ENV|XDG_\w+|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY"
-    r"|DYNO|K_SERVICE|KUBERNETES_\w+|FLY_\w+|RENDER\w*|WEB_CONCURRENCY|GUNICORN_CMD_ARGS|UVICORN_\w+|JAVA_\w+|JVM_\w+)"
+    r"|TOLV_\w+|DJANGO_SETTINGS_MODULE|DYNO|K_SERVICE|KUBERNETES_\w+|FLY_\w+|RENDER\w*|WEB_CONCURRENCY|GUNICORN_CMD_ARGS|UVICORN_\w+|JAVA_\w+|JVM_\w+)"
 )
 _TEMPLATE = re.compile(r"(?i)example|sample|template|dist$|defaults?\.")
 _ENVIRONMENT = r"(?:production|prod|staging|stage|development|dev|testing|test|local|qa|uat|live)"
@@ -81,7 +82,7 @@ async def told_of_all(trial: Trial) -> Outcome:
             trial.saw("file", f"opens {one}", seen.instance.name)
     if theirs:
         return refuted(f"it opens {', '.join(theirs[:3])}: the config of an environment is part of the code")
-    known = {*documented(trial), *seen.instance.made.env}
+    known = {*documented(trial), *_deployed_with(trial), *seen.instance.made.env}
     untold = [one for one in seen.reads or () if one.name not in known and not _USUAL.fullmatch(one.name)]
     for read in untold[:10]:
         trial.saw("saw", f"{read.where} asks for {read.name}", seen.instance.name)
@@ -98,7 +99,20 @@ async def told_of_all(trial: Trial) -> Outcome:
         )
     if seen.opened is None:
         return cannot_prove("its variables are all told of; which files it opens the kernel does not tell here")
-    return proved(f"its code asks for {len(seen.reads)} variables, all told of, and opens no file of an environment")
+    return proved(f"its code asks for {_count(len(seen.reads))}, and opens no file of an environment")
+
+
+def _count(variables: int) -> str:
+    return {0: "no variable", 1: "one variable, which is told of"}.get(variables, f"{variables} variables, all told of")
+
+
+def _deployed_with(trial: Trial) -> frozenset[str]:
+    """The variables that Heroku's app.json has set or asked for when the app is deployed."""
+    try:
+        text = Path(trial.subject.runnable.directory, "app.json").read_text("utf-8", "replace")
+    except OSError:
+        return frozenset()
+    return frozenset(parse_app_json(text).env)
 
 
 async def _attach(trial: Trial) -> CannotProve | None:

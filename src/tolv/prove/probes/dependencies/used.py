@@ -209,7 +209,8 @@ async def loads_declared_packages(trial: Trial) -> Outcome:
         return refuted(f"{', '.join(sorted(missing))} is loaded, and not declared")
     if companions:
         return advisory(f"{', '.join(sorted(companions))} is loaded, and only comes along with what is declared")
-    return proved(f"{len(used)} packages loaded, all declared" + (f": {', '.join(sorted(used)[:4])}" if used else ""))
+    named = f": {', '.join(sorted(used)[:4])}" if used else ""
+    return proved(f"{len(used)} package{'' if len(used) == 1 else 's'} loaded, all declared{named}")
 
 
 _Judged = tuple[dict[str, Loaded], dict[str, Loaded], set[str]]

@@ -26,7 +26,7 @@ _DEAF_FOR = 5.0
     tier=1,
     needs=("web",),
     does="Has a request on its way (the slow route; else a slow upload; else one that waits for a locked table of the "
-    "database), sends the process SIGTERM, and goes on asking. Three times.",
+    "database; else a write whose body is sent slowly), sends the process SIGTERM, and goes on asking. Three times.",
     proved="The request is answered in full, new connections are answered or refused, and the process ends within its "
     "grace period.",
     refuted="The answer is lost or spoilt, or the process has to be killed: each deploy and each scaling down cuts off "
