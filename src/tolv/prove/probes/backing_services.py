@@ -77,6 +77,8 @@ async def moves_by_url(trial: Trial) -> Outcome:
     await first.stop()
     if not trial.backing.services:
         return cannot_prove("[prove.env] names its services itself: there is no other to move to")
+    if not trial.subject.build.services and not any(one.cable.connections for one in trial.backing.services):
+        return cannot_prove("it declares no service, and has connected to none that it seemed to need; see VI-P2")
     others = await trial.backing.another_deploy()
     env = {name: value for one in others for name, value in one.env.items()}
     for before, after in zip(trial.backing.services, others, strict=True):

@@ -69,6 +69,8 @@ async def same_services(trial: Trial) -> Outcome:
         version = await asyncio.to_thread(_version, service)
         trial.saw("service", f"{service.name} is {service.kind} {version}".rstrip(), web.name)
         engines.append(f"{service.kind} {version.partition('.')[0]}".rstrip())
+    await trial.traffic.some([web], 2)
+    used = {one.need.name for one in trial.backing.services if one.cable.connections}
     await web.kill()
     files = Files(Path(subject.runnable.directory))
     for server in read_platforms(files)[0]:
@@ -76,12 +78,21 @@ async def same_services(trial: Trial) -> Outcome:
             if (other := _differs(need, server)) is not None:
                 trial.saw("saw", f"{server.place.path}:{server.place.line} starts {server.place.what}")
                 return refuted(f"{server.place.path} starts {other}, and tolv.toml says {need.kind} {need.version}")
-    for need in subject.needs:
+    for need in (one for one in subject.needs if one.name in used):  # one that is not used needs no stand-in
         if kind_named(need.kind).family in _STORES and (stand_in := await _stand_in(trial, need)) is not None:
             return refuted(f"without {need.env[0][0]} it goes on with {stand_in}, while production has {need.kind}")
     if not subject.build.services:
         lines = [f'kind = "{subject.needs[0].kind}"', 'version = "…"']
         raise CannotProve("nothing says what production runs", f"[services.{subject.needs[0].name}]", *lines)
+    for server in read_platforms(files)[0]:
+        for need in subject.build.services:
+            if server.kind.family == kind_named(need.kind).family and server.version and not need.version:
+                raise CannotProve(
+                    f"tolv.toml names no version of {need.kind}: whether production has {server.version}, as "
+                    f"{server.place.path} starts, nothing says",
+                    f"[services.{need.name}]",
+                    f'version = "{server.version}"',
+                )
     return proved(f"{', '.join(engines)}, as declared; no stand-in without it")
 
 
