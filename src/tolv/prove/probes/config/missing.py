@@ -115,7 +115,11 @@ async def _sessions(trial: Trial, first: Instance, missing: list[str]) -> Outcom
     trial.saw("start", f"of another deploy, too without {without}" if without else "of another deploy", second.name)
     await trial.traffic.login(second)  # the same user is there, too
     if await is_known(trial, second, signed):
-        what = f"without {without} it runs, and signs with what its code holds" if missing else "it signs sessions with something that its code holds"
+        what = (
+            f"without {without} it runs, and signs with what its code holds"
+            if missing
+            else "it signs sessions with something that its code holds"
+        )
         return refuted(f"{what}: {second.name}, a deploy of its own, takes a session of {first.name}")
     if not missing:
         return None
