@@ -53,6 +53,21 @@ def test_a_refuted_probe_has_evidence_and_fails_the_command(tolv: Run, app: Path
     assert "tolv prove" in done.stdout.splitlines()[-1]
 
 
+def test_without_a_sandbox_the_app_is_reached_all_the_same(tolv: Run, app: Path) -> None:
+    done = tolv("prove", str(app), "--only", "VII-P1,VII-P3", "--json", TOLV_SANDBOX="off")
+    found = json.loads(done.stdout)
+    assert {one["id"]: (one["verdict"], one["backend"]) for one in found["probes"]} == {
+        "VII-P1": ("proved", "process group"),
+        "VII-P3": ("proved", "process group"),
+    }
+    assert "TOLV_SANDBOX=off" in "".join(found["notes"])
+
+
+def test_a_build_without_dependencies_is_a_clean_one(tolv: Run, app: Path) -> None:
+    [probe] = json.loads(tolv("prove", str(app), "--only", "II-P1", "--json").stdout)["probes"]
+    assert probe["verdict"] != "not provable", probe["reason"]
+
+
 def test_an_expected_one_does_not(tolv: Run, app: Path) -> None:
     _add(app, '[prove]\nexpect = [{probe = "VII-P2", reason = "nothing but the proxy beside it asks"}]\n')
     done = tolv("prove", str(app), "--only", "VII-P2", "--json")
@@ -78,6 +93,8 @@ def test_nobody_is_failed_who_does_not_want_it(tolv: Run, app: Path) -> None:
 def test_an_app_that_does_not_start_is_not_provable_and_says_why(tolv: Run, app: Path) -> None:
     (app / "app.py").write_text('raise SystemExit("no licence, no hello")\n')
     done = tolv("prove", str(app), "--only", "VII", "--json")
+    assert done.returncode == 1
+    assert "no licence, no hello" in json.loads(done.stdout)["unready"]
     verdicts = {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(done.stdout)["probes"]}
     assert {verdict for verdict, _ in verdicts.values()} == {"not provable"}
     assert "no licence, no hello" in verdicts["VII-P2"][1]

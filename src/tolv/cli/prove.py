@@ -90,7 +90,8 @@ def prove(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
     report = _explained(Path(path), order, report, probes)
     view = _view(call, given)
     emit(call, render(format, report, view), given["output"])
-    ctx.exit(int(any(view.fails(one) for one in report.results)))
+    unready = report.unready is not None and given["fail_on"] != "none"
+    ctx.exit(int(unready or any(view.fails(one) for one in report.results)))
 
 
 def _explained(path: Path, order: Order, report: Report, probes: Mapping[str, Probe]) -> Report:

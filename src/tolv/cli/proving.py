@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +47,17 @@ def try_probes(call: Call, path: Path, order: Order) -> Report:
     home = current_home()
     home.make()
     progress = _Progress(call)
+
+    async def proof() -> Report:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await prove(path.resolve(), home, order, progress)
+
     try:
-        return asyncio.run(prove(path.resolve(), home, order, progress))
+        return asyncio.run(proof())
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
     finally:
         progress.clear()
 

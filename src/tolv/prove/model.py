@@ -133,6 +133,8 @@ class Report:
     root: str = ""
     """The directory that was named."""
     notes: tuple[str, ...] = ()
+    unready: str | None = None
+    """Why the app does not become ready, so that hardly anything could be tried."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -155,6 +157,7 @@ class Report:
             "probes": [one.to_dict() for one in self.results],
             "summary": {str(verdict): count for verdict, count in self.counts.items()},
             "unexpected": [one.id for one in self.results if one.unexpected],
+            "unready": self.unready,
             "notes": list(self.notes),
             "duration_s": round(self.duration, 3),
         }

@@ -92,6 +92,7 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
         tier=order.tier,
         root=str(path),
         notes=notes,
+        unready=harness.unready,
     )
 
 
@@ -124,6 +125,7 @@ class _Proof:
         found: dict[str, Result] = {}
         if self._order.first and any(self._is_tried(one) and not one.bare for one in probes):
             self._unready = await self._first_start()
+            self._harness.unready = self._unready.reason if self._unready else None
         async with asyncio.TaskGroup() as group:
             tasks = {one.id: group.create_task(self._slot(one), name=one.id) for one in probes if not one.alone}
         found |= {id: task.result() for id, task in tasks.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,17 +99,22 @@ async def read_subject(
     commit = head or Commit("", 0)
     read = await asyncio.to_thread(read_manifest, manifest or source.path / "tolv.toml")
     refuse_elsewhere(read_recipes(read.prove).env)
-    made = await asyncio.to_thread(
-        build,
-        source,
-        commit,
-        app,
-        home,
-        say,
-        worktree=head is None or head.dirty,
-        manifest=manifest,
-        runtimes=runtimes,
-    )
+    cancelled = threading.Event()
+    try:
+        made = await asyncio.to_thread(
+            build,
+            source,
+            commit,
+            app,
+            home,
+            say,
+            worktree=head is None or head.dirty,
+            manifest=manifest,
+            runtimes=runtimes,
+            cancelled=cancelled,
+        )
+    finally:
+        cancelled.set()
     ready = await asyncio.to_thread(unpack, home, made.digest)
     recipes, guessed = await asyncio.to_thread(_completed, read.prove, Path(ready.directory), made.app)
     needs, notes = made.services, [*made.notes, *guessed]
@@ -133,7 +139,8 @@ def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, 
         except UsageError:
             continue
         found[one.name] = value
-        notes.append(f"found {one.name} = {one.value} ({one.source})")
+        if one.source != "a guess":
+            notes.append(f"found {one.name} = {one.value} ({one.source})")
     return read_recipes(found), notes
 
 

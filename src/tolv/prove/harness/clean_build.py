@@ -57,7 +57,8 @@ async def build_clean(subject: Subject, real: Home, place: Path, say: Callable[[
         cancelled.set()
     ready = await asyncio.to_thread(unpack, home, made.digest)
     for way in (home.root.parent, home.root, home.builds, home.layers):  # the app's user must get through to it
-        os.chmod(way, 0o711)
+        if way.exists():  # without dependencies there are no layers of them
+            os.chmod(way, 0o711)
     return CleanBuild(made, ready, await asyncio.to_thread(packages_of, home, made.digest))
 
 

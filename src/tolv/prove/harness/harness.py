@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -16,6 +17,7 @@ from tolv.prove.harness.shelf import Shelf
 from tolv.prove.harness.trial import Trial
 from tolv.prove.probe import CannotProve
 from tolv.prove.subject import Subject
+from tolv.run.local.sandbox import SWITCH, parse_switch
 from tolv.run.model import ProcessSpec
 
 T = TypeVar("T")
@@ -35,6 +37,8 @@ class Harness:
         """The name of the databases that the release phase prepares."""
         self.no_namespaces: str | None = None
         """Why instances have no network of their own here; None: they have."""
+        self.unready: str | None = None
+        """Why no instance becomes ready; None: one did, or nobody tried."""
         self._keep = keep
         self._preparing: asyncio.Task[None] | None = None
         self._once: dict[str, asyncio.Task[Any]] = {}
@@ -96,6 +100,8 @@ class Harness:
         return (await self.ground.start(spec, {"PATH": "/usr/bin:/bin"})).pid
 
     async def _network(self) -> Network:
+        if self.no_namespaces is None and "off" in parse_switch(os.environ.get(SWITCH, "")):
+            self.no_namespaces = f"{SWITCH}=off"
         if self.no_namespaces is None:
             try:
                 return await GateNetwork.start(self.ground.home.root, self._start_gate)

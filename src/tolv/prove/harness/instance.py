@@ -54,8 +54,10 @@ class Line:
 class NotReady(Exception):
     """An instance did not become ready: it ended, or did not answer in time."""
 
-    def __init__(self, instance: Instance, reason: str) -> None:
+    def __init__(self, instance: Instance, reason: str, *, no_http: bool = False) -> None:
         super().__init__(reason)
+        self.no_http = no_http
+        """It answers, and what it says is no HTTP."""
         self.instance = instance
         self.reason = reason
         self.lines = tuple(one.text for one in instance.lines()[-_LAST_LINES:])
@@ -157,7 +159,7 @@ class Instance:
                     problem = f"GET {self.made.health} on port {self.made.port}: {error}"
                     strange = strange + 1 if error.why == "nonsense" else 0
                     if strange >= _STRANGE:
-                        raise NotReady(self, problem) from None
+                        raise NotReady(self, problem, no_http=True) from None
             await self._sleep(_LOOK)
         raise NotReady(self, f"not ready within {deadline:g} s: {problem}")
 

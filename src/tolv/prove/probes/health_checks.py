@@ -157,7 +157,7 @@ async def ready_when_it_says(trial: Trial) -> Outcome:
     await instance.kill()
     if routes.any is None:
         asked = ", ".join([*_LIVE, *_READY])
-        trial.saw("answer", f"none of these is there: {asked}", instance.name)
+        trial.saw("answer", f"none of these is there, or answers other than any made-up path: {asked}", instance.name)
         outcome = refuted("no route tells its health: tolv.toml names none, and none of the usual ones is there")
         return replace(outcome, add=(EXAMPLES["health"],))
     path = routes.any

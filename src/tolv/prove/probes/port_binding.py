@@ -106,8 +106,8 @@ async def speaks_http(trial: Trial) -> Outcome:
     try:
         instance = await trial.start(deadline=30.0)
     except NotReady as error:
-        if error.instance.alive and any(one.port == error.instance.port for one in _listeners(error.instance)):
-            return refuted(f"it listens on its port, and what it says is no HTTP: {error.reason}")
+        if error.no_http:
+            return refuted(f"what it says on its port is no HTTP: {error.reason}")
         raise
     try:
         answer = await instance.client.request("GET", instance.made.health)

@@ -57,6 +57,9 @@ class _Page:
 
     def lines(self) -> Iterator[str]:
         yield self.heading()
+        if self.report.unready:
+            yield ""
+            yield from self.hanging("unready", self.report.unready, "  ", "red")
         for factor in FACTORS:
             results = tuple(self.report.of(factor.label))
             if results:
