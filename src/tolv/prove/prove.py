@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import time
@@ -212,5 +213,13 @@ def _outcome(error: Exception) -> Outcome:
         return cannot_prove(f"a request was not answered: {error}")
     if isinstance(error, TolvError):
         return cannot_prove(error.problem)
+    if isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    ):
+        return cannot_prove(f"this machine has no room for it: {error.strerror}")
     log.error("a probe failed", exc_info=error)
     return cannot_prove(f"Tolv's own error, please report it: {error!r}")

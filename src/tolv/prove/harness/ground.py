@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from tolv.build.workshop import remove_tree
-from tolv.errors import PlatformError, TolvError
+from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.run.keeper.client import KeeperClient, Scope
+from tolv.run.keeper.main import home_name
+from tolv.run.keeper.tree import COOKIE
 from tolv.run.local.ports import Ports
 from tolv.run.local.sandbox import Offer
 from tolv.run.local.server_process import ServerProcess
@@ -73,11 +77,15 @@ class Ground:
 
     async def kill(self, running: Running) -> None:
         """SIGKILL to the whole tree; returns when it is dead and its output complete."""
+        until = time.monotonic() + _DEAD_WITHIN
         while not running.empty.is_set():
             await self.signal(running, signal.SIGKILL, "tree")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await running.empty.wait()
+            if time.monotonic() > until:  # no keeper is to be had: the disk is full, say
+                _kill_all(f"{running.id}@{home_name(os.path.abspath(self.home.keeper))}")
+                running.empty.set()
 
     async def forget(self, running: Running) -> None:
         """Let go of a dead process's records."""
@@ -155,10 +163,7 @@ async def sweep(real: Home) -> None:
 
 
 async def raze(home: Home, *, keep: bool = False) -> None:
-    """End every process of a ground, whoever started it, and remove its directory unless told to `keep` it.
-
-    Raises `PlatformError` if something of it cannot be ended.
-    """
+    """End every process of a ground, whoever started it, and remove its directory unless told to `keep` it."""
     if (home.keeper / "processes").is_dir():
         keeper = KeeperClient(home)
         try:
@@ -169,14 +174,32 @@ async def raze(home: Home, *, keep: bool = False) -> None:
                             await keeper.signal(one.id, signal.SIGKILL, "tree")
                     await asyncio.sleep(0.02)
             await keeper.stop()
-        except TimeoutError:
-            raise PlatformError(
-                "processes of a proof do not end", where=str(home.root), remedy="see them with ps, and end them"
-            ) from None
+        except (TimeoutError, TolvError, OSError):  # no keeper is to be had: the disk is full, say
+            _kill_all(f"@{home_name(os.path.abspath(home.keeper))}")
         finally:
             await keeper.close()
     if not keep:
         await asyncio.to_thread(remove_tree, home.root)
+
+
+def _kill_all(cookie: str) -> None:
+    """SIGKILL to every process whose cookie ends so, until there is none."""
+    mark, until = f"{COOKIE}=".encode(), time.monotonic() + _DEAD_WITHIN
+    while time.monotonic() < until:
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _has(pid, mark, cookie.encode())]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _has(pid: int, mark: bytes, end: bytes) -> bool:
+    try:
+        values = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(one.startswith(mark) and one.endswith(end) for one in values)
 
 
 def _parent(real: Home) -> Path:
