@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from tolv.errors import UsageError
 from tolv.run.keeper import tree
 from tolv.run.keeper.client import KeeperClient
-from tolv.run.keeper.launchers import MOST, StandingBy
+from tolv.run.keeper.launchers import MOST, Launcher, StandingBy
 from tolv.run.keeper.main import home_name
 
 
@@ -109,3 +111,22 @@ def test_those_that_nobody_needs_are_dismissed_and_what_was_taken_is_not(tmp_pat
     assert os.waitstatus_to_exitcode(os.waitpid(taken.pid, 0)[1]) == 7
     taken.close()
     os.close(taken.handle)
+
+
+def test_a_launcher_is_known_to_live_in_a_keeper_with_thousands_of_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 3000:
+        pytest.skip(f"no process may have more than {hard} descriptors here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3000 if soft < 3000 else soft, hard))
+    launcher = Launcher("standing-by@test")
+    try:
+        os.close(launcher.handle)
+        launcher.handle = fcntl.fcntl(os.pidfd_open(launcher.pid), fcntl.F_DUPFD_CLOEXEC, 2000)
+        assert launcher.alive()
+        os.kill(launcher.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, launcher.pid, os.WEXITED | os.WNOWAIT)
+        assert not launcher.alive()
+    finally:
+        launcher.close()
+        os.waitpid(launcher.pid, 0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

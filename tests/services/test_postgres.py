@@ -308,7 +308,7 @@ def test_in_an_old_version_a_deploy_owns_its_schema_and_has_the_usual_extensions
         assert rows(url, "SELECT name = 'a' FROM t") == [(True,)]
     finally:
         server.kill()
-        shutil.rmtree(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_who_is_revoked_is_out_at_once_and_its_data_stays(postgres: Server) -> None:
@@ -366,7 +366,7 @@ def with_tls(reachable: Path, postgres_binaries: Find) -> Iterator[Server]:
     server.start()
     yield server
     server.kill()
-    shutil.rmtree(home)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def test_tls_is_spoken_as_the_url_says_and_the_certificate_is_checked(with_tls: Server, tmp_path: Path) -> None:

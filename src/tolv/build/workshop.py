@@ -101,7 +101,9 @@ class Workshop:
         deadline = time.monotonic() + TOOL_DEADLINE
         pidfd = os.pidfd_open(process.pid)
         try:
-            while not select.select([pidfd], [], [], 0.1)[0]:
+            ended = select.poll()
+            ended.register(pidfd, select.POLLIN)
+            while not ended.poll(100):
                 if time.monotonic() > deadline:
                     raise AppError(f"{failure}: still running after {TOOL_DEADLINE:.0f} s", remedy="see why it hangs")
                 self.check()

@@ -94,7 +94,9 @@ def _serve(listener: socket.socket) -> None:
     peer: socket.socket | None = None
     deserted = time.monotonic()
     while True:
-        ready = select.select([listener if peer is None else peer], [], [], None if peer else _LOOK)[0]
+        look = select.poll()  # `select` takes no descriptor above 1023
+        look.register(listener if peer is None else peer, select.POLLIN)
+        ready = look.poll(None if peer else _LOOK * 1000)
         if not ready:
             if _is_pointless(held, time.monotonic() - deserted):
                 return

@@ -64,7 +64,9 @@ class Launcher:
 
     def alive(self) -> bool:
         """Whether it has not ended: the handle becomes readable when it does."""
-        return not select.select([self.handle], [], [], 0)[0]
+        look = select.poll()  # `select` takes no descriptor above 1023, and a keeper may have thousands
+        look.register(self.handle, select.POLLIN)
+        return not look.poll(0)
 
     def close(self) -> None:
         """Have no more to do with it, but for `handle`. One that had no word goes away."""
