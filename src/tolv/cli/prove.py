@@ -151,16 +151,6 @@ def _list(call: Call, probes: list[Probe]) -> None:
 
 def _init(call: Call, path: Path) -> None:
     from tolv.codebase.git import locate
-    from tolv.codebase.reader import read_app
-    from tolv.prove.catalogue import catalogue
-    from tolv.prove.discovery.discover import discover
-    from tolv.prove.init import add_section, render_section
+    from tolv.prove.init import write_section
 
-    root = locate(path.resolve()).path
-    needing: dict[str, tuple[str, ...]] = {}
-    for one in catalogue().values():
-        for need in one.needs:
-            needing[need] = (*needing.get(need, ()), one.id)
-    found = discover(root, read_app(root, name=call.app, fallback_name=root.name))
-    add_section(root / "tolv.toml", render_section(found, needing))
-    call.console.note(f"wrote [prove] to {root / 'tolv.toml'}: look at it, then: tolv prove {path}")
+    call.console.note(write_section(locate(path.resolve()).path, call.app))

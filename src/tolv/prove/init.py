@@ -42,12 +42,13 @@ _HEAD = """\
 """
 
 
-def write_section(root: Path) -> str:
-    """Write the section into the `tolv.toml` of the app at `root`; gives what to say of it.
+def write_section(root: Path, name: str | None = None) -> str:
+    """Write the section into the `tolv.toml` of the app at `root`, in a monorepo for the app `name`; gives what to say
+    of it.
 
     Raises what reading an app raises, and what `add_section` does.
     """
-    app = read_app(root, name=None, fallback_name=root.name)
+    app = read_app(root, name=name, fallback_name=root.name)
     found = discover(app.root, app)
     section = render_section(found, _needed_by())
     add_section(root / "tolv.toml", section)

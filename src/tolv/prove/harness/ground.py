@@ -25,7 +25,7 @@ from tolv.errors import TolvError
 from tolv.home import Home
 from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.keeper.main import home_name
-from tolv.run.keeper.tree import COOKIE
+from tolv.run.keeper.tree import read_cookie, read_table
 from tolv.run.local.ports import Ports
 from tolv.run.local.sandbox import Offer
 from tolv.run.local.server_process import ServerProcess
@@ -184,22 +184,14 @@ async def raze(home: Home, *, keep: bool = False) -> None:
 
 def _kill_all(cookie: str) -> None:
     """SIGKILL to every process whose cookie ends so, until there is none."""
-    mark, until = f"{COOKIE}=".encode(), time.monotonic() + _DEAD_WITHIN
+    until = time.monotonic() + _DEAD_WITHIN
     while time.monotonic() < until:
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _has(pid, mark, cookie.encode())]
+        found = [pid for pid in read_table() if (read_cookie(pid) or "").endswith(cookie)]
         if not found:
             return
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def _has(pid: int, mark: bytes, end: bytes) -> bool:
-    try:
-        values = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return any(one.startswith(mark) and one.endswith(end) for one in values)
 
 
 def _parent(real: Home) -> Path:

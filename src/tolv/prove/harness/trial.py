@@ -125,7 +125,7 @@ class Trial:
             self._ports.append(port)
         instance = await self._launch(declared, self._counts[type], port, config, stand, bare, runnable)
         if ready:
-            await self._await(instance, deadline)
+            await instance.ready(deadline)
         return instance
 
     async def pair(self) -> tuple[Instance, Instance]:
@@ -157,7 +157,7 @@ class Trial:
             kept,
         )
         if ready:
-            took = await self._await(other, 60.0)
+            took = await other.ready()
             self.saw("start", f"started again, ready in {took:.1f} s", other.name)
         return other
 
@@ -214,9 +214,6 @@ class Trial:
         copy = await asyncio.to_thread(copy_release, self.subject.runnable, place / "app", user)
         await asyncio.to_thread(edit, place / "app")
         return copy
-
-    async def _await(self, instance: Instance, deadline: float) -> float:
-        return await instance.ready(deadline)
 
     async def _launch(
         self,

@@ -23,6 +23,7 @@ from tolv.prove.probes._errors import provoke
 from tolv.prove.probes._roaming import output, roam, show_end
 from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Written, fresh
+from tolv.prove.watch.processes import status
 
 #: What a program says that is refused for want of root.
 _WANTS_ROOT = re.compile(
@@ -38,7 +39,7 @@ _LAST = 15
 _REFUSAL = re.compile(
     r"""(?i)type=["']?password|unauthori[sz]ed|forbidden|not (?:logged|signed) in|(?:login|sign-?in) required"""
 )
-_STATUS = re.compile(r"^(Uid|CapEff|NoNewPrivs):\s+(\S+)", re.MULTILINE)
+_RIGHTS = ("Uid", "CapEff", "NoNewPrivs")
 #: Parts of a page that show the inside of a program, each with what it is.
 _INSIDES = (
     (re.compile(r"Traceback \(most recent call last\)"), "a Python traceback"),
@@ -177,10 +178,7 @@ async def lets_no_stranger_in(trial: Trial) -> Outcome:
 
 
 def _rights(pid: int) -> dict[str, str]:
-    try:
-        return dict(_STATUS.findall(Path(f"/proc/{pid}/status").read_text()))
-    except OSError:
-        return {}
+    return {key: value.split()[0] for key, value in status(pid).items() if key in _RIGHTS}
 
 
 def _refuses(answer: Answer) -> bool:

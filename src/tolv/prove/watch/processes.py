@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from tolv.run.keeper.program import STARTER
@@ -158,6 +159,15 @@ class Executed:
             if seen.argv and STARTER not in seen.argv and key not in self._known:
                 self._known.add(key)
                 self._executions.append(Execution(now, seen))
+
+
+def status(pid: int) -> dict[str, str]:
+    """`/proc/<pid>/status`, by key; empty of one that has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return {}
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 def _describe(members: Iterable[Proc]) -> tuple[Seen, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 
 from tolv.prove.client import NoAnswer
 from tolv.prove.harness.instance import Instance, Mark, describe
@@ -13,6 +12,7 @@ from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, advisory, agree, probe, proved, refuted
 from tolv.prove.probes._hold import Holder, Holding, Knocks
+from tolv.prove.watch.processes import status
 from tolv.run.model import Exit
 
 _SIGNALS = "STOPS = {signal.SIGTERM, signal.SIGINT}"
@@ -146,19 +146,10 @@ async def _stopped_as_init(trial: Trial, instance: Instance) -> Outcome:
 def _deaf(instance: Instance, number: int) -> str | None:
     """Why the kernel gives a signal to no pid 1 of the instance; None: there is one that waits for it."""
     for pid in instance.pids():
-        said = _status(pid)
+        said = status(pid)
         if said.get("NSpid", "").split()[1:] != ["1"]:
             continue
         bit = 1 << (number - 1)
         if not any(int(said.get(mask, "0"), 16) & bit for mask in ("SigCgt", "SigBlk")):
             return f"pid 1 ({said.get('Name', '?')}) has no handler for {signal.Signals(number).name}"
     return None
-
-
-def _status(pid: int) -> dict[str, str]:
-    """`/proc/<pid>/status`; empty of one that has ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return {}
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
