@@ -132,10 +132,14 @@ async def opened(real: Home, *, keep: bool = False) -> AsyncIterator[Ground]:
 
     Raises `PlatformError` if it cannot be made.
     """
-    await sweep(real)
-    home = Home(_parent(real) / secrets.token_hex(4))
-    home.make()
-    with _locked(home) as lock, _warden(home, lock) as done:
+    with contextlib.ExitStack() as stack:
+        with open(real.root / "prove.lock", "ab") as turn:  # nobody sweeps a ground that is not locked yet
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            await sweep(real)
+            home = Home(_parent(real) / secrets.token_hex(4))
+            home.make()
+            lock = stack.enter_context(_locked(home))
+        done = stack.enter_context(_warden(home, lock))
         ground = Ground(home, real)
         listening: asyncio.Task[None] | None = None
         try:
