@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -88,3 +89,64 @@ def test_version_is_said_in_both_ways(tolv: Any) -> None:
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
     assert (ROOT / "docs" / "commands.md").read_text() == reference(), "python -m tolv.cli.reference > docs/commands.md"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["version"], ["version", "--json"], ["--help"], [], ["rules", "--help"], ["rules"], ["prove", "--list", "--json"]],
+    ids=" ".join,
+)
+def test_output_that_finds_no_room_is_one_clear_error(
+    tolv_command: list[str], tolv_environment: dict[str, str], arguments: list[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*tolv_command, *arguments],
+            env=tolv_environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    if "--json" in arguments:
+        assert json.loads(done.stderr)["error"]["problem"].startswith("standard output cannot be written: ")
+    else:
+        assert done.stderr.startswith("error: standard output cannot be written: No space left on device\n  remedy: ")
+
+
+@pytest.mark.parametrize("arguments", [["rules"], ["prove", "--list"], ["--help"]], ids=" ".join)
+def test_a_reader_that_is_gone_ends_it_quietly(
+    tolv_command: list[str], tolv_environment: dict[str, str], arguments: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        done = subprocess.run(
+            [*tolv_command, *arguments], env=tolv_environment, stdout=pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_what_cannot_be_said_on_standard_error_changes_no_status(
+    tolv_command: list[str], tolv_environment: dict[str, str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*tolv_command, "nonsense"], env=tolv_environment, stderr=full, check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_are_closed_hold_nothing_up(
+    tolv_command: list[str], tolv_environment: dict[str, str], redirection: str
+) -> None:
+    script = f'"$@" {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *tolv_command, "version"],
+        env=tolv_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -160,6 +160,67 @@ def test_a_tier_is_a_bound(tolv: Run, app: Path) -> None:
     assert "--tier 0" in verdicts["VI-P2"]["reason"]
 
 
+def test_what_a_tier_leaves_out_is_one_line(tolv: Run, app: Path) -> None:
+    done = tolv("prove", str(app), "--tier", "0", "--only", "VII-P3,VI-P2,IX-P5")
+    assert done.returncode == 0, done.stderr
+    assert "1 probe\n" in done.stdout
+    assert "2 probes need tier 1 or 2: VI-P2, IX-P5\n" in done.stdout
+    assert done.stdout.count("tier") == 1
+    assert "not provable" not in done.stdout
+
+
+@pytest.mark.parametrize("only", ["VI-P2", "VI"])
+def test_where_a_tier_leaves_nothing_it_is_said_before_anything_is_built(tolv: Run, app: Path, only: str) -> None:
+    (app / "requirements.txt").write_text("this cannot be built\n")
+    done = tolv("prove", str(app), "--tier", "0", "--only", only)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "of tier 1, and --tier 0 was asked for" in done.stderr
+
+
+def test_where_nobody_watches_a_line_tells_what_is_done(tolv: Run, app: Path) -> None:
+    done = tolv("prove", str(app), "--only", "VII-P3,VII-P2,IX-P5", "--tier", "0")
+    assert "tolv: " not in done.stdout
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("tolv: ") for line in lines)
+    assert "tolv: starting the app for the first time" in lines
+    told = [line.rpartition(",")[0] for line in lines[-2:]]
+    assert [line.partition("  ")[0] for line in told] == ["tolv: 1 of 2", "tolv: 2 of 2"]
+    assert {line.partition("  ")[2] for line in told} == {"VII-P2 refuted", "VII-P3 proved"}
+    assert "\x1b" not in done.stderr
+
+
+def test_in_json_mode_there_is_nothing_but_the_report(tolv: Run, app: Path) -> None:
+    done = tolv("prove", str(app), "--only", "VII-P3", "--json")
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["summary"]["proved"] == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "said"),
+    [
+        ("nowhere/prove.xml", 2, "there is no directory nowhere\n"),
+        ("hello", 2, "hello is a directory\n"),
+        ("hello/app.py/prove.xml", 2, "hello/app.py is no directory\n"),
+        ("/proc/prove.xml", 3, "nothing can be written to /proc: "),
+    ],
+)
+def test_a_report_that_has_no_place_is_said_before_anything_is_built(
+    tolv: Run, app: Path, output: str, status: int, said: str
+) -> None:
+    (app / "requirements.txt").write_text("this cannot be built\n")
+    for command in ("prove", "audit", "check"):
+        done = tolv(command, str(app), "--output", output, cwd=app.parent)
+        assert (done.returncode, done.stdout) == (status, ""), done.stderr
+        assert done.stderr.startswith(f"error: {said}")
+        assert "remedy: " in done.stderr
+
+
+def test_records_go_into_a_directory_that_is_made(tolv: Run, app: Path) -> None:
+    done = tolv("check", str(app), "--format", "adr", "--output", "new/records/", cwd=app.parent)
+    assert "error" not in done.stderr
+    assert (app.parent / "new/records/0000-questions.md").exists()
+
+
 def test_what_is_kept_is_there_until_the_next_proof(tolv: Run, app: Path, tolv_environment: dict[str, str]) -> None:
     parent = Path(tolv_environment["TOLV_HOME"], "prove")
     tolv("prove", str(app), "--only", "VII-P3", "--keep")

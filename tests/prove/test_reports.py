@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -150,6 +151,29 @@ def test_the_lines_to_add_can_be_pasted_as_they_are() -> None:
     lines = render("terminal", whole(), View(60)).partition("tolv.toml:\n")[2].strip().split("\n\n")[0]
     added = tomllib.loads(f"[prove]\n{lines}")["prove"]
     assert added == {"login": "POST /in", "whoami": "GET /", "upload": "PUT /f"}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "said"),
+    [
+        ([1], "1 probe needs tier 1: VI-P11"),
+        ([1, 2], "2 probes need tier 1 or 2: VI-P11, VI-P12"),
+        ([2] * 5, "5 probes need tier 2"),
+    ],
+)
+def test_what_was_not_to_be_tried_is_told_in_one_line(tiers: list[int], said: str) -> None:
+    unasked = [
+        replace(
+            result(f"VI-P{11 + number}", "title", Verdict.NOT_PROVABLE, "of a tier that nobody asked for"), tier=tier
+        )
+        for number, tier in enumerate(tiers)
+    ]
+    found = replace(report(PORT, LOGIN, *unasked), tier=0)
+    text = render("terminal", found, View(100))
+    assert " · 2 probes\n" in text
+    assert "title" not in text
+    assert re.search(rf"\n1 proved · 1 not provable +71 s\n{re.escape(said)}\n", text)
+    assert json.loads(render("json", found, View()))["summary"]["not provable"] == 1 + len(tiers)
 
 
 def test_the_summary_stands_on_one_line_with_its_time_where_there_is_room() -> None:

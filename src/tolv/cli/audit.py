@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
-from tolv.cli.reports import emit, look, write_all
+from tolv.cli.reports import emit, look, refuse_unwritable, write_all
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def audit(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
     if call.json and format != "json":
         raise UsageError(f"--json and --format {format} exclude each other", remedy="give one of them")
     call.json = format == "json"
+    refuse_unwritable(given["output"], directory=format == "adr")
     catalogue = _catalogue()
     selection = select((name for names in given["only"] for name in names.split(",")), catalogue)
     order = _order(call, [one for id, one in catalogue.probes.items() if id in selection.probes], given)
@@ -104,6 +105,8 @@ def _run(call: Call, path: Path, order: Order, rules: tuple[str, ...]) -> tuple[
     said = checked(path, order, rules)
     if not order.probes:
         return said, untried(said, (), "no probe tries it"), 0
+    if not any(map(order.includes, order.probes)):
+        return said, untried(said, order.probes, f"no probe of --tier {order.tier} tries it"), 0
     try:
         return said, try_probes(call, path, order), 0
     except UsageError:

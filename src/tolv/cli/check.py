@@ -12,7 +12,7 @@ import click
 
 from tolv.check.reports import FORMATS, SUMMARIES
 from tolv.cli.options import Call, common_options, is_interactive, pass_call
-from tolv.cli.reports import emit, look, write_all, write_file
+from tolv.cli.reports import emit, look, refuse_unwritable, write_all, write_file
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -241,6 +241,9 @@ class _Order:
             raise UsageError(f"there is no summary as {self._format}", remedy=f"one of: {', '.join(SUMMARIES)}")
         if given["write_baseline"] and not given["baseline"]:
             raise UsageError("--write-baseline has no file to write to", remedy="name it with --baseline FILE")
+        refuse_unwritable(given["output"], directory=self._format == "adr")
+        if given["write_baseline"]:
+            refuse_unwritable(given["baseline"])
         if several and (given["baseline"] or given["fix"]):
             option = "--baseline" if given["baseline"] else "--fix"
             raise UsageError(f"{option} takes one PATH", remedy="check them one by one")

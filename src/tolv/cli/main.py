@@ -6,7 +6,7 @@ answer in less than a tenth of a second.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -16,6 +16,7 @@ import click
 from tolv import __version__
 from tolv.cli.options import common_options, deploy_options
 from tolv.cli.output import print_error
+from tolv.cli.streams import ReaderLeft, guard_streams
 from tolv.errors import PlatformError, TolvError, UsageError
 
 #: Every command by heading: its name (also its module and function in `tolv.cli`) and its line in `tolv --help`.
@@ -67,18 +68,8 @@ SECTIONS: dict[str, dict[str, str]] = {
 }
 
 
-class ReaderLeft(Exception):
-    """Whoever read our standard output has gone."""
-
-
 class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported only when one is used."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # Click would end the process with status 1
-            raise ReaderLeft from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for commands in SECTIONS.values() for name in commands]
@@ -128,24 +119,40 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    guard_streams()
     try:
         status = _run()
-        sys.stdout.flush()
-    except (BrokenPipeError, ReaderLeft):
-        # The reader has what it wanted (`tolv logs | head`). What is still buffered has nowhere to go; and the status
-        # is that of a program which SIGPIPE ended.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderLeft:
+        # The reader has what it wanted (`tolv logs | head`): the status is that of a program which SIGPIPE ended.
         status = 141
     except KeyboardInterrupt:
         status = 130
+    with contextlib.suppress(PlatformError, ReaderLeft):  # what an error has left behind; that one is the status
+        sys.stdout.flush()
     sys.exit(status)
 
 
 def _run() -> int:
     words = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     as_json, debug = "--json" in words, "--debug" in words
+    try:
+        status = _obey(as_json)
+        sys.stdout.flush()
+        return status
+    except ReaderLeft:
+        raise
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        described = error if isinstance(error, TolvError) else fault(error)
+        print_error(described, as_json=as_json)
+        return described.exit_code
+
+
+def _obey(as_json: bool) -> int:
+    """Have the command done; the exit status, also of what Click itself refuses."""
     try:
         result: Any = cli.main(prog_name="tolv", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -157,16 +164,6 @@ def _run() -> int:
         return error.exit_code
     except click.Abort:
         return 130
-    except ReaderLeft:
-        raise
-    except Exception as error:
-        if debug:
-            import traceback
-
-            traceback.print_exc()
-        described = error if isinstance(error, TolvError) else fault(error)
-        print_error(described, as_json=as_json)
-        return described.exit_code
 
 
 def fault(error: Exception) -> PlatformError:

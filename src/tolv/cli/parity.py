@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tolv.cli.options import Call, app_option, common_options, pass_call
-from tolv.cli.reports import emit, look
+from tolv.cli.reports import emit, look, refuse_unwritable
 from tolv.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def parity(
     if call.json and format not in (None, "json"):
         raise UsageError(f"--json and --format {format} exclude each other", remedy="give one of them")
     format = format or ("json" if call.json else "terminal")
+    refuse_unwritable(output)
     limits = [parse_limit(one) for one in fail_over]
     found = call.api.get(f"/v1/apps/{call.app_name()}/parity", left=environment, right=other)
     measured = Parity.from_dict(found)

@@ -12,7 +12,7 @@ import click
 
 from tolv.cli.options import Call, common_options, pass_call
 from tolv.cli.proving import checked, order_of, try_probes
-from tolv.cli.reports import emit, look
+from tolv.cli.reports import emit, look, refuse_unwritable
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -85,13 +85,26 @@ def prove(ctx: click.Context, call: Call, /, path: str, **given: Any) -> None:
     if given["init"]:
         _init(call, Path(path))
         return
+    refuse_unwritable(given["output"])
     order = order_of(call, (one for id, one in probes.items() if id in wanted), given)
+    _refuse_untried(order)
     report = try_probes(call, Path(path), order)
     report = _explained(Path(path), order, report, probes)
     view = _view(call, given)
     emit(call, render(format, report, view), given["output"])
     unready = report.unready is not None and given["fail_on"] != "none"
     ctx.exit(int(unready or any(view.fails(one) for one in report.results)))
+
+
+def _refuse_untried(order: Order) -> None:
+    """Raise `UsageError` where `--only` names nothing that `--tier` leaves."""
+    if any(map(order.includes, order.probes)):
+        return
+    least = min(order.probes, key=lambda one: one.tier)
+    raise UsageError(
+        f"there is nothing to try: {least.id} is of tier {least.tier}, and --tier {order.tier} was asked for",
+        remedy=f"--tier {least.tier}, or leave it out",
+    )
 
 
 def _explained(path: Path, order: Order, report: Report, probes: Mapping[str, Probe]) -> Report:

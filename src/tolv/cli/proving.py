@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tolv.errors import UsageError
+from tolv.prove.reports.text import seconds
+from tolv.reports.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,15 +88,21 @@ def checked(path: Path, order: Order, only: tuple[str, ...] = ()) -> check.Repor
 
 
 class _Progress:
-    """What is being tried, on standard error, if that is a terminal: a line that changes."""
+    """How far it is, on standard error: on a terminal a line that changes, elsewhere, as in CI, a line for whatever
+    takes a while and for each verdict. Quiet in JSON mode."""
 
     def __init__(self, call: Call) -> None:
-        self._shown = not call.json and sys.stderr.isatty()
+        self._note = call.console.note
+        self._moving = not call.json and sys.stderr.isatty()
         self._written = False
         self._trying: list[str] = []
 
     def say(self, text: str) -> None:
-        self._write(text)
+        first = plain(text.partition("\n")[0])
+        if self._moving:
+            self._write(first)
+        else:
+            self._note(first)
 
     def begin(self, probe: Probe, done: int, total: int) -> None:
         self._trying.append(probe.id)
@@ -103,15 +111,18 @@ class _Progress:
     def end(self, result: Result, done: int, total: int) -> None:
         self._trying.remove(result.id)
         self._count(done, total)
+        if not self._moving:
+            took = seconds(result.duration)
+            self._note(f"{done} of {total}  {result.id} {result.verdict}{f', {took}' if took else ''}")
 
     def _count(self, done: int, total: int) -> None:
-        self._write(f"{done} of {total} probes; trying {', '.join(self._trying) or 'no more'}")
+        if self._moving:
+            self._write(f"{done} of {total} probes; trying {', '.join(self._trying) or 'no more'}")
 
     def _write(self, text: str) -> None:
-        if self._shown:
-            self._written = True
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[K{text.splitlines()[0][:width] if text else ''}", end="", file=sys.stderr, flush=True)
+        self._written = True
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Leave nothing behind."""

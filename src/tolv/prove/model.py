@@ -86,6 +86,8 @@ class Result:
     causes: tuple[Cause, ...] = ()
     expected: str | None = None
     """Why the team expects it to be refuted; None: it does not."""
+    tier: int = 0
+    """The probe's own."""
 
     @property
     def verdict(self) -> Verdict:
@@ -101,6 +103,7 @@ class Result:
             "id": self.id,
             "factor": self.factor,
             "title": self.title,
+            "tier": self.tier,
             "verdict": str(self.verdict),
             "reason": self.outcome.reason,
             "add": list(self.outcome.add),
@@ -141,6 +144,16 @@ class Report:
         """How many there are of each verdict, in the order of `Verdict`; those without any are 0."""
         found = Counter(one.verdict for one in self.results)
         return {verdict: found[verdict] for verdict in Verdict}
+
+    @property
+    def in_tier(self) -> tuple[Result, ...]:
+        """Those that were to be tried."""
+        return tuple(one for one in self.results if one.tier <= self.tier)
+
+    @property
+    def left_out(self) -> tuple[Result, ...]:
+        """Those of a higher tier than was asked for; they count as not provable."""
+        return tuple(one for one in self.results if one.tier > self.tier)
 
     def of(self, factor: str) -> Iterator[Result]:
         return (one for one in self.results if one.factor == factor)

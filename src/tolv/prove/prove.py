@@ -64,6 +64,10 @@ class Order:
     jobs: int = 0
     """How many side by side; 0: as many as there are processors."""
 
+    def includes(self, probe: Probe) -> bool:
+        """Whether a probe is of a tier that is to be tried."""
+        return probe.tier <= self.tier
+
 
 async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
     """Try the probes on the app at `path`.
@@ -122,9 +126,9 @@ class _Proof:
 
     async def results(self) -> tuple[Result, ...]:
         """Of every probe, in the order of the catalogue: side by side, but those that must be alone."""
-        probes = self._order.probes
-        found: dict[str, Result] = {}
-        if self._order.first and any(self._is_tried(one) and not one.bare for one in probes):
+        probes = tuple(filter(self._order.includes, self._order.probes))
+        found = {one.id: self._left_out(one) for one in self._order.probes if not self._order.includes(one)}
+        if self._order.first and any(not one.bare and missing(one, self._subject) is None for one in probes):
             self._unready = await self._first_start()
             self._harness.unready = self._unready.reason if self._unready else None
         async with asyncio.TaskGroup() as group:
@@ -133,10 +137,11 @@ class _Proof:
         for one in probes:
             if one.alone:
                 found[one.id] = await self._slot(one)
-        return tuple(found[one.id] for one in probes)
+        return tuple(found[one.id] for one in self._order.probes)
 
-    def _is_tried(self, probe: Probe) -> bool:
-        return probe.tier <= self._order.tier and missing(probe, self._subject) is None
+    def _left_out(self, probe: Probe) -> Result:
+        outcome = cannot_prove(f"it is of tier {probe.tier}, and --tier {self._order.tier} was asked for")
+        return Result(probe.id, probe.label, probe.title, outcome, tier=probe.tier)
 
     async def _first_start(self) -> Outcome | None:
         """Why no instance becomes ready; None: it does. What all others would find out, is found out once."""
@@ -152,7 +157,7 @@ class _Proof:
 
     async def _slot(self, probe: Probe) -> Result:
         async with self._slots:
-            total = len(self._order.probes)
+            total = sum(map(self._order.includes, self._order.probes))
             self._watch.begin(probe, self._done, total)
             result = await self._try(probe)
             self._done += 1
@@ -187,12 +192,11 @@ class _Proof:
             backend,
             time.monotonic() - began,
             expected=self._expected(probe, outcome),
+            tier=probe.tier,
         )
 
     def _beforehand(self, probe: Probe) -> Outcome | None:
         """The outcome of a probe that need not be tried."""
-        if probe.tier > self._order.tier:
-            return cannot_prove(f"it is of tier {probe.tier}, and --tier {self._order.tier} was asked for")
         found = missing(probe, self._subject)
         if found is None and self._unready is not None and not probe.bare:
             return self._unready

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tolv.factors import FACTORS, Factor
 from tolv.prove.model import Report, Result, Verdict
 from tolv.prove.reports import View
-from tolv.prove.reports.text import commit, counted, missing, replay, seconds, sections, seen
+from tolv.prove.reports.text import commit, counted, left_out, missing, replay, seconds, sections, seen
 from tolv.reports.terminal import Paper, broken, columns, filled, fitted
 from tolv.reports.text import amount, plain
 
@@ -53,7 +53,7 @@ class _Page:
         paper = Paper(view.width, view.colour)
         self.width, self.paint = paper.width, paper.paint
         self.dot = " · " if view.unicode else " - "
-        self.title = min(max((columns(self.said(one.title)) for one in report.results), default=0), _TITLE)
+        self.title = min(max((columns(self.said(one.title)) for one in report.in_tier), default=0), _TITLE)
 
     def lines(self) -> Iterator[str]:
         yield self.heading()
@@ -61,7 +61,7 @@ class _Page:
             yield ""
             yield from self.hanging("unready", self.report.unready, "  ", "red")
         for factor in FACTORS:
-            results = tuple(self.report.of(factor.label))
+            results = tuple(one for one in self.report.in_tier if one.factor == factor.label)
             if results:
                 yield ""
                 yield self.factor(factor)
@@ -93,7 +93,7 @@ class _Page:
             f"{app} at {self.said(sha)}" if sha else app,
             amount(len(self.report.types), "process type"),
             ", ".join(map(self.said, self.report.services)) or "no services",
-            amount(len(self.report.results), "probe"),
+            amount(len(self.report.in_tier), "probe"),
         ]
         return self.dot.join([self.paint("tolv prove", "bold"), *parts])
 
@@ -166,6 +166,8 @@ class _Page:
             yield from (self.paint(line.removeprefix(self.dot.lstrip()), "bold") for line in broken(parts, self.width))
             if took:
                 yield took
+        if more := left_out(self.report):
+            yield from broken(more, self.width)
         if command := replay(self.report):
             which = "a refuted" if self.report.counts[Verdict.REFUTED] else "an unstable"
             yield f"replay {which} one:  {self.said(command)}"

@@ -6,7 +6,10 @@ import shlex
 from collections.abc import Iterable
 
 from tolv.prove.model import Evidence, Report, Result, Verdict
-from tolv.reports.text import plain, short_commit
+from tolv.reports.text import amount, plain, short_commit
+
+#: So many are named.
+_FEW = 4
 
 
 def commit(report: Report) -> str | None:
@@ -15,10 +18,22 @@ def commit(report: Report) -> str | None:
 
 
 def counted(report: Report) -> list[str]:
-    """`38 proved`, `2 refuted (1 expected)` …: the verdicts that there are."""
+    """`38 proved`, `2 refuted (1 expected)` …: the verdicts that there are of what was to be tried."""
+    numbers = report.counts
+    numbers[Verdict.NOT_PROVABLE] -= len(report.left_out)
     expected = sum(one.verdict is Verdict.REFUTED and not one.unexpected for one in report.results)
     aside = {Verdict.REFUTED: f" ({expected} expected)"} if expected else {}
-    return [f"{number} {verdict}{aside.get(verdict, '')}" for verdict, number in report.counts.items() if number]
+    return [f"{number} {verdict}{aside.get(verdict, '')}" for verdict, number in numbers.items() if number]
+
+
+def left_out(report: Report) -> str | None:
+    """`33 probes need tier 1 or 2`, of few with their ids; None: all was to be tried."""
+    results = report.left_out
+    if not results:
+        return None
+    tiers = " or ".join(map(str, sorted({one.tier for one in results})))
+    ids = f": {', '.join(one.id for one in results)}" if len(results) <= _FEW else ""
+    return f"{amount(len(results), 'probe')} {'needs' if len(results) == 1 else 'need'} tier {tiers}{ids}"
 
 
 def seconds(duration: float) -> str:
