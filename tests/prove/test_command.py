@@ -100,6 +100,20 @@ def test_an_app_that_does_not_start_is_not_provable_and_says_why(tolv: Run, app:
     assert "no licence, no hello" in verdicts["VII-P2"][1]
 
 
+def test_an_app_that_lacks_a_variable_is_told_where_to_give_it(tolv: Run, app: Path) -> None:
+    text = (app / "app.py").read_text()
+    (app / "app.py").write_text(text.replace("import os\n", 'import os\nTOKEN = os.environ["API_TOKEN"]\n'))
+    done = tolv("prove", str(app), "--only", "VII")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "unready web.1 does not become ready: it ended: exit status 1; it wants API_TOKEN: give a value in" in said
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("env.")]
+    assert line == 'env.API_TOKEN = "…"  # VII-P1, VII-P2, VII-P3, VII-P4'
+    _add(app, f"[prove]\n{line}\n")
+    again = tolv("prove", str(app), "--only", "VII", "--json")
+    assert json.loads(again.stdout)["unready"] is None
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [

@@ -153,6 +153,17 @@ def test_the_lines_to_add_can_be_pasted_as_they_are() -> None:
     assert added == {"login": "POST /in", "whoami": "GET /", "upload": "PUT /f"}
 
 
+def test_a_line_that_many_probes_wait_for_names_the_first_of_them() -> None:
+    waiting = [
+        result(f"VI-P{number}", "waits", Verdict.NOT_PROVABLE, "no login", 'login = "POST /in"')
+        for number in range(1, 8)
+    ]
+    assert '\nlogin = "POST /in"  # VI-P1, VI-P2, VI-P3, VI-P4 and 3 more\n' in render(
+        "terminal", report(*waiting), View(100)
+    )
+    assert "# VI-P1, VI-P2, VI-P3, VI-P4, VI-P5\n" in render("terminal", report(*waiting[:5]), View(100))
+
+
 @pytest.mark.parametrize(
     ("tiers", "said"),
     [

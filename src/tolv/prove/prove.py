@@ -25,9 +25,12 @@ from tolv.prove.needs import missing
 from tolv.prove.probe import CannotProve, Probe, cannot_prove
 from tolv.prove.repeats import without_repeats
 from tolv.prove.subject import Subject, read_subject
+from tolv.prove.unset import unset
 
 log = logging.getLogger("tolv.prove")
 
+#: So many variables that are missing are named in a reason.
+_FEW = 4
 #: Seconds that one probe may take.
 _LIMIT = 180.0
 
@@ -152,7 +155,7 @@ class _Proof:
             async with self._harness.trial("first start") as trial:
                 await trial.start()
         except (NotReady, CannotProve, TolvError) as error:
-            return _outcome(error)
+            return _outcome(error, self._subject)
         return None
 
     async def _slot(self, probe: Probe) -> Result:
@@ -182,7 +185,7 @@ class _Proof:
             except TimeoutError:
                 outcome = cannot_prove(f"it took more than {_LIMIT:g} s")
             except Exception as error:
-                outcome = _outcome(error)
+                outcome = _outcome(error, self._subject)
         return Result(
             probe.id,
             probe.label,
@@ -206,13 +209,12 @@ class _Proof:
         return self._subject.recipes.expected(probe.id) if outcome.verdict is Verdict.REFUTED else None
 
 
-def _outcome(error: Exception) -> Outcome:
+def _outcome(error: Exception, subject: Subject) -> Outcome:
     """What it means for a probe that this was raised."""
     if isinstance(error, CannotProve):
         return cannot_prove(error.reason, *error.add)
     if isinstance(error, NotReady):
-        said = "".join(f" | {line}" for line in error.lines[-3:])
-        return cannot_prove(f"{error.instance.name} does not become ready: {error.reason}{said}")
+        return _unready(error, subject)
     if isinstance(error, NoAnswer):
         return cannot_prove(f"a request was not answered: {error}")
     if isinstance(error, TolvError):
@@ -227,3 +229,15 @@ def _outcome(error: Exception) -> Outcome:
         return cannot_prove(f"this machine has no room for it: {error.strerror}")
     log.error("a probe failed", exc_info=error)
     return cannot_prove(f"Tolv's own error, please report it: {error!r}")
+
+
+def _unready(error: NotReady, subject: Subject) -> Outcome:
+    """Why an instance does not become ready, with its last words, and what they ask for."""
+    said = "".join(f" | {line}" for line in error.lines[-3:])
+    problem = f"{error.instance.name} does not become ready: {error.reason}"
+    template = (one.name for one in subject.build.variables)
+    names = unset((one.text for one in error.instance.lines()), error.instance.made.env, template)
+    if not names:
+        return cannot_prove(problem + said)
+    wants = f"it wants {', '.join(names[:_FEW])}{' …' if len(names) > _FEW else ''}: give a value in [prove]"
+    return cannot_prove(f"{problem}; {wants}{said}", *(f'env.{name} = "…"' for name in names))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tolv.factors import FACTORS, Factor
 from tolv.prove.model import Report, Result, Verdict
 from tolv.prove.reports import View
-from tolv.prove.reports.text import commit, counted, left_out, missing, replay, seconds, sections, seen
+from tolv.prove.reports.text import commit, counted, few, left_out, missing, replay, seconds, sections, seen
 from tolv.reports.terminal import Paper, broken, columns, filled, fitted
 from tolv.reports.text import amount, plain
 
@@ -150,10 +150,10 @@ class _Page:
             yield self.paint("To try more, add what holds of the app below [prove] in tolv.toml:", "bold")
             yield ""
             for line, ids in lines.items():
-                yield f"{self.said(line)}  # {', '.join(ids)}"
+                yield f"{self.said(line)}  # {few(ids)}"
         for section, ids in sections(self.report.results).items():
             yield ""
-            yield f"# {', '.join(ids)}"
+            yield f"# {few(ids)}"
             yield from map(self.said, section)
 
     def end(self) -> Iterator[str]:

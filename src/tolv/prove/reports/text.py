@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tolv.prove.model import Evidence, Report, Result, Verdict
 from tolv.reports.text import amount, plain, short_commit
@@ -34,6 +34,12 @@ def left_out(report: Report) -> str | None:
     tiers = " or ".join(map(str, sorted({one.tier for one in results})))
     ids = f": {', '.join(one.id for one in results)}" if len(results) <= _FEW else ""
     return f"{amount(len(results), 'probe')} {'needs' if len(results) == 1 else 'need'} tier {tiers}{ids}"
+
+
+def few(ids: Sequence[str]) -> str:
+    """`VI-P1, VI-P2`; of many the first, and how many more there are."""
+    more = f" and {len(ids) - _FEW} more" if len(ids) > _FEW + 1 else ""
+    return ", ".join(ids[: _FEW if more else None]) + more
 
 
 def seconds(duration: float) -> str:
