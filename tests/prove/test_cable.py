@@ -1,4 +1,4 @@
-"""Cables, between a real client and a real server: what arrives when one is cut, hushed and restored."""
+"""Cables, between a real client and a real server: what arrives when one is cut and restored."""
 
 from __future__ import annotations
 
@@ -177,44 +177,6 @@ def test_after_a_cut_new_connections_work_again_once_restored() -> None:
         assert await here.say(await here.connect(), b"again") == b"AGAIN"
         with pytest.raises(ConnectionResetError):
             await old.read()
-
-    run(story)
-
-
-def test_a_hushed_cable_accepts_and_never_answers() -> None:
-    async def story(here: Scene) -> None:
-        before = await here.connect()
-        await here.say(before, b"a")
-        assert await here.served.get() == b"a"
-        here.cable.hush()
-        answer = asyncio.ensure_future(here.say(before, b"b"))
-        after = await here.connect()
-        other = asyncio.ensure_future(here.say(after, b"c"))
-        direct = await asyncio.open_connection("127.0.0.1", here.cable.target_port)
-        here.writers.append(direct[1])
-        for _ in range(50):  # time enough for what is carried
-            assert await here.say(direct, b"d") == b"D"
-            assert await here.served.get() == b"d"
-        assert not answer.done()
-        assert not other.done()
-        assert here.cable.live == 2
-        here.cable.restore()
-        assert (await answer, await other) == (b"B", b"C")
-
-    run(story)
-
-
-def test_a_hushed_cable_can_be_cut() -> None:
-    async def story(here: Scene) -> None:
-        before = await here.connect()
-        await here.say(before, b"a")
-        here.cable.hush()
-        after, _ = await here.connect()
-        await until(lambda: here.cable.live == 2)
-        await here.cable.cut()
-        for reader in (before[0], after):
-            with pytest.raises(ConnectionResetError):
-                await reader.read()
 
     run(story)
 

@@ -15,7 +15,7 @@ from tolv.codebase.manifest import read_manifest
 from tolv.codebase.model import App, ProcessType
 from tolv.codebase.reader import read_app
 from tolv.errors import AppError, PlatformError, UsageError
-from tolv.prove.discovery.discover import Found, discover, with_spec
+from tolv.prove.discovery.discover import Found, discover
 from tolv.prove.discovery.openapi import routes_of
 from tolv.prove.discovery.propose import Proposal
 from tolv.prove.discovery.route import Route
@@ -318,14 +318,6 @@ def test_a_description_says_more_than_code(tmp_path: Path, path: str, text: str)
 def test_a_health_path_that_speaks_of_readiness_is_no_liveness(tmp_path: Path) -> None:
     found = found_in(tmp_path, {"app.js": "app.get('/live', f); app.get('/ready', f)"}, health="/ready?deep=1")
     assert proposed(found) == {"ready": "GET /ready?deep=1", "health": "GET /live", "read": "GET /"}
-
-
-def test_what_the_running_app_says_of_itself_comes_first(tmp_path: Path) -> None:
-    found = with_spec(found_in(tmp_path, {"app.py": FLASK}, health="/up"), SPEC, "/openapi.json")
-    assert proposed(found)["write"] == f"POST /v1/notes {NOTE}"
-    assert proposed(found)["spec"] == "/openapi.json"
-    assert proposed(found)["health"] == "GET /up"
-    assert len({one.name for one in found.proposals}) == len(found.proposals)
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:

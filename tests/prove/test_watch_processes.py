@@ -91,6 +91,7 @@ def test_a_daemon_is_found_when_its_leader_is_gone() -> None:
         members = Tree(one.pid, "t-2@/home").members()
         assert [seen.pid for seen in members] == [daemon]
         assert strays(members, one.pid) == members
+        assert Tree(one.pid, "t-2@/home").pids() == [daemon]
 
 
 def test_a_group_of_its_own_is_no_stray() -> None:

@@ -43,8 +43,7 @@ def unset(lines: Iterable[str], given: Collection[str], known: Iterable[str] = (
 
 
 def _named(line: str, known: Iterable[str]) -> Iterator[str]:
+    words = {name: re.search(rf"\b{re.escape(name)}\b", line) for name in known}
     found = [(match.start(), next(filter(None, match.groups()))) for match in _NAMES.finditer(line)]
-    for name in known:
-        if match := re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", line):
-            found.append((match.start(), name))
+    found += [(match.start(), name) for name, match in words.items() if match]
     return (name for _, name in sorted(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,6 @@ def discover(root: Path, app: App) -> Found:
     spec, described = _described(files)
     routes = described or tuple(_coded(files))
     return Found(routes, _chosen(app, files, spec, routes))
-
-
-def with_spec(found: Found, spec: Mapping[str, Any], route: str) -> Found:
-    """The same with the description that the running app gives at `route`: it knows more than its code shows."""
-    routes = tuple(routes_of(spec, route)) or found.routes
-    fresh = (Proposal("spec", route, "the running app"), *propose(routes))
-    named = {one.name for one in fresh}
-    return Found(routes, (*fresh, *(one for one in found.proposals if one.name not in named)))
 
 
 def _chosen(app: App, files: Files, spec: Proposal | None, routes: tuple[Route, ...]) -> tuple[Proposal, ...]:

@@ -1,4 +1,4 @@
-"""Cables: TCP connections between an instance and a service, which a trial can cut, hold back and restore."""
+"""Cables: TCP connections between an instance and a service, which a trial can cut and restore."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import time
 from asyncio import StreamReader, StreamWriter
 from dataclasses import dataclass
 from typing import Literal
-
-State = Literal["whole", "hushed", "cut"]
 
 #: Bytes that are carried at once.
 _CHUNK = 1 << 16
@@ -29,7 +27,7 @@ class Connection:
     received: int = 0
     """Bytes that reached the app."""
     closed: float | None = None
-    """None while it is open; a hushed one stays open until the cable is restored, whatever the app does."""
+    """None while it is open."""
     reset: bool = False
     """It ended by a reset, whoever's: the cable's own, the app's or the service's."""
 
@@ -46,14 +44,8 @@ class Cable:
         self.target_host = target_host
         self.connections: list[Connection] = []
         """All that there have been, in the order in which they came."""
-        self._state: State = "whole"
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._cut = False
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def state(self) -> State:
-        return self._state
 
     @property
     def live(self) -> int:
@@ -74,7 +66,7 @@ class Cable:
         """Take over an accepted socket. To be called in the event loop."""
         connection = Connection(time.monotonic())
         self.connections.append(connection)
-        if self._state == "cut":
+        if self._cut:
             _refuse(client, connection)
             return
 
@@ -89,18 +81,12 @@ class Cable:
 
     async def cut(self) -> None:
         """Reset every connection, on both sides, and whatever is served from now on. Returns when it is done."""
-        self._state = "cut"
+        self._cut = True
         await self._end_all()
 
-    def hush(self) -> None:
-        """Carry nothing any more: connections are accepted and stay open, and nobody answers on them."""
-        self._state = "hushed"
-        self._flows.clear()
-
     def restore(self) -> None:
-        """Carry again. Connections that were hushed go on where they were held; those that were cut are gone."""
-        self._state = "whole"
-        self._flows.set()
+        """Carry again. The connections that were cut are gone."""
+        self._cut = False
 
     async def close(self) -> None:
         """Reset what is left. What is served afterwards is reset, too."""
@@ -120,7 +106,6 @@ class Cable:
             client.setblocking(False)
             from_app, to_app = await asyncio.open_connection(sock=client)
             writers.append(to_app)
-            await self._flows.wait()  # a hushed service accepts, and that is all
             from_service, to_service = await asyncio.open_connection(self.target_host, self.target_port)
             writers.append(to_service)
             async with asyncio.TaskGroup() as both:
@@ -143,7 +128,6 @@ class Cable:
         """One direction, until its end; the other may go on."""
         while True:
             data = await source.read(_CHUNK)
-            await self._flows.wait()
             if not data:
                 break
             sink.write(data)

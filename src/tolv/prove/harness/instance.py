@@ -22,7 +22,6 @@ from tolv.prove.model import Kind
 from tolv.prove.watch.processes import Seen, Tree
 from tolv.run.keeper.client import Scope
 from tolv.run.keeper.main import home_name
-from tolv.run.keeper.tree import read_table
 from tolv.run.local.launch import natural_scope
 from tolv.run.model import Exit
 
@@ -231,8 +230,8 @@ class Instance:
         return self._tree.members()
 
     def pids(self) -> list[int]:
-        """The living processes of its tree."""
-        return _descendants(self.pid)
+        """The numbers of the same."""
+        return self._tree.pids()
 
 
 def describe(end: Exit | None) -> str:
@@ -242,12 +241,3 @@ def describe(end: Exit | None) -> str:
     if end.signal is not None:
         return f"killed by {signal.Signals(end.signal).name}"
     return "its end was not seen" if end.code is None else f"exit status {end.code}"
-
-
-def _descendants(leader: int) -> list[int]:
-    """The leader, what descends from it and what is in its session; the living."""
-    table = read_table()
-    tree = {leader} | {one.pid for one in table.values() if one.session == leader}
-    while grown := {one.pid for one in table.values() if one.parent in tree} - tree:
-        tree |= grown
-    return sorted(one.pid for one in table.values() if one.pid in tree and one.alive)
