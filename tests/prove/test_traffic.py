@@ -117,12 +117,13 @@ def test_what_is_written_is_read_back_on_another_instance() -> None:
 def test_an_item_with_another_text_is_not_found() -> None:
     app = Notes()
 
-    async def work(traffic: Traffic, site: Site) -> bool:
+    async def work(traffic: Traffic, site: Site) -> None:
         written = await traffic.write(site)
         app.notes["17"] = "another"
-        return (await traffic.read_back(site, written)).found
+        reading = await traffic.read_back(site, written)
+        assert (reading.found, reading.shown) == (False, f"GET /notes/17 -> 200 without {written.token}")
 
-    assert not on(app, RECIPES, work)
+    on(app, RECIPES, work)
 
 
 def test_tokens_differ_unless_one_is_given() -> None:
@@ -148,7 +149,7 @@ def test_what_cannot_be_read_back_at_once_proves_nothing() -> None:
 
     assert on(Notes(), RECIPES, work)
     with pytest.raises(
-        CannotProve, match="what was written is not read back: POST /notes .* GET /notes/17 -> 200"
+        CannotProve, match="what was written is not read back: POST /notes .* GET /notes/17 -> 200 without k"
     ) as raised:
         on(Forgetful(), RECIPES, work)
     assert [line.partition(" ")[0] for line in raised.value.add] == ["write", "read_back"]
@@ -355,7 +356,10 @@ def test_an_upload_comes_back_as_it_was() -> None:
         assert (await traffic.download(site, uploaded)).found
         app.files[f"{uploaded.token}.txt"] += b"!"
         reading = await traffic.download(site, uploaded)
-        assert (reading.found, reading.shown) == (False, f"GET /files/{uploaded.token}.txt -> 200, 1001 bytes")
+        assert (reading.found, reading.shown) == (
+            False,
+            f"GET /files/{uploaded.token}.txt -> 200, 1001 bytes, not what was sent",
+        )
 
     on(app, RECIPES, work)
 

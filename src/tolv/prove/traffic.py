@@ -63,7 +63,7 @@ class Reading:
     found: bool
     """It is there: of an item, its marker; of an upload, the same bytes; of a job, that it is done."""
     shown: str
-    """`GET /notes/17 -> 404`."""
+    """`GET /notes/17 -> 404`, `GET /notes/17 -> 200 without k17`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,12 @@ class Traffic:
     async def read_back(self, instance: Instance, written: Written, *, timeout: float = TIMEOUT) -> Reading:
         """Read an item, here or on another instance. That it is gone is an answer, no error."""
         filled, answer = await self._again("read_back", instance, written, timeout)
-        found = filled.refusal(answer) is None and written.token.encode() in answer.body
-        return Reading(answer, found, f"{filled.shown} -> {answer.status}")
+        refusal = filled.refusal(answer)
+        found = refusal is None and written.token.encode() in answer.body
+        said = f"-> {answer.status}" + ("" if found else f" without {written.token}")
+        if refusal is not None:
+            said = refusal if answer.status < 400 else f"-> {answer.status}"
+        return Reading(answer, found, f"{filled.shown} {said}")
 
     async def write_and_read(self, instance: Instance, *, timeout: float = TIMEOUT) -> Written:
         """Make an item and see that it can be read on the same instance: else nothing can be proved by it.
@@ -128,7 +132,7 @@ class Traffic:
         written = await self.write(instance, timeout=timeout)
         reading = await self.read_back(instance, written, timeout=timeout)
         if not reading.found:
-            reason = f"what was written is not read back: {written.shown}, then {reading.shown} without {written.token}"
+            reason = f"what was written is not read back: {written.shown}, then {reading.shown}"
             raise CannotProve(reason, EXAMPLES["write"], EXAMPLES["read_back"])
         return written
 
@@ -170,7 +174,8 @@ class Traffic:
         """Download what was uploaded, here or on another instance. That it is gone is an answer, no error."""
         filled, answer = await self._again("download", instance, uploaded, timeout)
         found = filled.refusal(answer) is None and answer.body == uploaded.content
-        return Reading(answer, found, f"{filled.shown} -> {answer.status}, {len(answer.body)} bytes")
+        other = "" if found or answer.status >= 400 else ", not what was sent"
+        return Reading(answer, found, f"{filled.shown} -> {answer.status}, {len(answer.body)} bytes{other}")
 
     async def job(self, instance: Instance, *, token: str | None = None, timeout: float = TIMEOUT) -> Written:
         """Hand over a job with a fresh marker, or the one given."""
@@ -215,7 +220,7 @@ class Traffic:
             if written is not None and self.recipes.read_back:
                 reading = await attempt(there, self.read_back(there, written))
                 if reading is not None and not reading.found:
-                    problems.append(f"{there.name}: {reading.shown} without {written.token}")
+                    problems.append(f"{there.name}: {reading.shown}")
         return Tally(requests, tuple(problems))
 
     async def _make(self, scene: Scene) -> Written:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ class _Routes:
 
     live: str | None = None
     ready: str | None = None
+    caught: str | None = None
+    """A declared route that is answered as any path is."""
 
     @property
     def any(self) -> str | None:
@@ -65,7 +68,7 @@ class _Routes:
 
 
 async def _routes(trial: Trial, instance: Instance) -> _Routes:
-    """The routes that are declared; those that are not are looked for under their usual names."""
+    """The routes that are declared and are routes of their own; others are looked for under their usual names."""
     recipes, web = trial.subject.recipes, trial.subject.web
     live = recipes.health[0].path if recipes.health else None
     ready = recipes.ready[0].path if recipes.ready else None
@@ -75,10 +78,13 @@ async def _routes(trial: Trial, instance: Instance) -> _Routes:
             live = declared
         elif ready is None:
             ready = declared
-    if live and ready:
-        return _Routes(live, ready)
-    nothing = await instance.client.request("GET", f"/{fresh()}")
-    found = _Routes(live, ready)
+    made_up = f"/{fresh()}"
+    nothing = await instance.client.request("GET", made_up)
+    caught = [one for one in (ready, live) if one and await _is_caught(instance, one, made_up, nothing)]
+    for one in caught:
+        trial.saw("answer", f"GET {one} and GET {made_up} -> {nothing.status}, the same answer", instance.name)
+    live, ready = (None if one in caught else one for one in (live, ready))
+    found = _Routes(live, ready, next(iter(caught), None))
     if live is None:
         found = replace(found, live=await _first(trial, instance, _LIVE, nothing, ready))
     if ready is None:
@@ -99,6 +105,19 @@ async def _first(
             trial.saw("answer", f"GET {path} -> {answer.status}", instance.name)
             return path
     return None
+
+
+async def _is_caught(instance: Instance, path: str, made_up: str, nothing: Answer) -> bool:
+    """Whether a path is answered well, and as one that was made up is: by a route that catches all."""
+    if path == "/" or not 200 <= nothing.status < 300:
+        return False
+    answer = await instance.client.request("GET", path)
+    return answer.status == nothing.status and _unvaried(answer, path) == _unvaried(nothing, made_up)
+
+
+def _unvaried(answer: Answer, path: str) -> str:
+    """The answer's text without what varies from one to the next: the path, numbers, tokens."""
+    return re.sub(r"[\w-]{16,}|\d+", "#", answer.text().replace(path, "#").replace(path.strip("/"), "#"))
 
 
 async def _ask(instance: Instance, path: str) -> Answer | NoAnswer:
@@ -144,8 +163,8 @@ def _unnoted(kind: Kind, text: str, where: str | None) -> None:
     does="Asks the readiness route (else the health route) from the moment of the start on, and sends a request as "
     "soon as that says yes. Three starts.",
     proved="There is no 2xx before the app can answer, and one as soon as it can.",
-    refuted="No route tells its health; or it says yes before the app can answer, or still no when it has long been "
-    "answering.",
+    refuted="No route tells its health, or the declared one is answered as any made-up path is; or it says yes before "
+    "the app can answer, or still no when it has long been answering.",
     fix="Add a route that answers 200 when, and only when, the process can serve, and name it as `health` of the "
     "process in tolv.toml.",
     rules=("HLT-01", "HLT-02"),
@@ -155,6 +174,8 @@ async def ready_when_it_says(trial: Trial) -> Outcome:
     instance = await trial.start()
     routes = await _routes(trial, instance)
     await instance.kill()
+    if routes.any is None and routes.caught:
+        return refuted(f"{routes.caught} is answered as any made-up path is: that tells nothing of its health")
     if routes.any is None:
         asked = ", ".join([*_LIVE, *_READY])
         trial.saw("answer", f"none of these is there, or answers other than any made-up path: {asked}", instance.name)

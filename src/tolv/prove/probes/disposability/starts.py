@@ -120,7 +120,8 @@ _WRITERS, _WRITES = 4, 12
     needs=("web", "write", "read_back"),
     does="Kills the web process with SIGKILL while it takes writes, starts it at once on the files that it has left "
     "behind, and reads every item that it had confirmed. Twice.",
-    proved="It becomes ready without anybody cleaning up, and every confirmed item is there.",
+    proved="It becomes ready without anybody cleaning up, and every confirmed item is there: on the same disk. Whether "
+    "they outlive that is tried by VI-P2.",
     refuted="It does not start on what the killed one has left (a pid file, a lock, a socket), or a confirmed item is "
     "gone or cannot be read.",
     fix="Confirm a write when the backing service has it; keep no pid file, or one that is tolerated when its process "
@@ -154,7 +155,7 @@ async def starts_after_kill(trial: Trial) -> Outcome:
                 return refuted(f"after the kill a confirmed item cannot be read: {error.text}")
             if not reading.found:
                 return refuted(f"a confirmed item is gone after the kill: {one.shown}, then {reading.shown}")
-        return proved(f"ready again, {len(confirmed)} confirmed items there")
+        return proved(f"ready again on the same disk, {len(confirmed)} confirmed items there")
 
     return await agree(2, attempt)
 

@@ -130,8 +130,8 @@ def _is_text(path: Path) -> bool:
     title="needs no place for logs",
     tier=0,
     needs=("web",),
-    does="Starts the web process where it can write neither its own directory nor any directory for logs, and sends "
-    "requests.",
+    does="Starts the web process where it can write nothing but its temporary directory, neither its own directory nor "
+    "any for logs, and sends requests.",
     proved="It becomes ready, and does not complain of a log that it cannot open.",
     refuted="It does not start, or says again and again that it cannot write its log.",
     fix="Log to standard output alone.",
@@ -152,7 +152,9 @@ async def _without_place(trial: Trial) -> Outcome:
     except NotReady as error:
         complaint = _complaints(error.instance)
         if not complaint:
-            raise CannotProve(f"where it can write nothing it does not start: {error.reason}; see V-P1") from None
+            raise CannotProve(
+                f"where it can write nothing but TMPDIR it does not start: {error.reason}; see V-P1"
+            ) from None
         trial.saw("log", complaint[0], error.instance.name)
         return refuted(f"it does not start, as it cannot open its log: {complaint[0]}")
     try:
@@ -166,7 +168,7 @@ async def _without_place(trial: Trial) -> Outcome:
     if len(later) - before >= _REQUESTS // 2:
         trial.saw("log", later[-1], instance.name)
         return refuted(f"{_REQUESTS} requests, and {len(later) - before} times: {later[-1]}")
-    return proved("ready without a place that it can write")
+    return proved("ready with no place for a log but TMPDIR")
 
 
 def _complaints(instance: Instance) -> list[str]:

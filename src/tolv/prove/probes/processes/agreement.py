@@ -89,7 +89,7 @@ async def _write_here_read_there(trial: Trial, here: Instance, there: Instance) 
     if reading.found:
         return None
     if not (own := await trial.traffic.read_back(here, written)).found:
-        reason = f"what was written is not read back: {written.shown}, then {own.shown} without {written.token}"
+        reason = f"what was written is not read back: {written.shown}, then {own.shown}"
         raise CannotProve(reason, EXAMPLES["write"], EXAMPLES["read_back"])
     return f"{written.token}, written on {here.name}, is not there on {there.name} after {PATIENCE:g} s"
 

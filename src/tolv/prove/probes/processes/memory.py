@@ -67,7 +67,7 @@ async def _readable(trial: Trial, instance: Instance) -> Written:
     written = await trial.traffic.write(instance)
     reading = await eventually(functools.partial(trial.traffic.read_back, instance, written))
     if not reading.found:
-        reason = f"what was written is not read back: {written.shown}, then {reading.shown} without {written.token}"
+        reason = f"what was written is not read back: {written.shown}, then {reading.shown}"
         raise CannotProve(reason, EXAMPLES["write"], EXAMPLES["read_back"])
     return written
 

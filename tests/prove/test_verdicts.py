@@ -1,0 +1,112 @@
+"""Verdicts on small apps whose behaviour is easily taken for another."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prove.conftest import can_make_networks
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+APP = """\
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+NOTES = Path("notes")
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        {get}
+
+    def do_POST(self):
+        name = self.headers["Content-Length"]
+        text = self.rfile.read(int(name))
+        number = len(list(NOTES.iterdir()))
+        (NOTES / f"{number}").write_bytes(text)
+        self.say(201, json.dumps({"id": number}))
+
+    def say(self, status, text):
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+NOTES.mkdir(exist_ok=True)
+signal.signal(signal.SIGTERM, lambda *_: os._exit({status}))
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+CATCH_ALL = 'self.say(200, f"<p>{self.path} has been asked for {os.urandom(9).hex()}</p>")'
+OWN_ROUTE = 'self.say(200, "well" if self.path == "/health" else "<p>a page</p>")'
+NOTE = """\
+path = NOTES / self.path.rpartition("/")[2]
+        self.say(200, path.read_text() if path.is_file() else "a page")"""
+DECLARED = '[processes.web]\nhealth = "/health"\n'
+RECIPES = """\
+[prove]
+read = "GET /"
+write = 'POST /notes {"text": "{token}"}'
+read_back = "GET /notes/{id}"
+"""
+
+
+@pytest.fixture
+def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]]:
+    """Try probes on an app: by id, the verdict and its reason."""
+
+    def run(only: str, *, get: str, status: int = 0, manifest: str = "") -> dict[str, tuple[str, str]]:
+        app = tmp_path / "small"
+        app.mkdir()
+        (app / "Procfile").write_text("web: exec python3 app.py\n")
+        (app / "app.py").write_text(APP.replace("{get}", get).replace("{status}", str(status)))
+        (app / "tolv.toml").write_text(f'name = "small"\n{manifest}')
+        done = tolv("prove", str(app), "--only", only, "--json")
+        return {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(done.stdout)["probes"]}
+
+    return run
+
+
+Prove = Callable[..., dict[str, tuple[str, str]]]
+
+
+def test_a_health_route_that_is_but_the_catch_all_tells_nothing(prove: Prove) -> None:
+    verdict, reason = prove("HLT-P1", get=CATCH_ALL, manifest=DECLARED)["HLT-P1"]
+    assert verdict == "refuted"
+    assert reason == "/health is answered as any made-up path is: that tells nothing of its health"
+
+
+def test_a_health_route_of_its_own_beside_a_catch_all_is_one(prove: Prove) -> None:
+    verdict, reason = prove("HLT-P1", get=OWN_ROUTE, manifest=DECLARED)["HLT-P1"]
+    assert verdict == "proved", reason
+
+
+@pytest.mark.skipif(not can_make_networks(), reason="there are no namespaces here")
+@pytest.mark.parametrize(("status", "verdict"), [(0, "proved"), (143, "proved"), (1, "advisory")])
+def test_a_stop_that_reports_a_failure_is_told(prove: Prove, status: int, verdict: str) -> None:
+    found, reason = prove("IX-P3", get=OWN_ROUTE, status=status)["IX-P3"]
+    assert found == verdict
+    assert f"exit status {status} after " in reason
+    assert ("(exec python3 app.py)" in reason) == (verdict == "advisory")
+
+
+def test_what_lies_on_the_disk_outlives_a_kill_there_and_nowhere_else(prove: Prove) -> None:
+    found = prove("IX-P4,VI-P2", get=NOTE, manifest=RECIPES)
+    assert found["IX-P4"][0] == "proved"
+    assert found["IX-P4"][1].startswith("ready again on the same disk, ")
+    assert found["VI-P2"][0] == "refuted"
+    assert " -> 200 without k" in found["VI-P2"][1]
+
+
+def test_what_an_app_may_write_without_a_place_for_logs_is_named(prove: Prove) -> None:
+    get = OWN_ROUTE
+    verdict, reason = prove("XI-P5", get=get)["XI-P5"]
+    assert verdict == "not provable"  # it makes its directory when it starts, and that is V-P1's
+    assert "nothing but TMPDIR" in reason
