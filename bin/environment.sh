@@ -19,7 +19,7 @@ make_environment() {
         flock -n 9 || { say "another start is making the environment; waiting"; flock 9; }
     fi
     if ! is_current "$lock"; then
-        [ -w "$root" ] || fail "there is no environment yet, and none can be made here" "run it once as the owner"
+        [ -w "$root" ] || refuse "$lock"
         [ ! -e "$root/.venv/.making" ] || rm -rf "$root/.venv"
         [ -x "$root/.venv/bin/python" ] || create_environment
         : >"$root/.venv/.making"
@@ -33,6 +33,35 @@ make_environment() {
         say "ready"
     fi
     exec 9<&-
+}
+
+# Say to somebody who may not write here why there is no environment for him.
+refuse() {
+    venv=$root/.venv
+    if [ ! -d "$venv" ]; then
+        fail "there is no environment yet, and none can be made here" "run it once as the owner"
+    elif [ ! -x "$venv" ] || { [ -e "$venv/$1" ] && [ ! -r "$venv/$1" ]; }; then
+        fail "you ($(id -un)) may not read its environment, .venv" "as the owner: chmod -R a+rX $venv"
+    elif [ -e "$venv/.making" ]; then
+        fail "its environment, .venv, is only half made" "run it once as the owner"
+    elif cmp -s "$root/$1" "$venv/$1"; then
+        fail "you ($(id -un)) may not run the Python of its environment, $(target_of "$venv/bin/python")" \
+            "as the owner, with a Python that everybody may run: rm -rf $venv && PATH=/usr/bin:\$PATH $root/bin/tolv version"
+    fi
+    fail "its environment, .venv, is older than $1, and you ($(id -un)) may not renew it" "run it once as the owner"
+}
+
+# Where a link leads, as far as this user can follow it.
+target_of() {
+    at=$1
+    while [ -L "$at" ]; do
+        to=$(readlink "$at")
+        case $to in
+            /*) at=$to ;;
+            *) at=${at%/*}/$to ;;
+        esac
+    done
+    printf '%s\n' "$at"
 }
 
 is_current() { [ -x "$root/.venv/bin/python" ] && cmp -s "$root/$1" "$root/.venv/$1"; }

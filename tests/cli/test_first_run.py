@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,47 @@ def checkout(tmp_path: Path) -> Path:
     (package / "__main__.py").write_text("import sys\nprint(sys.argv[1:], sys.flags.isolated)\n")
     (checkout / "requirements.lock").write_text("# nothing\n")
     return checkout
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A checkout that its owner has used, in a place that every user can come to."""
+    with tempfile.TemporaryDirectory(prefix="tolv-test-") as place:
+        os.chmod(place, 0o755)
+        checkout = Path(place, "shared")
+        shutil.copytree(ROOT / "bin", checkout / "bin")
+        (checkout / ".venv" / "bin").mkdir(parents=True)
+        for name in ("requirements.lock", ".venv/requirements.lock"):
+            (checkout / name).write_text("# nothing\n")
+        closed = Path(place, "closed")
+        closed.mkdir()
+        (closed / "python3").symlink_to("/bin/true")
+        (checkout / ".venv/bin/python").symlink_to("python3")
+        (checkout / ".venv/bin/python3").symlink_to(closed / "python3")
+        closed.chmod(0o700 if os.geteuid() == 0 else 0)
+        yield checkout
+        closed.chmod(0o700)
+        checkout.chmod(0o755)
+        if (checkout / ".venv").exists():
+            (checkout / ".venv").chmod(0o755)
+
+
+def refusal(checkout: Path) -> str:
+    """What somebody is told who may not write to the checkout."""
+    root = os.geteuid() == 0
+    checkout.chmod(0o755 if root else 0o555)
+    done = subprocess.run(
+        [checkout / "bin" / "tolv", "version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        user=65534 if root else None,
+        group=65534 if root else None,
+        extra_groups=[] if root else None,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    return done.stderr
 
 
 def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -100,3 +143,34 @@ def test_a_machine_with_only_an_old_python_is_told_so(checkout: Path, tmp_path: 
     assert (status, output) == (3, "")
     assert "Tolv needs Python 3.11 or newer" in errors
     assert "remedy: install" in errors
+
+
+def test_another_user_who_may_not_run_its_python_is_told_which(shared: Path) -> None:
+    said = refusal(shared)
+    assert f"may not run the Python of its environment, {shared.parent}/closed/python3\n" in said
+    assert f"remedy: as the owner, with a Python that everybody may run: rm -rf {shared}/.venv && PATH=" in said
+
+
+def test_another_user_who_may_not_read_it_is_told_so(shared: Path) -> None:
+    (shared / ".venv").chmod(0o700 if os.geteuid() == 0 else 0)
+    said = refusal(shared)
+    assert "may not read its environment, .venv\n" in said
+    assert f"remedy: as the owner: chmod -R a+rX {shared}/.venv\n" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda venv: shutil.rmtree(venv), "there is no environment yet"),
+        (lambda venv: (venv / "requirements.lock").write_text("# other\n"), ".venv, is older than requirements.lock"),
+        (lambda venv: (venv / ".making").write_text(""), ".venv, is only half made"),
+    ],
+    ids=["none", "older", "half"],
+)
+def test_another_user_is_told_what_only_the_owner_can_mend(
+    shared: Path, change: Callable[[Path], object], said: str
+) -> None:
+    change(shared / ".venv")
+    told = refusal(shared)
+    assert said in told
+    assert "remedy: run it once as the owner\n" in told
