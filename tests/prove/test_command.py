@@ -107,6 +107,7 @@ def test_an_app_that_lacks_a_variable_is_told_where_to_give_it(tolv: Run, app: P
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "unready web.1 does not become ready: it ended: exit status 1; it wants API_TOKEN: give a value in" in said
+    assert """[prove] | TOKEN = os.environ["API_TOKEN"] | KeyError: 'API_TOKEN' 4 probes wait for that""" in said
     [line] = [line for line in done.stdout.splitlines() if line.startswith("env.")]
     assert line == 'env.API_TOKEN = "…"  # VII-P1, VII-P2, VII-P3, VII-P4'
     _add(app, f"[prove]\n{line}\n")

@@ -164,6 +164,18 @@ def test_a_line_that_many_probes_wait_for_names_the_first_of_them() -> None:
     assert "# VI-P1, VI-P2, VI-P3, VI-P4, VI-P5\n" in render("terminal", report(*waiting[:5]), View(100))
 
 
+def test_what_waits_for_the_app_to_become_ready_is_told_once() -> None:
+    why = "web.1 does not become ready: exit status 1"
+    waiting = [result(f"VI-P{number}", "waits", Verdict.NOT_PROVABLE, why, "env.X = 1") for number in (1, 2)]
+    found = replace(report(*waiting, PORT), unready=why)
+    lines = render("terminal", found, View(100)).splitlines()
+    assert lines[2:6] == [f"  unready {why}", "          2 probes wait for that", "", "  VII  Port binding"]
+    assert "env.X = 1  # VI-P1, VI-P2" in lines
+    assert any(line.startswith("1 proved · 2 not provable") for line in lines)
+    assert "2 not provable" in render("terminal", replace(found, unready="another"), View(100))
+    assert "VI-P2" in render("terminal", replace(found, unready="another"), View(100))
+
+
 @pytest.mark.parametrize(
     ("tiers", "said"),
     [

@@ -10,6 +10,7 @@ from tolv.check.reports.text import place
 from tolv.check.rule import Rule
 from tolv.prove.model import Result, Verdict
 from tolv.prove.probe import Probe
+from tolv.prove.reports.text import few
 
 #: Places of one step that are named.
 _MOST = 5
@@ -76,6 +77,6 @@ def _additions(results: Iterable[Result]) -> Iterator[Step]:
                 wanted.setdefault(line, []).append(one)
     for line, waiting in sorted(wanted.items(), key=lambda one: -len(one[1])):
         labels = {one.factor for one in waiting}
-        names = ", ".join(dict.fromkeys(one.id for one in waiting))
+        names = few(list(dict.fromkeys(one.id for one in waiting)))
         factor = labels.pop() if len(labels) == 1 else ""
         yield Step("add", factor, line.partition("=")[0].strip(), f"lets {names} be tried", line)

@@ -151,6 +151,11 @@ class Report:
         return tuple(one for one in self.results if one.tier <= self.tier)
 
     @property
+    def waiting(self) -> tuple[Result, ...]:
+        """Those that were not tried because the app does not become ready, and for no other reason."""
+        return tuple(one for one in self.in_tier if self.unready and one.outcome.reason == self.unready)
+
+    @property
     def left_out(self) -> tuple[Result, ...]:
         """Those of a higher tier than was asked for; they count as not provable."""
         return tuple(one for one in self.results if one.tier > self.tier)

@@ -29,6 +29,8 @@ from tolv.prove.unset import unset
 
 log = logging.getLogger("tolv.prove")
 
+#: Lines of its output that the reason shows of an app that does not start.
+_LAST_LINES = 3
 #: So many variables that are missing are named in a reason.
 _FEW = 4
 #: Seconds that one probe may take.
@@ -233,11 +235,12 @@ def _outcome(error: Exception, subject: Subject) -> Outcome:
 
 def _unready(error: NotReady, subject: Subject) -> Outcome:
     """Why an instance does not become ready, with its last words, and what they ask for."""
-    said = "".join(f" | {line}" for line in error.lines[-3:])
     problem = f"{error.instance.name} does not become ready: {error.reason}"
     template = (one.name for one in subject.build.variables)
     names = unset((one.text for one in error.instance.lines()), error.instance.made.env, template)
-    if not names:
-        return cannot_prove(problem + said)
-    wants = f"it wants {', '.join(names[:_FEW])}{' …' if len(names) > _FEW else ''}: give a value in [prove]"
-    return cannot_prove(f"{problem}; {wants}{said}", *(f'env.{name} = "…"' for name in names))
+    if names:
+        problem += f"; it wants {', '.join(names[:_FEW])}{' …' if len(names) > _FEW else ''}: give a value in [prove]"
+    lines = [line.strip() for line in error.lines if line.strip(" ^~")]
+    telling = [line for line in lines if any(name in line for name in names)] or lines
+    said = "".join(f" | {line}" for line in telling[-_LAST_LINES:])
+    return cannot_prove(problem + said, *(f'env.{name} = "…"' for name in names))

@@ -56,12 +56,15 @@ class _Page:
         self.title = min(max((columns(self.said(one.title)) for one in report.in_tier), default=0), _TITLE)
 
     def lines(self) -> Iterator[str]:
+        waiting = {one.id for one in self.report.waiting}
         yield self.heading()
         if self.report.unready:
             yield ""
             yield from self.hanging("unready", self.report.unready, "  ", "red")
+            if number := len(waiting):
+                yield f"{' ' * (2 + _KIND)}{amount(number, 'probe')} {'waits' if number == 1 else 'wait'} for that"
         for factor in FACTORS:
-            results = tuple(one for one in self.report.in_tier if one.factor == factor.label)
+            results = tuple(one for one in self.report.in_tier if one.factor == factor.label and one.id not in waiting)
             if results:
                 yield ""
                 yield self.factor(factor)
