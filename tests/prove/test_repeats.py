@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tolv.prove.model import Evidence
-from tolv.prove.repeats import without_repeats
+from tolv.prove.repeats import in_short, without_repeats
 
 
 def texts(*evidence: Evidence) -> list[str]:
@@ -33,6 +33,17 @@ def test_few_answers_and_those_of_others_are_left_as_they_are() -> None:
 def test_what_is_no_answer_is_left_however_often_it_is_there() -> None:
     evidence = tuple(Evidence("log", "it goes on", float(number), "web.1") for number in range(12))
     assert without_repeats(evidence) == evidence
+
+
+def test_people_see_once_what_differs_in_its_marker_alone() -> None:
+    markers = [f"k{number:012x}" for number in range(6)]
+    writes = [Evidence("answer", f'POST /n {{"t": "{one}"}} -> 201 (0.01 s)', 0.0, "web.1") for one in markers]
+    killed = Evidence("signal", "SIGKILL", 1.0, "web.1")
+    assert without_repeats((*writes, killed)) == (*writes, killed)
+    first, named, last, after = in_short((*writes, killed), f"{markers[3]} is gone")
+    assert (first, named, after) == (writes[0], writes[3], killed)
+    assert last.text == f"{writes[5].text}, the 6th such"
+    assert in_short((*writes[:3], killed), "") == (*writes[:3], killed)
 
 
 def test_it_is_told_how_many_there_were() -> None:

@@ -176,6 +176,15 @@ def test_what_waits_for_the_app_to_become_ready_is_told_once() -> None:
     assert "VI-P2" in render("terminal", replace(found, unready="another"), View(100))
 
 
+def test_a_cause_names_its_place_once() -> None:
+    assert str(Cause("II-02", "requirements.txt", None, "requirements.txt pins no more")) == (
+        "requirements.txt pins no more"
+    )
+    assert str(Cause("TEL-01", ".", None, "Nothing measures")) == "Nothing measures"
+    assert str(Cause("VI-01", "app.py", None, "NOTES")) == "app.py NOTES"
+    assert str(Cause("VI-01", "app.py", 3, "app.py = {}")) == "app.py:3 app.py = {}"
+
+
 @pytest.mark.parametrize(
     ("tiers", "said"),
     [

@@ -64,6 +64,8 @@ class Cause:
     excerpt: str
 
     def __str__(self) -> str:
+        if not self.line and (self.path == "." or self.excerpt.startswith(self.path)):
+            return self.excerpt or self.path
         place = f"{self.path}:{self.line}" if self.line else self.path
         return f"{place} {self.excerpt}".rstrip()
 

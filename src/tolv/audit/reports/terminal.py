@@ -19,6 +19,7 @@ from tolv.audit.reports.text import (
     title,
 )
 from tolv.prove.model import Result, Verdict
+from tolv.prove.repeats import in_short
 from tolv.prove.reports.text import seen as evidence
 from tolv.reports.terminal import Paper, broken, filled, fitted
 from tolv.reports.text import plain
@@ -91,9 +92,10 @@ def _result(one: Result, paper: Paper) -> Iterator[str]:
 
 def _evidence(one: Result, paper: Paper, left: str = "    ", most: int | None = None) -> Iterator[str]:
     """What was done and seen; of more than `most` lines the last."""
-    kept = one.evidence if most is None else one.evidence[-most:]
-    if len(kept) < len(one.evidence):
-        yield f"{left}… {len(one.evidence) - len(kept)} before"
+    told = in_short(one.evidence, one.outcome.reason)
+    kept = told if most is None else told[-most:]
+    if len(kept) < len(told):
+        yield f"{left}… {len(told) - len(kept)} before"
     for found in kept:
         yield from _hanging(found.kind, evidence(found), left, paper)
 

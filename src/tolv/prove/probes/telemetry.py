@@ -80,7 +80,7 @@ async def sends_telemetry(trial: Trial) -> Outcome:
     vendors = sorted({one.name for one in declared_by(trial.subject).declared if one.name in _VENDORS})
     if vendors:
         raise CannotProve(f"{vendors[0]} reports to its vendor alone, which is out of reach here")
-    return refuted(f"nothing came by OTLP or StatsD, and {', '.join(_SCRAPED[:2])} has no metrics")
+    return refuted(f"nothing came by OTLP or StatsD, and neither {' nor '.join(_SCRAPED[:2])} has metrics")
 
 
 async def _listen(trial: Trial) -> tuple[Collector, str | None, int]:

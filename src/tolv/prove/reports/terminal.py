@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tolv.factors import FACTORS, Factor
 from tolv.prove.model import Report, Result, Verdict
+from tolv.prove.repeats import in_short
 from tolv.prove.reports import View
 from tolv.prove.reports.text import commit, counted, few, left_out, missing, replay, seconds, sections, seen
 from tolv.reports.terminal import Paper, broken, columns, filled, fitted
@@ -129,7 +130,8 @@ class _Page:
     def below(self, one: Result) -> Iterator[str]:
         """What explains it: what was done and seen, the causes in the code, and that it was expected."""
         if one.verdict in _EXPLAINED or self.view.verbose:
-            for each in one.evidence:
+            whole = self.view.verbose
+            for each in one.evidence if whole else in_short(one.evidence, one.outcome.reason):
                 at = f"{each.at:7.2f} s  " if self.view.verbose else ""
                 yield from self.hanging(each.kind, seen(each), f"{_BELOW}{at}")
         for cause in one.causes:
