@@ -92,7 +92,7 @@ def test_a_cause_does_not_show_a_secret() -> None:
 
 def test_an_absence_is_a_cause_too() -> None:
     nothing = finding("VI-01", "", None, message="No store is declared")
-    assert causes(result("VI-P2", REFUTED), nothing) == [". No store is declared VI-01"]
+    assert causes(result("VI-P2", REFUTED), nothing) == ["No store is declared VI-01"]
 
 
 # --- contradictions ---------------------------------------------------------------------------------------------------
