@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tolv.prove.client import Answer, NoAnswer
 from tolv.prove.harness.backing import Service
@@ -24,13 +22,11 @@ from tolv.prove.probe import (
     proved,
     refuted,
 )
+from tolv.prove.probes._health import LIVE, READY, Routes, find_routes
 from tolv.prove.probes._hold import Holder
 from tolv.prove.recipes import EXAMPLES
-from tolv.prove.traffic import Traffic, fresh
+from tolv.prove.traffic import Traffic
 
-#: What routes for health are usually called.
-_LIVE = "/livez /live /healthz /health /alive /ping /up /-/healthy /_health /api/health /__lbheartbeat__".split()
-_READY = "/readyz /ready /-/ready /health/ready /healthz/ready /api/ready /actuator/health /__heartbeat__".split()
 _LOOK = 0.02
 #: Seconds: until it must be ready; that it may say no although it serves; until it must notice that a service is away.
 _START, _LATE, _NOTICE = 60.0, 10.0, 30.0
@@ -50,74 +46,6 @@ def respond(question: Question) -> Answer:
 '''
 _LIVES = '    return Answer(200, {"status": "alive"})'
 _STOPPING = '    if stopping.is_set():\n        raise Refusal(503, "stopping")\n'
-
-
-@dataclass(frozen=True, slots=True)
-class _Routes:
-    """Where the app says how it is; None: nowhere."""
-
-    live: str | None = None
-    ready: str | None = None
-    caught: str | None = None
-    """A declared route that is answered as any path is."""
-
-    @property
-    def any(self) -> str | None:
-        """What tells best whether it can work."""
-        return self.ready or self.live
-
-
-async def _routes(trial: Trial, instance: Instance) -> _Routes:
-    """The routes that are declared and are routes of their own; others are looked for under their usual names."""
-    recipes, web = trial.subject.recipes, trial.subject.web
-    live = recipes.health[0].path if recipes.health else None
-    ready = recipes.ready[0].path if recipes.ready else None
-    declared = web.health if web else None
-    if declared and declared != "/" and declared not in (live, ready):
-        if live is None and ("ready" not in declared):
-            live = declared
-        elif ready is None:
-            ready = declared
-    made_up = f"/{fresh()}"
-    nothing = await instance.client.request("GET", made_up)
-    caught = [one for one in (ready, live) if one and await _is_caught(instance, one, made_up, nothing)]
-    for one in caught:
-        trial.saw("answer", f"GET {one} and GET {made_up} -> {nothing.status}, the same answer", instance.name)
-    live, ready = (None if one in caught else one for one in (live, ready))
-    found = _Routes(live, ready, next(iter(caught), None))
-    if live is None:
-        found = replace(found, live=await _first(trial, instance, _LIVE, nothing, ready))
-    if ready is None:
-        found = replace(found, ready=await _first(trial, instance, _READY, nothing, live))
-    return found
-
-
-async def _first(
-    trial: Trial, instance: Instance, paths: Iterable[str], nothing: Answer, other: str | None
-) -> str | None:
-    """The first path that is answered well, and not as one that is not there (where every path gets a page)."""
-    for path in paths:
-        if path == other:
-            continue
-        answer = await instance.client.request("GET", path)
-        like_any = nothing.status == answer.status and nothing.header("content-type") == answer.header("content-type")
-        if 200 <= answer.status < 300 and not like_any:
-            trial.saw("answer", f"GET {path} -> {answer.status}", instance.name)
-            return path
-    return None
-
-
-async def _is_caught(instance: Instance, path: str, made_up: str, nothing: Answer) -> bool:
-    """Whether a path is answered well, and as one that was made up is: by a route that catches all."""
-    if path == "/" or not 200 <= nothing.status < 300:
-        return False
-    answer = await instance.client.request("GET", path)
-    return answer.status == nothing.status and _unvaried(answer, path) == _unvaried(nothing, made_up)
-
-
-def _unvaried(answer: Answer, path: str) -> str:
-    """The answer's text without what varies from one to the next: the path, numbers, tokens."""
-    return re.sub(r"[\w-]{16,}|\d+", "#", answer.text().replace(path, "#").replace(path.strip("/"), "#"))
 
 
 async def _ask(instance: Instance, path: str) -> Answer | NoAnswer:
@@ -172,12 +100,12 @@ def _unnoted(kind: Kind, text: str, where: str | None) -> None:
 )
 async def ready_when_it_says(trial: Trial) -> Outcome:
     instance = await trial.start()
-    routes = await _routes(trial, instance)
+    routes = await find_routes(trial, instance)
     await instance.kill()
     if routes.any is None and routes.caught:
         return refuted(f"{routes.caught} is answered as any made-up path is: that tells nothing of its health")
     if routes.any is None:
-        asked = ", ".join([*_LIVE, *_READY])
+        asked = ", ".join([*LIVE, *READY])
         trial.saw("answer", f"none of these is there, or answers other than any made-up path: {asked}", instance.name)
         outcome = refuted("no route tells its health: tolv.toml names none, and none of the usual ones is there")
         return replace(outcome, add=(EXAMPLES["health"],))
@@ -248,7 +176,7 @@ async def _too_early(trial: Trial, instance: Instance, path: str, how: str) -> O
 )
 async def two_questions(trial: Trial) -> Outcome:
     instance = await trial.start()
-    routes = await _routes(trial, instance)
+    routes = await find_routes(trial, instance)
     service = trial.backing.of_kind("postgres") or next(iter(trial.backing.services), None)
     if service is None:
         return not_applicable("the app is attached to no service that could be cut")
@@ -263,7 +191,7 @@ async def two_questions(trial: Trial) -> Outcome:
     return await agree(2, lambda: _cut(trial, instance, routes, service))
 
 
-async def _cut(trial: Trial, instance: Instance, routes: _Routes, service: Service) -> Outcome:
+async def _cut(trial: Trial, instance: Instance, routes: Routes, service: Service) -> Outcome:
     """Cut a service off, hear what the routes say, and give it back."""
     await trial.backing.cut(service)
     trial.saw("service", f"{service.name} is cut off", service.name)
@@ -279,7 +207,7 @@ async def _cut(trial: Trial, instance: Instance, routes: _Routes, service: Servi
     return outcome
 
 
-async def _without(trial: Trial, instance: Instance, routes: _Routes, service: str) -> Outcome:
+async def _without(trial: Trial, instance: Instance, routes: Routes, service: str) -> Outcome:
     """What the routes say while the service is away."""
     single = routes.any
     assert single is not None
@@ -335,7 +263,7 @@ async def unready_once_it_stops(trial: Trial) -> Outcome:
         instance = await trial.start()
         try:
             if path is None:
-                path = (await _routes(trial, instance)).any
+                path = (await find_routes(trial, instance)).any
                 if path is None:
                     return cannot_prove("no route tells its health", EXAMPLES["ready"])
             async with holder.holding(instance) as holding:
