@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_a_tool_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> 
             ["ps", "-o", "stat=", "-p", (tmp_path / name).read_text().strip()], capture_output=True, check=False
         )
         assert state.stdout.strip() in (b"", b"Z", b"Zs")
+
+
+def test_what_outlives_a_tool_that_hangs_holds_no_descriptor_of_the_server(tmp_path: Path) -> None:
+    script = f"setsid sleep 1000 & echo $! > {tmp_path}/stray; exec sleep 1000"
+    before = os.listdir("/proc/self/fd")
+    try:
+        error = read("op://v/i/f", {**tool(tmp_path, "op", script), "TOLV_REFERENCE_DEADLINE": "1"})
+        assert "did not answer" in str(error)
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+    finally:
+        os.kill(int((tmp_path / "stray").read_text()), signal.SIGKILL)
 
 
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:

@@ -159,12 +159,15 @@ async def _at_most(stream: asyncio.StreamReader | None, size: int) -> bytes:
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    """Kill a tool that did not come to its end, with all that it started."""
+    """Kill a tool that did not come to its end, with all that it started, and hear no more of what still holds its
+    output."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     with suppress(TimeoutError):
         async with asyncio.timeout(_GONE_WITHIN):
             await child.wait()
+    child._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way
+    await asyncio.sleep(0)  # the loop closes the pipe
 
 
 def _text(content: bytes) -> str:
