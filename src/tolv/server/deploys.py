@@ -29,6 +29,7 @@ from tolv.server.platform import Platform
 from tolv.server.progress import Failed, Progress
 from tolv.server.rollout import Proposal, outcome, refuse_incomplete, roll_out
 from tolv.server.threads import in_thread
+from tolv.store.apps import AppRecord, Deploy
 from tolv.store.operations import Operation
 
 
@@ -79,21 +80,25 @@ async def deploy(platform: Platform, request: Request, progress: Progress) -> di
     tree = await in_thread(_choose_tree, request, source)
     async with platform.lease(app, request.environment, request.mode, request.by) as operation:
         platform.operating.note(platform.engine.expect(app, request.environment))
-        made = await _build(platform, source, app, tree, request.runtimes, progress)
-        await _register(platform, app, source, progress)
-        await in_thread(platform.deploys.ensure, app, request.environment)
+        looking = asyncio.ensure_future(in_thread(_look, platform, app, request.environment))
+        try:
+            made = await _build(platform, source, app, tree, request.runtimes, progress)
+            before = await looking
+        finally:
+            looking.cancel()
+        await _register(platform, app, request.environment, source, before, progress)
         await in_thread(platform.operations.advance, operation.id, "built", build=made.digest)
-        config = await platform.config_of(app, request.environment)
+        config = dict(before.config)
         if request.mode == "up":
             config |= await _local_config(source, progress)
         _tell_defaults(made, config, progress)
         if request.mode == "up":
             config |= await provide(platform, (app, request.environment), made.services, config, request.by, progress)
-            if await in_thread(platform.releases.live, app, request.environment) is None:
+            if before.live is None:
                 await _propose_services(source, config, progress)
             for line in await warnings_at_start(platform, app, request.environment, made, config, made.production):
                 progress.warn("parity", line)
-            unchanged = await _bring_back(platform, request, made, config, progress)
+            unchanged = await _bring_back(platform, before.live, made, config, request.by, progress)
             if unchanged is not None:
                 return unchanged
         # `up` runs what somebody works on: to see it fail is the point.
@@ -175,12 +180,37 @@ async def _widen(
     return more
 
 
-async def _register(platform: Platform, app: str, source: Source, progress: Progress) -> None:
-    """Make the app known, with where its code is now; say so when that was elsewhere before: one app, one codebase."""
-    before = await in_thread(platform.apps.find, app)
-    if before is not None and before.source_path not in ("", str(source.path)):
-        progress.warn("codebase", f"{app} was deployed from {before.source_path} before; another app? name it with -a")
-    await in_thread(platform.apps.register, app, str(source.path))
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What is known of an app and its deploy while its lease is held: nobody else changes it."""
+
+    app: AppRecord | None
+    deploy: Deploy | None
+    config: dict[str, str]
+    """For the next release; references among it are entries of `tolv.config.references`."""
+    live: Release | None
+
+
+def _look(platform: Platform, app: str, environment: str) -> _Before:
+    deploy = platform.deploys.find(app, environment)
+    if deploy is None:
+        return _Before(platform.apps.find(app), None, {}, None)
+    config = platform.head_config(app, environment)
+    return _Before(platform.apps.find(app), deploy, config, platform.releases.live(app, environment))
+
+
+async def _register(
+    platform: Platform, app: str, environment: str, source: Source, before: _Before, progress: Progress
+) -> None:
+    """Make the app and its deploy known, with where its code is now; say so when that was elsewhere before: one app,
+    one codebase."""
+    path, known = str(source.path), before.app
+    if known is not None and known.source_path not in ("", path):
+        progress.warn("codebase", f"{app} was deployed from {known.source_path} before; another app? name it with -a")
+    if known is None or known.source_path != path:
+        await in_thread(platform.apps.register, app, path)
+    if before.deploy is None:
+        await in_thread(platform.deploys.ensure, app, environment)
 
 
 async def rollback(
@@ -456,14 +486,13 @@ def _tell_defaults(made: Build, config: dict[str, str], progress: Progress) -> N
 
 
 async def _bring_back(
-    platform: Platform, request: Request, made: Build, config: dict[str, str], progress: Progress
+    platform: Platform, live: Release | None, made: Build, config: dict[str, str], by: str, progress: Progress
 ) -> dict[str, Any] | None:
     """When the live release is this very build and config, it is what runs: nothing to release."""
-    app, environment = made.app, request.environment
-    live = await in_thread(platform.releases.live, app, environment)
     if live is None or live.build != made.digest or config != await platform.config_in(live):
         return None
-    refuse_incomplete(Proposal(app, environment, made, config, "", request.by))
+    app, environment = live.app, live.environment
+    refuse_incomplete(Proposal(app, environment, made, config, "", by))
     progress.done("release", f"{live.name}, unchanged")
     deployment = platform.engine.deployment(app, environment)
     await platform.backing.await_ready((app, environment), await platform.attached(live), progress, wait=False)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -215,7 +215,11 @@ class Platform:
 
     async def config_of(self, app: str, environment: str) -> dict[str, str]:
         """What is set for the next release; references among it are entries of `tolv.config.references`."""
-        head = await in_thread(self.configs.head, app, environment)
+        return await in_thread(self.head_config, app, environment)
+
+    def head_config(self, app: str, environment: str) -> dict[str, str]:
+        """`config_of`, off the event loop."""
+        head = self.configs.head(app, environment)
         return {} if head is None else self.cipher.open(head.sealed)
 
     async def config_in(self, release: Release) -> dict[str, str]:
@@ -239,12 +243,18 @@ class Platform:
         """Numbers of the releases that a rollback can restore."""
         return await in_thread(restorable, self.store, app, environment, partial(holds, self.home))
 
-    async def launch(self, release: Release) -> Launch:
-        """A release made ready to run on this machine: unpacked, its config in the clear."""
-        build = await self.build_of(release)
+    async def launch(
+        self, release: Release, build: Build | None = None, config: Mapping[str, str] | None = None
+    ) -> Launch:
+        """A release made ready to run on this machine: unpacked, its config in the clear. `build` and `config` are
+        the release's, where the caller has them already."""
+        if build is None:
+            build = await self.build_of(release)
+        if config is None:
+            config = await self.config_in(release)
         async with self.building():
             runnable = await in_thread(unpack, self.home, release.build)
-        values, _missing = assemble(plain(await self.config_in(release)), build.variables, {}, release.environment)
+        values, _missing = assemble(plain(config), build.variables, {}, release.environment)
         return Launch(
             release.app,
             release.environment,

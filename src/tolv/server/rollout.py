@@ -90,7 +90,7 @@ async def _roll_out(
     for note in notes:
         progress.warn("release", note)
     try:
-        launch = await platform.launch(release)
+        launch = await platform.launch(release, proposal.build, proposal.config)
         await _release_phase(platform, operation, launch, proposal.build, progress)
         await _roll(platform, operation, release, launch, progress)
     except Exception as failure:
