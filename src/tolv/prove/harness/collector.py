@@ -117,8 +117,9 @@ class Collector:
                     writer.write(protocol.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
                 data = await reader.read(_READ)
                 heard += data
-                if heard.startswith(_HTTP2):
+                if heard.startswith(_HTTP2):  # what it begins with looks like a request, and is none
                     self._arrived.set()
+                    return
                 protocol.receive_data(data)
             elif isinstance(event, h11.Request):
                 request, body = event, bytearray()
