@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tolv.errors import UsageError
+from tolv.prove.patience import Patience
 from tolv.prove.recipes import EXAMPLES, Expected, Recipes, read_recipes
 from tolv.prove.steps import Step
 
@@ -93,6 +94,15 @@ def test_the_section_in_the_docs_can_be_written_as_it_stands() -> None:
         assert f"`{one.name}`" in page, one.name
 
 
+def test_patience_is_named_in_seconds_and_has_defaults() -> None:
+    found = recipes("[patience]\njob = 2\nevent = 1.5")
+    assert found.patience == Patience(event=1.5, job=2.0)
+    assert recipes("").patience == Patience()
+    page = (Path(__file__).parents[2] / "docs" / "app-contract.md").read_text(encoding="utf-8")
+    for one in fields(Patience):
+        assert f"| `{one.name}` | {getattr(Patience(), one.name):g} |" in page, one.name
+
+
 def test_login_stands_for_its_steps() -> None:
     found = recipes(
         """
@@ -134,6 +144,11 @@ def test_login_stands_for_its_steps() -> None:
         ('expect = [{probe = "VI-P2"}]', "[prove.expect[1]] has no reason", "add reason"),
         ('expect = [{probe = "VI-02", reason = "x"}]', "prove.expect[1].probe must be the id of a probe", "change"),
         ('declared_writable = ["/var"]', "prove.declared_writable[1] must be a path below", "change"),
+        ("patience = 3", "prove.patience must be a table", "[prove.patience]"),
+        ("patience = {writes = 3}", "unknown key 'writes' in [prove.patience]", "did you mean write?"),
+        ("patience = {job = 0.5}", "prove.patience.job must be a number of seconds, 1 to 90, not 0.5", "change"),
+        ("patience = {job = 91}", "prove.patience.job must be a number of seconds", "change"),
+        ("patience = {event = true}", "prove.patience.event must be a number of seconds", "change"),
         ('declared_writable = ["a/../.."]', "prove.declared_writable[1] must be a path below", "change"),
     ],
 )

@@ -18,6 +18,7 @@ from typing import Any
 from tolv.codebase.tables import Reader, as_text, list_of, named, read_table, table_of, value_of
 from tolv.config.names import check_variable
 from tolv.errors import UsageError
+from tolv.prove.patience import DEFAULT, Patience, read_patience
 from tolv.prove.steps import LOGIN, Steps, matching, read_headers, read_path, read_steps, text
 
 #: What to write in `[prove]`, by key: an example of each.
@@ -93,6 +94,8 @@ class Recipes:
     expect: tuple[Expected, ...] = ()
     declared_writable: tuple[str, ...] = ()
     """Paths of the app's directory that it may write to, and lose."""
+    patience: Patience = DEFAULT
+    """How long is waited for what the app does in its own time."""
 
     def steps(self, name: str) -> Steps:
         """The steps of a recipe by its key."""
@@ -216,4 +219,5 @@ _KEYS: dict[str, Reader] = {
     "declared_writable": list_of(
         'a list of paths, such as ["var/cache"]', value_of("a path below the app's directory", _as_inner)
     ),
+    "patience": read_patience,
 }

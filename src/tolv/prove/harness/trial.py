@@ -77,6 +77,8 @@ class Trial:
         self.traffic = Traffic(self.subject.recipes, self.saw)
         self.config = defaults(self.subject)
         """The app's config in this trial; of its services once they are attached."""
+        self.patience = self.subject.recipes.patience
+        """Seconds that the app may take for what it does in its own time."""
         self._began = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._ports: list[int] = []

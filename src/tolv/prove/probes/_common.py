@@ -11,22 +11,22 @@ from tolv.prove.harness.instance import Instance
 from tolv.prove.harness.trial import Trial
 from tolv.prove.traffic import Reading, Unexpected
 
-#: Seconds that what was written somewhere may take to be seen elsewhere; and between two looks, the first and the last.
-PATIENCE = 10.0
+#: Seconds between two looks, the first and the last.
 _FIRST, _LAST = 0.05, 2.0
 
 
-async def eventually(look: Callable[[], Awaitable[Reading]], within: float = PATIENCE) -> Reading:
+async def eventually(look: Callable[[], Awaitable[Reading]], within: float) -> Reading:
     """Look again and again, more and more seldom, until it is found or `within` seconds are over: the last look.
 
     Raises what a look raises.
     """
     until, pause = time.monotonic() + within, _FIRST
     while True:
+        began = time.monotonic()
         reading = await look()
-        if reading.found or time.monotonic() >= until:
+        if reading.found or began >= until:
             return reading
-        await asyncio.sleep(pause)
+        await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
         pause = min(_LAST, 1.5 * pause)
 
 

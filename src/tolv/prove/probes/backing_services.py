@@ -26,8 +26,8 @@ from tolv.prove.watch.sockets import listening
 
 #: Kinds of service that keep what an app writes, or that it cannot answer without.
 _KEEPING = ("postgres", "redis", "valkey", "s3", "rabbitmq")
-#: Requests while a service is away, and seconds for an answer to each; seconds in which the app must be well again.
-_REQUESTS, _ANSWER, _RECOVERY = 4, 35.0, 30.0
+#: Requests while a service is away, and seconds for an answer to each.
+_REQUESTS, _ANSWER = 4, 35.0
 #: How often the services are taken away, and seconds after which that is enough, or enough of one time.
 _LOSSES, _LONG = 3, 15.0
 #: Seconds between two looks at one that recovers.
@@ -332,7 +332,7 @@ async def _lose(trial: Trial, instance: Instance, services: list[Service]) -> Ou
         for one in services:
             await trial.backing.restore(one)
         trial.saw("service", f"{names}: can be reached again")
-    took = await _recovers(trial, instance)
+    took = await _recovers(trial, instance, trial.patience.recovery)
     if took is None:
         show_end(trial, instance)
         if not instance.alive:
@@ -348,12 +348,13 @@ async def _compared(trial: Trial, instance: Instance, names: str) -> Outcome:
     other = await trial.start()
     await _serves(trial, other)
     trial.saw("saw", "one that is started now serves at once: the services are there", other.name)
+    patience = trial.patience.recovery
     if await _recovers(trial, instance, 0.0) is not None:
-        return Outcome(Verdict.UNSTABLE, f"it serves again, but later than {_RECOVERY:g} s after {names} was back")
-    return refuted(f"{_RECOVERY:g} s after {names} is back it still does not serve: only a restart would help")
+        return Outcome(Verdict.UNSTABLE, f"it serves again, but later than {patience:g} s after {names} was back")
+    return refuted(f"{patience:g} s after {names} is back it still does not serve: only a restart would help")
 
 
-async def _recovers(trial: Trial, instance: Instance, within: float = _RECOVERY) -> float | None:
+async def _recovers(trial: Trial, instance: Instance, within: float) -> float | None:
     """Seconds until it serves again, twice in a row; None: it does not."""
     began, well = time.monotonic(), 0
     while instance.alive:

@@ -28,8 +28,8 @@ from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Traffic
 
 _LOOK = 0.02
-#: Seconds: until it must be ready; that it may say no although it serves; until it must notice that a service is away.
-_START, _LATE, _NOTICE = 60.0, 10.0, 30.0
+#: Seconds: until it must be ready; that it may say no although it serves.
+_START, _LATE = 60.0, 10.0
 _SERVE = '''\
 _cold = [0, 0, 0]
 
@@ -151,7 +151,7 @@ async def _watched(trial: Trial, instance: Instance, path: str) -> Outcome:
 
 async def _too_early(trial: Trial, instance: Instance, path: str, how: str) -> Outcome:
     """The route has said yes, and a request failed: it was too early if a later one does not."""
-    over = time.monotonic() + _NOTICE
+    over = time.monotonic() + trial.patience.recovery
     while not (later := await _serves(trial, instance))[0]:
         if time.monotonic() > over or not instance.alive:
             raise CannotProve(f"the app does not answer well at any time: {how}", EXAMPLES["read"])
@@ -202,8 +202,9 @@ async def _cut(trial: Trial, instance: Instance, routes: Routes, service: Servic
         trial.saw("service", f"{service.name} is back", service.name)
     path = routes.any
     assert path is not None
-    if not await _comes_to(instance, path, True) and outcome.verdict is Verdict.PROVED:
-        return refuted(f"{_NOTICE:g} s after {service.name} is back {path} does not say yes")
+    patience = trial.patience.recovery
+    if not await _comes_to(instance, path, True, patience) and outcome.verdict is Verdict.PROVED:
+        return refuted(f"{patience:g} s after {service.name} is back {path} does not say yes")
     return outcome
 
 
@@ -222,7 +223,7 @@ async def _without(trial: Trial, instance: Instance, routes: Routes, service: st
     trial.saw("answer", how, instance.name)
     if serves:
         return not_applicable(f"its requests are answered without {service}: {how}")
-    unready = await _comes_to(instance, routes.ready, False)
+    unready = await _comes_to(instance, routes.ready, False, trial.patience.recovery)
     trial.saw("answer", _shown(routes.ready, await _ask(instance, routes.ready)), instance.name)
     for _ in range(3):
         said = await _ask(instance, routes.live)
@@ -234,9 +235,9 @@ async def _without(trial: Trial, instance: Instance, routes: Routes, service: st
     return proved(f"without {service} {routes.ready} says no, {routes.live} says yes")
 
 
-async def _comes_to(instance: Instance, path: str, well: bool) -> bool:
+async def _comes_to(instance: Instance, path: str, well: bool, within: float) -> bool:
     """Wait until a route says yes, or no."""
-    over = time.monotonic() + _NOTICE
+    over = time.monotonic() + within
     while _well(await _ask(instance, path)) is not well:
         if time.monotonic() > over:
             return False

@@ -15,8 +15,8 @@ from tolv.prove.traffic import Written
 
 #: Seconds for which a process must run on alone.
 _ALONE = 3.0
-#: Seconds that a job may take beside all others; what it may take alone at least, and in multiples of that.
-_JOB_WITHIN, _LEAST, _TIMES = 45.0, 15.0, 5.0
+#: What a job may take alone: so many seconds at least, and in multiples of what it takes beside all others.
+_LEAST, _TIMES = 15.0, 5.0
 _BOTH = "    with deadline(database, 8), database.transaction():\n        job = database.execute(\n"
 _SIBLING = """\
     with deadline(database, 8), database.transaction():
@@ -86,9 +86,9 @@ async def _patiently(trial: Trial, web: Instance, job: Written, names: list[str]
     """
     began = time.monotonic()
     workers = [await trial.start(name) for name in names]
-    reading = await eventually(functools.partial(trial.traffic.job_done, web, job), _JOB_WITHIN)
+    reading = await eventually(functools.partial(trial.traffic.job_done, web, job), trial.patience.job)
     if not reading.found:
-        raise CannotProve(f"the job is not done within {_JOB_WITHIN:g} s, whoever runs: {reading.shown}")
+        raise CannotProve(f"the job is not done within {trial.patience.job:g} s, whoever runs: {reading.shown}")
     took = time.monotonic() - began
     trial.saw("saw", f"beside the web process the job was done within {took:.1f} s")
     for one in workers:
@@ -96,10 +96,11 @@ async def _patiently(trial: Trial, web: Instance, job: Written, names: list[str]
     second = await trial.traffic.job(web)
     await web.kill()
     workers = [await trial.start(name) for name in names]
-    until = time.monotonic() + max(_LEAST, _TIMES * took)
+    alone = max(min(_LEAST, trial.patience.job), _TIMES * took)
+    until = time.monotonic() + alone
     for one in workers:
         await one.exited(until - time.monotonic())
-    trial.saw("saw", f"the workers were alone for {max(_LEAST, _TIMES * took):.0f} s")
+    trial.saw("saw", f"the workers were alone for {alone:.0f} s")
     for one in workers:
         await _stop(one)
     web = await trial.again(web)

@@ -15,11 +15,11 @@ from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import CannotProve, Mutation, advisory, cannot_prove, probe, proved, refuted
 from tolv.prove.probes._common import eventually
-from tolv.prove.traffic import Written
+from tolv.prove.traffic import Reading, Written
 
-#: Jobs of the first try, with one worker; of each wave with two; of all waves. Seconds for all waves, and for one job.
+#: Jobs of the first try, with one worker; of each wave with two; of all waves. Seconds for all waves.
 _FIRST, _WAVE, _ALL = 8, 25, 100
-_WAVES_WITHIN, _JOB_WITHIN = 12.0, 60.0
+_WAVES_WITHIN = 12.0
 _AT_ONCE = 8
 #: How an answer may name the number of times that a job had its effect.
 _TIMES = re.compile(r"(effect|run|execution)s?|(effect|run|execution)_?count|times_?(done|run)", re.IGNORECASE)
@@ -37,6 +37,11 @@ class Told:
     """By token: what the app itself says."""
     workers: dict[str, set[str]] = field(default_factory=dict)
     """By token: in whose output it stands."""
+
+    @property
+    def twice(self) -> dict[str, int]:
+        """Jobs that had their effect more than once."""
+        return {token: count for token, count in self.counts.items() if count > 1}
 
 
 @probe(
@@ -60,15 +65,21 @@ async def each_job_once(trial: Trial) -> Outcome:
     jobs = await _hand(trial, webs, _FIRST)
     handed = await _rows(trial)
     workers = [await trial.start(name) for name in names]
-    await _done(trial, webs[0], jobs)
+    told = Told(await _done(trial, webs[0], jobs))
+    if told.twice:
+        return _told_twice(told)
     settled = await _rows(trial)
     webs.append(await trial.start())
     workers += [await trial.start(name) for name in names]
     began, jobs = time.monotonic(), []
-    while len(jobs) < _ALL and time.monotonic() - began < _WAVES_WITHIN:
+    while len(jobs) < _ALL and time.monotonic() - began < _WAVES_WITHIN and not told.twice:
         jobs += await _hand(trial, webs, _WAVE)
-        await _done(trial, webs[0], jobs[-2 * _WAVE : -_WAVE])  # the wave before: there is always something to do
-    await _done(trial, webs[0], jobs[-_WAVE:])
+        # The wave before: there is always something to do.
+        told.counts |= await _done(trial, webs[0], jobs[-2 * _WAVE : -_WAVE])
+    if not told.twice:
+        told.counts |= await _done(trial, webs[0], jobs[-_WAVE:])
+    if told.twice:  # more jobs would say the same
+        return _told_twice(told)
     for one in workers:
         await one.stop(one.made.type.grace)  # what is in hand is finished, and its effect is there
     told = await _told(trial, webs[0], jobs, workers)
@@ -77,12 +88,8 @@ async def each_job_once(trial: Trial) -> Outcome:
 
 
 def _judged(trial: Trial, jobs: Sequence[Written], told: Told, rows: Sequence[Rows]) -> Outcome:
-    twice = {token: count for token, count in told.counts.items() if count > 1}
-    if twice:
-        token = next(iter(twice))
-        return refuted(
-            f"{len(twice)} of {len(jobs)} jobs had their effect more than once: {token} {twice[token]} times"
-        )
+    if told.twice:
+        return _told_twice(told)
     surplus, effects = _surplus(rows, len(jobs))
     if surplus:
         table, had, due = surplus
@@ -102,6 +109,12 @@ def _judged(trial: Trial, jobs: Sequence[Written], told: Told, rows: Sequence[Ro
         f"{len(jobs)} jobs were done, and nothing tells how often: let the answer to job_done hold a number `effects`, "
         "or the workers log what the job was given"
     )
+
+
+def _told_twice(told: Told) -> Outcome:
+    token, count = next(iter(told.twice.items()))
+    which = f"{len(told.twice)} of the first {len(told.counts)} jobs" if len(told.counts) > 1 else "the first job"
+    return refuted(f"{which} had its effect more than once: {token} {count} times")
 
 
 def _surplus(rows: Sequence[Rows], count: int) -> tuple[tuple[str, int, int] | None, list[str]]:
@@ -131,26 +144,47 @@ async def _hand(trial: Trial, webs: Sequence[Instance], count: int) -> list[Writ
     return await asyncio.gather(*(one(number) for number in range(count)))
 
 
-async def _done(trial: Trial, web: Instance, jobs: Sequence[Written]) -> None:
-    """Wait for all. Raises `CannotProve` for one that is never done."""
+async def _done(trial: Trial, web: Instance, jobs: Sequence[Written]) -> dict[str, int]:
+    """Wait for all, or until one had its effect more than once. Gives how often the app says that each was done.
+
+    Raises `CannotProve` for one that is never done.
+    """
+    counts: dict[str, int] = {}
     for job in jobs:
-        reading = await eventually(functools.partial(trial.traffic.job_done, web, job), _JOB_WITHIN)
+        reading = await eventually(functools.partial(trial.traffic.job_done, web, job), trial.patience.job)
         if not reading.found:
-            raise CannotProve(f"a job is not done within {_JOB_WITHIN:g} s: {job.shown}, then {reading.shown}")
+            raise CannotProve(f"a job is not done within {trial.patience.job:g} s: {job.shown}, then {reading.shown}")
+        count = _count_of(reading)
+        if count is not None:
+            counts[job.token] = count
+            if count > 1:
+                break
+    return counts
+
+
+def _count_of(reading: Reading) -> int | None:
+    """How often a job had its effect, by the app's own word; None: it does not say."""
+    try:
+        said = reading.answer.json()
+    except ValueError:
+        return None
+    counts = [value for name, value in said.items() if _TIMES.fullmatch(name)] if isinstance(said, dict) else []
+    if counts and isinstance(counts[0], list):
+        return len(counts[0])
+    return counts[0] if counts and isinstance(counts[0], int) else None
 
 
 async def _told(trial: Trial, web: Instance, jobs: Sequence[Written], workers: Sequence[Instance]) -> Told:
-    told = Told()
-    for job in jobs:
-        reading = await trial.traffic.job_done(web, job)
-        try:
-            said = reading.answer.json()
-        except ValueError:
+    told, slots = Told(), asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(job: Written) -> int | None:
+        async with slots:
+            return _count_of(await trial.traffic.job_done(web, job))
+
+    for job, count in zip(jobs, await asyncio.gather(*map(ask, jobs)), strict=True):
+        if count is None:
             break
-        counts = [value for name, value in said.items() if _TIMES.fullmatch(name)] if isinstance(said, dict) else []
-        if not counts:
-            break
-        told.counts[job.token] = len(counts[0]) if isinstance(counts[0], list) else int(counts[0])
+        told.counts[job.token] = count
     output = {one.name: "\n".join(line.text for line in one.lines()) for one in workers}
     for job in jobs:
         seen = {name for name, text in output.items() if job.token in text}

@@ -131,7 +131,7 @@ async def _load(trial: Trial, instances: Sequence[Instance], most: int = _ROUNDS
                     return
                 asked = there
                 look = functools.partial(traffic.read_back, there, written, timeout=_WITHIN)
-                reading = await eventually(look)
+                reading = await eventually(look, trial.patience.write)
                 if reading.found:
                     answered[there.name] += 1
                 else:

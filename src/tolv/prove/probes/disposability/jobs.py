@@ -19,9 +19,8 @@ from tolv.prove.traffic import Written
 _FEW, _MANY = 12, 36
 #: Seconds that a worker runs between two looks at how far it is: at first, and at most.
 _SLICE, _LONGEST_SLICE = 0.015, 0.06
-#: Seconds: until the first of the jobs must be done; until all must be after the worker was started again, which is
-#: what queues that notice a dead worker by its silence need.
-_FIRST_WITHIN, _ALL_WITHIN = 40.0, 60.0
+#: Seconds: until the first of the jobs must be done; and between two looks at those that are left.
+_FIRST_WITHIN, _PAUSE = 40.0, 0.2
 _TAKE = """\
     with deadline(database, 8):
         job = database.execute(
@@ -110,10 +109,10 @@ async def loses_no_job(trial: Trial) -> Outcome:
         in_hand = len(batch.left)
         trial.saw("saw", f"{len(batch.done)} jobs are done, {in_hand} are not", web.name)
         workers = [await trial.again(one) for one in workers]
-        await _finish(batch)
+        lost = await _finish(batch)
         trial.saw("saw", f"after the new start: {len(batch.done)} of {len(batch.jobs)} jobs are done", web.name)
-        if batch.left:
-            return await _lost(trial, web, batch, number)
+        if lost:
+            return _lost(batch, number)
         counts.append(f"{number.name}: {in_hand} of {len(batch.jobs)} jobs were left, and done later")
     if remarks:
         return advisory(f"no job is lost, but {remarks[0]}")
@@ -182,23 +181,43 @@ async def _end(trial: Trial, workers: list[Instance], number: signal.Signals) ->
     return remark
 
 
-async def _finish(batch: _Batch) -> None:
-    """Wait until all are done, or as long as that may take."""
-    over = time.monotonic() + _ALL_WITHIN
-    while await batch.look() < len(batch.jobs) and time.monotonic() < over:
-        await asyncio.sleep(0.5)
+async def _finish(batch: _Batch) -> bool:
+    """Wait until all are done. True: some are not, though for as long as a job may take no other one was, and though
+    one that was handed over later is.
 
-
-async def _lost(trial: Trial, web: Instance, batch: _Batch, number: signal.Signals) -> Outcome:
-    """Some were not done: whether the worker does others, so that it is they who are lost."""
-    later = await trial.traffic.job(web)
+    Raises `CannotProve` if the workers do no jobs at all.
+    """
+    while await _advances(batch, batch.trial.patience.job):
+        if not batch.left:
+            return False
+    later, began = await batch.trial.traffic.job(batch.web), time.monotonic()
     try:
-        await _await_first(trial, web, later)
+        await _await_first(batch.trial, batch.web, later)
     except (CannotProve, NoAnswer):
-        return cannot_prove(f"after {number.name} and a new start the worker does no jobs at all")
+        raise CannotProve("once they were started again the workers do no jobs at all") from None
+    # Those that were only slow were taken before it, and need as long.
+    if await _advances(batch, max(1.0, time.monotonic() - began)):
+        return await _finish(batch)
+    return True
+
+
+async def _advances(batch: _Batch, within: float) -> bool:
+    """Whether within so many seconds one more is done; True as well if none is left."""
+    over, before = time.monotonic() + within, len(batch.done)
+    while batch.left:
+        began = time.monotonic()
+        if await batch.look() > before:
+            return True
+        if began >= over:
+            return False
+        await asyncio.sleep(_PAUSE)
+    return True
+
+
+def _lost(batch: _Batch, number: signal.Signals) -> Outcome:
     shown = batch.left[0].shown
     what = "job is" if len(batch.left) == 1 else "jobs are"
     return refuted(
-        f"{len(batch.left)} {what} lost with {number.name}: not done {_ALL_WITHIN:g} s after the worker was started "
-        f"again, while a later one was: {shown}"
+        f"{len(batch.left)} {what} lost with {number.name}: not done {batch.trial.patience.job:g} s after the others, "
+        f"with the worker started again, while a later one was: {shown}"
     )

@@ -35,8 +35,8 @@ def newest(question: Question) -> Answer:
     title="starts quickly, and then serves",
     tier=0,
     needs=("web",),
-    does="Starts the web process five times (a slow one three times), each on a fresh file system, takes the time "
-    "until it is ready, and sends 20 requests at once.",
+    does="Starts the web process five times (three times if it is slow, or fails each time), each on a fresh file "
+    "system, takes the time until it is ready, and sends 20 requests at once.",
     proved="It is ready within 10 s each time, and none of the first requests fails.",
     refuted="It takes more than 60 s, or says that it is ready and then answers its first requests with errors: a "
     "process that starts so cannot take over when load rises or another dies.",
@@ -66,6 +66,8 @@ async def starts_quickly(trial: Trial) -> Outcome:
             spoilt.append(early)
         if seconds[-1] > _GOOD or (len(seconds) >= _ENOUGH and sum(seconds) > _GOOD / 2):
             break  # the others would take as long
+        if len(spoilt) == len(seconds) >= _ENOUGH:
+            break  # they all fail
     if len(spoilt) == len(seconds):
         return refuted(f"ready, and then: {spoilt[0]}")
     if spoilt:

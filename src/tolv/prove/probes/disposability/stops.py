@@ -17,7 +17,7 @@ from tolv.run.model import Exit
 
 _SIGNALS = "STOPS = {signal.SIGTERM, signal.SIGINT}"
 #: Seconds after which one that cannot hear the signal has shown that it does not.
-_DEAF_FOR = 5.0
+_DEAF_FOR = 2.0
 
 
 @probe(

@@ -17,7 +17,7 @@ from tolv.prove.harness.instance import Instance
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import CannotProve, Mutation, probe, proved, refuted
-from tolv.prove.probes._common import PATIENCE, eventually
+from tolv.prove.probes._common import eventually
 from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Unexpected
 
@@ -43,7 +43,8 @@ _WRITTEN = '    return Answer(201, {"id": note, "text": text}, {"Location": f"/n
     does=f"Writes up to {_ITEMS} items on two web processes in turn, reads each on the other one, and compares what "
     f"both answer to `read`, {_ROUNDS} times.",
     proved="Each item is found on the other process, and both give the same answer in the end.",
-    refuted=f"They still differ after {PATIENCE:g} s: a list, a counter or a cache is kept in each process.",
+    refuted="They still differ after the `write` of `[prove.patience]`, 10 s: a list, a counter or a cache is kept in "
+    "each process.",
     fix="Keep what requests change, and caches that must agree, in a backing service.",
     rules=("VI-01", "VI-02", "VI-06"),
     mutation=Mutation(
@@ -85,13 +86,13 @@ async def processes_agree(trial: Trial) -> Outcome:
 async def _write_here_read_there(trial: Trial, here: Instance, there: Instance) -> str | None:
     """What is wrong; None: nothing. Raises `CannotProve` for an item that cannot be read even where it was written."""
     written = await trial.traffic.write(here)
-    reading = await eventually(functools.partial(trial.traffic.read_back, there, written))
+    reading = await eventually(functools.partial(trial.traffic.read_back, there, written), trial.patience.write)
     if reading.found:
         return None
     if not (own := await trial.traffic.read_back(here, written)).found:
         reason = f"what was written is not read back: {written.shown}, then {own.shown}"
         raise CannotProve(reason, EXAMPLES["write"], EXAMPLES["read_back"])
-    return f"{written.token}, written on {here.name}, is not there on {there.name} after {PATIENCE:g} s"
+    return f"{written.token}, written on {here.name}, is not there on {there.name} after {trial.patience.write:g} s"
 
 
 async def _difference(
@@ -110,14 +111,14 @@ async def _difference(
         name, here, there = counted
         told = f"{first.name} says {', '.join(map(str, here[-3:]))} where {second.name} says"
         return f"each process counts its own requests ({name}): {told} {', '.join(map(str, there[-3:]))}"
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + trial.patience.write
     faces = tuple([leaves_of(one) for one in answers[-2:]] for answers in seen)
     while names := differing(faces, before):
         if time.monotonic() >= until:
             name = names[0]
             ours, theirs = (face[-1].get(name, "nothing") for face in faces)
             said = f"{ours} on {first.name}, {theirs} on {second.name}"
-            return f"after {PATIENCE:g} s without a write they differ in {name}: {said}"
+            return f"after {trial.patience.write:g} s without a write they differ in {name}: {said}"
         await asyncio.sleep(0.5)
         for face, one in zip(faces, (first, second), strict=True):
             face.append(leaves_of(await _read(trial, one)))

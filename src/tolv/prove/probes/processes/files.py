@@ -19,7 +19,7 @@ from tolv.prove.probe import (
     proved,
     refuted,
 )
-from tolv.prove.probes._common import PATIENCE, eventually, exercise
+from tolv.prove.probes._common import eventually, exercise
 from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Reading, Written
 from tolv.prove.watch.files import Snapshot, changes, open_files
@@ -180,11 +180,12 @@ async def uploads_outlive_process(trial: Trial) -> Outcome:
     first, second = await trial.pair()
     uploaded = await trial.traffic.upload(first)
     kept = await _kept(trial, first, uploaded)
-    away = await eventually(functools.partial(_same, trial, second, uploaded, kept))
+    away = await eventually(functools.partial(_same, trial, second, uploaded, kept), trial.patience.write)
     await first.kill()
     first = await trial.again(first)
     # Where it is gone elsewhere for good, one look is enough.
-    back = await eventually(functools.partial(_same, trial, first, uploaded, kept), PATIENCE if away.found else 0.0)
+    within = trial.patience.write if away.found else 0.0
+    back = await eventually(functools.partial(_same, trial, first, uploaded, kept), within)
     if not away.found:
         also = "" if back.found else ", nor from web.1 once it was started again"
         return refuted(f"what web.1 took is not to be had from web.2{also}: {away.shown}")
@@ -198,7 +199,7 @@ async def _kept(trial: Trial, instance: Instance, uploaded: Written) -> bytes:
 
     Raises `CannotProve` if it cannot be had there, or is another thing each time.
     """
-    reading = await eventually(lambda: trial.traffic.download(instance, uploaded))
+    reading = await eventually(lambda: trial.traffic.download(instance, uploaded), trial.patience.write)
     if reading.found:
         return uploaded.content
     second = await trial.traffic.download(instance, uploaded)

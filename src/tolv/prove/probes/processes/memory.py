@@ -52,7 +52,7 @@ async def survives_kill(trial: Trial) -> Outcome:
     first = await trial.again(first)
     for instance in (first, second):
         for one in written:
-            reading = await eventually(functools.partial(trial.traffic.read_back, instance, one))
+            reading = await eventually(functools.partial(trial.traffic.read_back, instance, one), trial.patience.write)
             if not reading.found:
                 where = f"on {instance.name}" + (" after its restart" if instance is first else "")
                 return refuted(f"{one.token}, written before the kill, is gone {where}: {reading.shown}")
@@ -65,7 +65,7 @@ async def survives_kill(trial: Trial) -> Outcome:
 async def _readable(trial: Trial, instance: Instance) -> Written:
     """An item that can be read where it was written: else nothing can be proved by it."""
     written = await trial.traffic.write(instance)
-    reading = await eventually(functools.partial(trial.traffic.read_back, instance, written))
+    reading = await eventually(functools.partial(trial.traffic.read_back, instance, written), trial.patience.write)
     if not reading.found:
         reason = f"what was written is not read back: {written.shown}, then {reading.shown}"
         raise CannotProve(reason, EXAMPLES["write"], EXAMPLES["read_back"])

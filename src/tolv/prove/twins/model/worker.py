@@ -30,7 +30,7 @@ def do_one(database: Connection) -> bool:
         if job is None:
             return False
         log("info", "job is begun", job=job[0])
-        sleep(0.5)  # the work
+        sleep(0.3)  # the work
         database.execute("INSERT INTO effects (job) VALUES (%s)", job)
         database.execute("UPDATE jobs SET done = true WHERE id = %s", job)
     log("info", "job is done", job=job[0])
