@@ -83,8 +83,8 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
     with in_use(home):
         subject = await read_subject(path, home, order.app, order.manifest, order.runtimes, watch.say)
         async with opened(home, keep=order.keep) as ground, shelved(ground, watch.say) as shelf:
-            harness = Harness(ground, shelf, subject, keep=order.keep)
-            results = await try_probes(harness, order, watch)
+            async with Harness(ground, shelf, subject, keep=order.keep) as harness:
+                results = await try_probes(harness, order, watch)
             notes = subject.notes
             if harness.no_namespaces:
                 notes += (f"no namespaces here ({harness.no_namespaces}): some probes see less",)
@@ -107,11 +107,8 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
 
 
 async def try_probes(harness: Harness, order: Order, watch: Watch) -> tuple[Result, ...]:
-    """Try the probes of the order on one subject; nothing of it is left but the harness's shelf."""
-    try:
-        return await _Proof(harness, order, watch).results()
-    finally:
-        await harness.close()
+    """Try the probes of the order on one subject. What they share is left in the harness."""
+    return await _Proof(harness, order, watch).results()
 
 
 class _Proof:

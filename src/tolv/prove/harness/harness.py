@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tolv.errors import PlatformError
 from tolv.prove.harness.ground import Ground
@@ -27,7 +27,7 @@ _PREPARE_WITHIN = 300.0
 
 
 class Harness:
-    """Ground, servers, and the app's prepared database."""
+    """Ground, servers, and the app's prepared database. A context manager: at its end nothing is left but the shelf."""
 
     def __init__(self, ground: Ground, shelf: Shelf, subject: Subject, *, keep: bool = False) -> None:
         self.ground = ground
@@ -68,7 +68,10 @@ class Harness:
         made: T = await asyncio.shield(self._once[name])
         return made
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
         """End what is being prepared or made."""
         tasks = {*self._once.values(), *([self._preparing] if self._preparing is not None else [])}
         for task in tasks:
