@@ -54,6 +54,19 @@ def test_a_dependency_layer_is_the_same_when_it_is_made_again(home, repository):
     assert shop.build(home).digest == first.digest
 
 
+def test_a_layer_that_processes_run_from_is_not_exchanged_for_the_same(home, repository, run):
+    shop = repository(FLASKY)
+    first = shop.build(home)
+    assert run(home, first, "python web.py") == "2.0"
+    before = {path: path.stat().st_ino for path in home.layers.iterdir()}
+    shop.commit({"requirements.txt": FLASKY["requirements.txt"] + "# the same, in another lock\n"})
+    said = []
+    second = shop.build(home, said.append)
+    assert [message for message in said if message.startswith("installing")]
+    assert second.layers[0] == first.layers[0]
+    assert {path: path.stat().st_ino for path in home.layers.iterdir()} == before
+
+
 def test_a_change_to_code_alone_installs_nothing(home, repository):
     shop, said = repository(FLASKY), []
     first = shop.build(home)

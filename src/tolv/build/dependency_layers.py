@@ -43,7 +43,7 @@ def dependencies(language: Language, plan: DependencyPlan, tree: Path, shop: Wor
     found = layers.entries(prefix, plan.prefix, language.portable(plan.runtime, prefix))
     digest, size = layout.write_stream(lambda out: layers.pack(found, EPOCH, out))
     layer = Layer(digest, digest, size, layers.MEDIA_TYPE, "dependencies", plan.prefix)
-    keep_layer(shop.home, layer, language, stage)
+    keep_layer(shop.home, layer, language, plan.runtime, stage)
     installed = Installed(layer, packages)
     _remember(entry, installed)
     return installed

@@ -86,12 +86,17 @@ def _installations(directory: Path) -> Iterator[str]:
             yield str(prefix if owned else place)
 
 
-def keep_layer(home: Home, layer: Layer, language: Language, stage: Path) -> None:
-    """Move a layer's tree, just made on this machine, to where unpacking would put it."""
+def keep_layer(home: Home, layer: Layer, language: Language, runtime: Runtime, stage: Path) -> None:
+    """Move a layer's tree, just made on this machine, to where unpacking would put it.
+
+    One that is there stays, as another lock with the same packages has the same layer: processes run from it, and must
+    not find it gone for the moment of an exchange.
+    """
     target = home.layers / _hex(layer.diff_id)
-    language.settle(stage / layer.prefix, target / layer.prefix)
     with placing(home):
-        _put(stage, target)
+        if not _is_ready(target, layer, (runtime,)):
+            language.settle(stage / layer.prefix, target / layer.prefix)
+            _put(stage, target)
 
 
 def keep_build(home: Home, build: Build, stage: Path) -> None:
