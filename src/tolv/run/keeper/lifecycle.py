@@ -13,6 +13,7 @@ from tolv.logs.bound import Quota
 from tolv.logs.capture import Capture
 from tolv.run.keeper import cgroups, limits, records, tree
 from tolv.run.keeper.anchor import Anchor
+from tolv.run.keeper.hunt import hunt
 from tolv.run.keeper.kept import KeptProcess
 from tolv.run.keeper.loop import Loop
 
@@ -26,6 +27,8 @@ REST = 0.002
 FLOOD = 1 << 12
 #: Seconds between looks at a tree that has lost its leader, from first to last; the same while it is being killed.
 FIRST_LOOK, LAST_LOOK, LAST_KILL = 0.005, 1.0, 0.05
+#: Seconds for which a tree is hunted that comes anew when it is killed, before others have their turn again.
+HUNT = 0.5
 #: Bytes of logs for a process whose spec says none.
 NO_LIMIT = 1 << 62
 #: Seconds after which a launcher has long become the app.
@@ -222,6 +225,8 @@ class Lifecycle:
         if process.pid and any(one.group == process.pid for one in members):
             tree.send_group(process.pid, signal.SIGKILL)
         tree.send(members, signal.SIGKILL)
+        if members and process.pause and not process.cgroup:  # this is not the first time: they come anew
+            hunt(process.tree, HUNT, self.reap)
 
     def _quota(self, process: KeptProcess) -> Quota:
         """What bounds the logs of the process and of all others of its group."""
