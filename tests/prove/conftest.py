@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from keeper.conftest import DEADLINE, PATH, Bench
 from keeper.conftest import bench as bench
+from prove.twin_controls import twins as twins
 from services.conftest import make_postgres, postgres, postgres_binaries, postgres_template, reachable, shared
 
 from tolv.prove.harness.network import GateNetwork
