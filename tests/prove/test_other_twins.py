@@ -1,4 +1,5 @@
-"""Ways of a probe that the twins do not go: apps without a slow route, apps whose recipes begin with a login."""
+"""Ways of a probe that the twins do not go: apps without a slow route, apps whose recipes begin with a login, and apps
+that take their time."""
 
 from __future__ import annotations
 
@@ -48,6 +49,40 @@ _GUARDED = Mutation(
 )
 _UNGUARDED = Mutation("takes notes of anybody, and says of its users alone", {"tolv.toml": ((_WRITE, _WRITE_AS_USER),)})
 
+_LOG = "def log(level"
+_IN_TIME = """\
+sys.stdout = open(1, "w", buffering=1 << 16, closefd=False)
+
+
+def in_time() -> None:
+    while True:
+        __import__("time").sleep(1.5)
+        sys.stdout.flush()
+
+
+__import__("threading").Thread(target=in_time, daemon=True).start()
+
+
+"""
+_WRITES_IN_TIME = Mutation(
+    "writes its events every second and a half",
+    {"telemetry.py": (("        sys.stdout.flush()\n", ""), (_LOG, f"{_IN_TIME}{_LOG}"))},
+)
+
+
+def _given_out_again() -> Mutation:
+    """A queue that holds a job to be lost when it was in hand for three seconds."""
+    replaced = {path: tuple(map(_with_time, pairs)) for path, pairs in PROBES["IX-P5"].mutation.replace.items()}
+    assert replaced != PROBES["IX-P5"].mutation.replace
+    return Mutation("gives out a job again after three seconds", replaced)
+
+
+def _with_time(pair: tuple[str, str]) -> tuple[str, str]:
+    old, new = pair
+    new = new.replace("taken boolean NOT NULL DEFAULT false", "taken timestamptz")
+    new = new.replace("SET taken = true", "SET taken = now()")
+    return old, new.replace("WHERE NOT taken", "WHERE NOT done AND (taken IS NULL OR taken < now() - interval '3 s')")
+
 
 @pytest.mark.parametrize(
     ("twin", "held"), [(_WITHOUT_SLOW, "the upload"), (_WITHOUT_FILES, "the write")], ids=["upload", "lock"]
@@ -79,3 +114,13 @@ def test_a_stranger_who_may_do_what_a_recipe_logs_in_for_is_seen(twins: Twins) -
     bad = twins.twin(PROBES["SEC-P2"], _UNGUARDED)
     assert bad.verdict is Verdict.REFUTED, told(bad)
     assert bad.outcome.reason == ("POST /notes of a stranger is answered 201; the write of [prove] begins with a login")
+
+
+def test_events_that_only_take_their_time_are_not_held_back(twins: Twins) -> None:
+    found = twins.twin(PROBES["XI-P3"], _WRITES_IN_TIME)
+    assert found.verdict is Verdict.PROVED, told(found)
+
+
+def test_a_job_that_is_given_out_again_later_is_not_lost(twins: Twins) -> None:
+    found = twins.twin(PROBES["IX-P5"], _given_out_again())
+    assert found.verdict is Verdict.PROVED, told(found)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 
-from tolv.prove.client import NoAnswer
+from tolv.prove.client import Client, NoAnswer
 from tolv.prove.harness.instance import Instance, NotReady
 from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Outcome
 from tolv.prove.probe import Mutation, probe, proved, refuted
 from tolv.prove.watch.sockets import Listener, listening
 
-#: Seconds in which an instance must be ready; and after which one that listens elsewhere will not come back.
-_READY_WITHIN, _LOOKS = 60.0, 10
+#: Seconds in which an instance must be ready; and after which one that listens elsewhere will not come back, or, if it
+#: serves there, never meant to.
+_READY_WITHIN, _LOOKS, _SERVES = 60.0, 10, 3
 _PORT = 'PORT = int(os.environ.get("PORT", "8000"))'
 _DUMB = """\
 import os, socketserver
@@ -46,7 +49,7 @@ async def listens_on_port(trial: Trial) -> Outcome:
     ports = []
     for _ in range(2):
         instance = await trial.start(ready=False)
-        others = await _ready_or_elsewhere(instance)
+        others = await _ready_or_elsewhere(trial, instance)
         for one in others:
             trial.saw("socket", f"listens on {one}", instance.name)
         if others:
@@ -154,14 +157,15 @@ def _listeners(instance: Instance) -> list[Listener]:
     return [one for one in listening(instance.pids()) if one.protocol.startswith("tcp")]
 
 
-async def _ready_or_elsewhere(instance: Instance) -> list[Listener]:
+async def _ready_or_elsewhere(trial: Trial, instance: Instance) -> list[Listener]:
     """Wait until it is ready; where it listens instead, if it does so for a while. Raises `NotReady`."""
-    ready = asyncio.ensure_future(instance.ready(_READY_WITHIN))
+    ready, served = asyncio.ensure_future(instance.ready(_READY_WITHIN)), 0
     try:
         for _ in range(_LOOKS):
             await asyncio.wait({ready}, timeout=1.0)
-            if ready.done():
+            if ready.done() or served == _SERVES:
                 break
+            served = served + 1 if await _serves_elsewhere(trial, instance) else 0
         found = _listeners(instance)
         if not ready.done() and found and all(one.port != instance.port for one in found):
             return found
@@ -173,3 +177,16 @@ async def _ready_or_elsewhere(instance: Instance) -> list[Listener]:
     finally:
         ready.cancel()
     return []
+
+
+async def _serves_elsewhere(trial: Trial, instance: Instance) -> bool:
+    """Whether it says on another port that it is well: then that is where it serves, and no second server of it."""
+    found = _listeners(instance)
+    if any(one.port == instance.port for one in found):
+        return False
+    for port in {one.port for one in found}:
+        client = Client(functools.partial(trial.network.connect, port))
+        with contextlib.suppress(NoAnswer):
+            if (await client.request("GET", instance.made.health, timeout=1.0)).status < 400:
+                return True
+    return False
