@@ -34,6 +34,8 @@ _PATHS = {
         "assets/js/core/bootstrap.js",
         "libs/orders/src/index.ts",
         "spec/openapi.yaml",
+        "src/mock.ts",
+        "resources/stubs/controller.php",
     ),
     "test": (
         "tests/test_app.py",
@@ -49,6 +51,10 @@ _PATHS = {
         "config/environments/test.rb",
         "internal/reader/testdata/a.xml",
         "docker-compose.test.yml",
+        "frontend/app/__stubs__/jwt.ts",
+        "src/cache/cache.service.mock.ts",
+        "store/orders_fake.go",
+        "docker/regtest/docker-compose.yml",
     ),
     "dev": (
         "docker-compose.override.yml",

@@ -34,7 +34,7 @@ LAYERS = _words(
 TEST = _words(
     "test tests spec specs __tests__ __test__ __mocks__ __snapshots__ __fixtures__ mocks testdata test_data"
     " fixtures fixture testing cypress e2e selenium playwright features_spec loadtest loadtests k6 postman"
-    " itest itests testlib wiremock pacts feature_tests"
+    " itest itests testlib wiremock pacts feature_tests __stubs__ __stub__ __mock__ __fakes__ __doubles__ regtest"
 )
 #: Go packages that end in `test` and are none.
 NO_TESTS = _words("latest contest attest protest greatest detest backtest")
@@ -115,7 +115,7 @@ TELLING = _words(
     " example examples sample samples dist dev devel development local localhost override debug config configuration"
     " conf settings stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch app main"
     " vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env integration testing"
-    " locustfile behat"
+    " locustfile behat mocks stub stubs fake fakes fixture fixtures"
 )
 #: Names of code, without suffix, that are for development.
 DEV_STEMS = _words("development noxfile gulpfile gruntfile locustfile")
