@@ -225,6 +225,51 @@ CASES = [
         {"c.py": 'import os\nclass TestingConfig:\n    SECRET_KEY = os.environ.get("SECRET_KEY", "test")\n'},
         "the class of the tests",
     ),
+    *(
+        bad(
+            "III-05",
+            "python",
+            {"c.py": f'import os\n{name} = os.environ.get("{name}", "{default}")\n'},
+            "c.py:2",
+            why=f"{name} with {default}",
+            severity=severity,
+        )
+        for name, default, severity in (
+            ("JWT_SECRET", "changeme", "error"),  # it is used, and whoever knows it signs
+            ("SIDEKIQ_WEB_PASSWORD", "sesame", "error"),  # the app itself lets in who knows it
+            ("ADMIN_PASSWORD", "admin", "error"),
+            ("AWS_SECRET_ACCESS_KEY", "wJ4lrXUtnF3MI7K9bPxRf1CYqZ8oVhGd2sTeLaWm", "error"),  # somebody's
+            ("DB_PASSWORD", "paperless", "warning"),  # the database refuses it where it is wrong
+            ("GOOGLE_SECRET", "letmein", "warning"),
+        )
+    ),
+    ok(
+        "III-05",
+        "python",
+        {"c.py": 'import os\nGOOGLE_SECRET = os.environ.get("GOOGLE_SECRET", "dummySecret")\n'},
+        "what another service would refuse, and a text that says it is none",
+    ),
+    bad(
+        "III-05",
+        "python",
+        {
+            "settings.py": "from pydantic_settings import BaseSettings\n\n\nclass Settings(BaseSettings):\n"
+            '    ADMIN_PASSWORD: str = "s3same!x"\n\n\nsettings = Settings()\n',
+            "app.py": "from settings import settings\n\nadd_user('admin', settings.ADMIN_PASSWORD)\n",
+        },
+        "settings.py:5",
+        why="a field that code reads",
+    ),
+    ok(
+        "III-05",
+        "python",
+        {
+            "settings.py": "from pydantic_settings import BaseSettings\n\n\nclass Settings(BaseSettings):\n"
+            '    ADMIN_PASSWORD: str = "s3same!x"\n    NAME: str = "shop"\n\n\nsettings = Settings()\n',
+            "app.py": "from settings import settings\n\nprint(settings.NAME)\n",
+        },
+        "a field that no code reads",
+    ),
     # III-05, JavaScript
     bad(
         "III-05",

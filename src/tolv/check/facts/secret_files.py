@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tolv.check.facts.defaults import STOCK, severity_of_default
 from tolv.check.facts.stages import stage_of_class
 from tolv.check.facts.values import (
     is_hash,
@@ -23,12 +24,6 @@ from tolv.codebase.settings import Setting
 from tolv.codebase.settings_files import is_settings_file, is_spring, read_settings
 
 _CONTEXTS = ("prod", "migrations", "admin", "dev")
-
-#: Passwords that every installation of a service comes with: in production they fail, or the service is open anyway.
-STOCK = frozenset(
-    "postgres root mysql mariadb guest admin password passwd secret test redis rabbitmq minioadmin minio mongo sa "
-    "example postgresql db user app".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +71,8 @@ def _in_settings(unit: Unit, path: str) -> Iterator[FileSecret]:
             variable, _ = _variable(one.value)
             if variable is None and is_spring(path):
                 variable = re.sub(r"[.-]", lambda match: "_" if match[0] == "." else "", one.key).upper()
+            if severity == "error" and variable is not None:
+                severity = severity_of_default(variable, one.name, _variable(one.value)[1] or one.value) or "note"
             yield FileSecret(path, one.name, one.line, severity, variable)
 
 

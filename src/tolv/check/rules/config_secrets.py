@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.facts.secret_files import STOCK, FileSecret, file_secrets, settings_from_outside, variable_for
+from tolv.check.facts.defaults import is_never_read, severity_of_default
+from tolv.check.facts.secret_files import FileSecret, file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import (
     classify,
@@ -14,7 +15,6 @@ from tolv.check.facts.values import (
     is_service_name,
     is_signing_name,
     looks_secret,
-    password_in_url,
     repeats_name,
     through_wrapper,
 )
@@ -125,6 +125,10 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
             severity = _severity_of_literal(credential, value) if beaten else None
             if severity == "error" and one.path.rpartition("/")[2] == "manage.py":
                 severity = "note"  # what Django's commands get where a developer sets nothing
+            if severity == "error":
+                severity = severity_of_default(credential.name, credential.name, value.text or "")
+            if severity is not None and is_never_read(unit, one):
+                severity = None
         else:
             severity = _severity_of_default(unit, one, value)
         if severity is not None:
@@ -270,15 +274,14 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     stage = stage_of(credential.scope)
     if stage in ("test", "main") or (credential.how == "key" and _is_for_tests(unit, one)):
         return None
+    if is_never_read(unit, one):
+        return None
     read = reads[0]
     if stage == "dev" or _refused(unit, one, read):
         return "note"
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
-    password = password_in_url(text)
-    # A mail server refuses a wrong password: who forgets the right one learns of it.
-    stock = (password or text).lower() in STOCK or re.search(r"(?i)smtp|e?mail", name) is not None
-    return "warning" if stock and not is_signing_name(name) and not is_signing_name(credential.name) else "error"
+    return severity_of_default(name, credential.name, text)
 
 
 _SECTION = re.compile(r"([ \t]*)[\"']?([\w.-]+)[\"']?\s*(?:=>|:)\s*[\[{(]")
