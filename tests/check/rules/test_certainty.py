@@ -15,7 +15,11 @@ CASES = [
     ok(
         "IX-04",
         "javascript",
-        {"package.json": _NEXT, "server.js": "require('express')().listen(process.env.PORT);\n", "client/main.ts": _ASK},
+        {
+            "package.json": _NEXT,
+            "server.js": "require('express')().listen(process.env.PORT);\n",
+            "client/main.ts": _ASK,
+        },
         "a page that asks while it is loaded",
     ),
     bad(
@@ -24,6 +28,71 @@ CASES = [
         {"package.json": _NEXT, "server.js": "require('express')().listen(process.env.PORT);\n", "api/main.ts": _ASK},
         "api/main.ts:2",
         why="a server that asks while it is loaded",
+    ),
+    # What a literal is for.
+    ok(
+        "III-01",
+        "javascript",
+        {
+            "auth.ts": "const PLACEHOLDER_SECRETS = {\n  AUTH_JWT_SECRET: 'secret',\n} as const;\n\n"
+            "export const used = Object.entries(PLACEHOLDER_SECRETS).filter(([k, v]) => process.env[k] === v);\n"
+        },
+        "a table of what nobody may use",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"auth.ts": "export const SETTINGS = {\n  AUTH_JWT_SECRET: 'secret',\n} as const;\n"},
+        "auth.ts:2",
+        why="a table of settings",
+        severity="error",
+    ),
+    ok(
+        "III-01",
+        "javascript",
+        {"names.ts": "export enum Vendors {\n  OnePassword = 'bada5566-a7aa-401f-bd96-45619a55120d',\n}\n"},
+        "what names a vendor",
+    ),
+    ok(
+        "III-01",
+        "python",
+        {"settings.py": "class Base:\n    pass\n\n\nclass Docs(Base):\n    SECRET_KEY = 'not a secret'\n"},
+        "settings with which the documentation is made",
+    ),
+    bad(
+        "III-01",
+        "python",
+        {"settings.py": "class Base:\n    pass\n\n\nclass Live(Base):\n    SECRET_KEY = 'not a secret'\n"},
+        "settings.py:6",
+        why="settings of another name",
+        severity="error",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"knexfile.js": "if (!process.env.JWT_SECRET) {\n  process.env.JWT_SECRET = 'securekey';\n}\n"},
+        "knexfile.js:2",
+        why="what a tool for migrations sets for itself",
+        severity="note",
+    ),
+    bad(
+        "VI-08",
+        "python",
+        {
+            "settings.py": "import os, secrets\nSECRET_KEY = os.environ.get('SECRET_KEY', '')\n"
+            "if not SECRET_KEY:\n    SECRET_KEY = secrets.token_urlsafe(50)\n"
+        },
+        "settings.py:4",
+        why="a key where none was given",
+        severity="warning",
+    ),
+    bad(
+        "VI-08",
+        "python",
+        {"settings.py": "import secrets\nSECRET_KEY = secrets.token_urlsafe(50)\n"},
+        "settings.py:2",
+        why="a key whatever was given",
+        severity="error",
     ),
 ]
 

@@ -12,7 +12,8 @@ Stage = Literal["prod", "dev", "test", "main"]
 
 _TEST = r"(?:unit_?)?tests?|testing|ci|mock|fake|dummy|fixture"
 _DEV = r"dev|develop|development|debug|local|localhost|sandbox|demo|example|sample"
-_TEST_CLASS = re.compile(rf"(?:^|_)(?:{_TEST})(?:_|$)")
+#: Classes of settings with which the app is built or its documentation made: nobody is served with them.
+_TEST_CLASS = re.compile(rf"(?:^|_)(?:{_TEST})(?:_|$)|^(?:docs?|build|collect_?static)(?:_(?:config|settings?))?$")
 _DEV_CLASS = re.compile(rf"(?:^|_)(?:{_DEV})(?:_|$)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

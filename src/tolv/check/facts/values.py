@@ -148,7 +148,7 @@ _PLACEHOLDER = re.compile(
         [-_ ]?(?:me|this|it|your|here)(?:\b|_).*
       | .*change[-_]?me.* | .*change[-_]?it.* | .*replace[-_]?me.*
       | (?:.*[^a-z])?your[-_ ]?(?!s).* | .*[-_ ](?:goes[-_ ])?here$
-      | .*placeholder.* | .*example.* | .*dummy.* | .*sample.*
+      | .*placeholder.* | .*example.* | .*dummy.* | .*sample.* | demo[-_]?(?:key|secret|token|password)
       | (?:foo|bar|baz|qux|foobar|todo|tbd|fixme|none|null|nil|undefined|n/?a|na|empty|unset|unknown|invalid)
       | (?:fixme|todo|tbd|change)[-_ ].*
       | (?:redacted|hidden|masked|secret_here)
@@ -254,6 +254,8 @@ def looks_secret(text: str, name: str = "") -> bool:
         return False  # the name of a setting, in a list of such names
     if name and (is_signing_name(name) or is_service_name(name)):
         return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
+    if _UUID.fullmatch(text):
+        return False  # what names a thing
     if len(text) < 6 or (name and repeats_name(name, text)) or _ADDRESS.match(text) or _URL.match(text):
         return False
     if _ROUTE.fullmatch(text) or " " in text or _PATTERN.search(text) or (text.isdigit() and len(text) < 8):
@@ -265,6 +267,7 @@ def looks_secret(text: str, name: str = "") -> bool:
     return not (_ABOUT_TEXT.search(text) and not any(one.isdigit() for one in text) and not _SYMBOL.search(text))
 
 
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SYMBOL = re.compile(r"[!@#$%^&*+=?]")
 
 

@@ -57,9 +57,11 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
         if _fills_in(unit, one) or (one.path, value.text) in defaults:
             continue  # the same text is a default, whose line is the finding
         severity = _severity_of_literal(credential, value)
+        if severity is not None and credential.how == "key" and any(map(_REFUSED.search, _sections(unit, one))):
+            continue
         if "captcha" in one.path.lower() and is_placeholder(value.text or ""):
             continue  # it signs nothing: who leaves the text there gets no answer
-        if severity is not None and _SEEDS.search(one.path):
+        if severity is not None and (_SEEDS.search(one.path) or _TOOLS.search(one.path)):
             severity = "note"  # what fills an empty database; SEC-02 sees to accounts
         if severity is not None and not _repeated(credential, value):
             found += 1
@@ -83,6 +85,8 @@ def _for_developers(unit: Unit, held: FileSecret) -> Severity:
     return "warning" if unit.context(held.path) == "dev" and held.severity == "error" else held.severity
 
 
+#: Settings of tools that change the schema: what they set for themselves, the app never sees.
+_TOOLS = re.compile(r"(?:^|/)(?:knexfile|ormconfig|\.sequelizerc|drizzle\.config|data-?source)\.\w+$")
 _SEEDS = re.compile(r"(?i)(?:^|/)(?:seeds?|seeders?|seeding)(?:/|\.\w+$)")
 
 
@@ -235,6 +239,11 @@ def _severity_of_literal(credential: Credential, value: Value) -> Severity | Non
     return "note" if stage == "dev" else "error"
 
 
+#: Tables of values that code looks out for: those that nobody may use.
+_REFUSED = re.compile(
+    r"(?i)placeholder|insecure|forbidden|banned|black_?list|deny_?list|well_?known|known_?(?:weak|bad)|weak"
+)
+
 #: What a form asks of a field: `required|string|max:191`.
 _RULES = re.compile(
     r"required|nullable|(?:required|nullable|sometimes|present|filled|string|min|max|bail)(?::[\w,.=]+)?(?:\|[\w:,.=*-]+)+"
@@ -284,15 +293,20 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     return severity_of_default(name, credential.name, text)
 
 
-_SECTION = re.compile(r"([ \t]*)[\"']?([\w.-]+)[\"']?\s*(?:=>|:)\s*[\[{(]")
+_SECTION = re.compile(r"([ \t]*)(?:[\w ]+ )?[\"']?([\w.-]+)[\"']?\s*(?:=>|:|=)\s*[\[{(]")
 _TESTS = re.compile(r"(?i)(?:^|[-_.])(?:ci|tests?|testing|e2e)(?:[-_.]|$)")
 
 
 def _is_for_tests(unit: Unit, one: Seen[Credential]) -> bool:
     """Whether it stands in a section for tests: `'mysql-ci' => ['password' => …]`."""
+    return any(_TESTS.search(name) for name in _sections(unit, one))
+
+
+def _sections(unit: Unit, one: Seen[Credential]) -> Iterator[str]:
+    """The names of the tables that hold it, the innermost first, as the indents of the lines tell."""
     source = unit.source(one.path)
     if source is None:
-        return False
+        return
     width = None
     for line in reversed(source.lines[max(one.what.line - 60, 0) : one.what.line]):
         indent = len(line) - len(line.lstrip())
@@ -300,9 +314,8 @@ def _is_for_tests(unit: Unit, one: Seen[Credential]) -> bool:
             width = indent
         elif line.strip() and indent < width:
             width = indent
-            if (section := _SECTION.match(line)) and _TESTS.search(section[2]):
-                return True
-    return False
+            if section := _SECTION.match(line):
+                yield section[2]
 
 
 _REFUSES = re.compile(

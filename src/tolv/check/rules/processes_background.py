@@ -199,6 +199,7 @@ _NO_KEY = re.compile(r"client_?secret|shared_?secret|totp|otp|user|hash|reset|ve
 )
 def secret_made_up(unit: Unit) -> Iterator[Outcome]:
     found = given = False
+    bound = [(one.path, one.what) for one in unit.seen(secret_bindings, "prod", "dev")]
     for seen in unit.seen(secret_bindings, "prod", "dev"):
         one = seen.what
         if not _is_signing_key(one):
@@ -208,7 +209,12 @@ def secret_made_up(unit: Unit) -> Iterator[Outcome]:
         made, open_to_change = _made_up(value)
         if made:
             found = True
-            when = " unless a variable gives it" if open_to_change else ""
+            # Made up only where what was read before it, a variable or a file, gave nothing.
+            open_to_change |= any(
+                path == seen.path and other.name == one.name and other.line != one.line and not _made_up(other.value)[0]
+                for path, other in bound
+            )
+            when = " unless something gives it" if open_to_change else ""
             message = f"{one.name} is random at each start{when}: what one process signs, the next does not accept"
             yield Finding(message, place, "warning" if open_to_change else None, subject=one.name)
         elif value.kind == "env" and not given:
