@@ -42,12 +42,48 @@ def _with(survey: Survey, paths: Set[str]) -> Survey:
 
 def _without_scripts(survey: Survey, sightings: Sightings, read: Callable[[str], str | None]) -> Survey:
     maybe = [one for one in survey.files if one.context in ("prod", "admin") and _may_be(one, survey)]
-    if not maybe:
+    programs = [one for one in survey.files if _is_program(one, survey, read)]
+    if not maybe and not programs:
         return survey
     paths = {one.path for one in maybe}
     asked = _asked(sightings, paths)
     started = {start.entry for start in starts(survey.files, read) if (start.prod or start.release) and start.entry}
-    return _with(survey, {one.path for one in maybe if one.path not in started and not _stems(one) & asked})
+    alone = {one.path for one in maybe if one.path not in started and not _stems(one) & asked}
+    if any(one.endswith(".py") for one in started):
+        left = [one for one in programs if one.path not in started and not _stems(one) & asked]
+        alone |= {one.path for one in left} - _named(left, survey, read)
+    return _with(survey, alone)
+
+
+def _is_program(file: File, survey: Survey, read: Callable[[str], str | None]) -> bool:
+    """Whether a file of Python is a program of its own: in no package, and it does something when it is started."""
+    if (
+        file.language != "python"
+        or file.context != "prod"
+        or f"{file.directory}/__init__.py".lstrip("/") in survey.by_path
+    ):
+        return False
+    return _MAIN.search(read(file.path) or "") is not None
+
+
+_MAIN = re.compile(r"""^if __name__ == ["']__main__["']""", re.MULTILINE)
+
+
+def _named(programs: list[File], survey: Survey, read: Callable[[str], str | None]) -> set[str]:
+    """Those whose names stand in some other file that says what is run: a script, a crontab, a Makefile, a README."""
+    found: set[str] = set()
+    for file in survey.files if programs else ():
+        if file.size > 1 << 20 or (file.language is not None and file.language != "python"):
+            continue
+        text = read(file.path) or ""
+        found |= {
+            one.path for one in programs if one.path != file.path and one.name in text and not _OMITS.search(file.name)
+        }
+    return found
+
+
+#: Settings of tools that measure or check code: a name in them starts nothing.
+_OMITS = re.compile(r"^(?:\.?cover\w*(?:\.\w+)?|\.flake8|setup\.cfg|pyproject\.toml|mypy\.ini|\.pylintrc|tox\.ini)$")
 
 
 def _may_be(file: File, survey: Survey) -> bool:

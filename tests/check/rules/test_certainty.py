@@ -30,6 +30,14 @@ CASES = [
         why="a server that asks while it is loaded",
     ),
     # What a literal is for.
+    bad(
+        "III-01",
+        "python",
+        {"dev/app.py": 'from flask import Flask\napp = Flask(__name__)\napp.secret_key = "k3yb0ard-c4t"\n'},
+        "dev/app.py:3",
+        why="a secret of developers",
+        severity="note",
+    ),
     ok(
         "III-01",
         "javascript",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.defaults import is_never_read, severity_of_default
-from tolv.check.facts.secret_files import FileSecret, file_secrets, settings_from_outside, variable_for
+from tolv.check.facts.secret_files import file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import (
     classify,
@@ -65,14 +65,14 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
             severity = "note"  # what fills an empty database; SEC-02 sees to accounts
         if severity is not None and not _repeated(credential, value):
             found += 1
-            yield _literal(unit, one, severity)
+            yield _literal(unit, one, _for_developers(unit, one.path, severity))
     for held in file_secrets(unit):
         if held.variable is None:
             found += 1
             yield Finding(
                 f"{held.name} has its value in a file of the tree: the same in every deploy, known to all who read it",
                 unit.place(held.path, held.line),
-                _for_developers(unit, held),
+                _for_developers(unit, held.path, held.severity),
                 f"Read it from the variable {variable_for(held.name)}, and replace the value",
                 subject=held.name,
             )
@@ -80,9 +80,9 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
         yield _nothing_found(unit, seen)
 
 
-def _for_developers(unit: Unit, held: FileSecret) -> Severity:
-    """The engine lowers what is for development by one: the password of a developer's own service is worth a note."""
-    return "warning" if unit.context(held.path) == "dev" and held.severity == "error" else held.severity
+def _for_developers(unit: Unit, path: str, severity: Severity) -> Severity:
+    """The engine lowers what is for development by one: a secret that no deploy uses is worth a note."""
+    return "warning" if unit.context(path) == "dev" and severity == "error" else severity
 
 
 #: Settings of tools that change the schema: what they set for themselves, the app never sees.
@@ -137,7 +137,7 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
             severity = _severity_of_default(unit, one, value)
         if severity is not None:
             found += 1
-            yield _default(unit, one, value, severity)
+            yield _default(unit, one, value, _for_developers(unit, one.path, severity))
     for held in file_secrets(unit):
         if held.variable is not None:
             found += 1
