@@ -10,6 +10,8 @@ from check.harness import Case, bad, ok
 _NEXT = '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^5", "@angular/core": "^20"}}'
 _ASK = "(async () => {\n  const info = await fetch('https://api.example.org/info');\n})();\n"
 
+_FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
+
 CASES = [
     # Who runs it: a browser.
     ok(
@@ -101,6 +103,50 @@ CASES = [
         "settings.py:2",
         why="a key whatever was given",
         severity="error",
+    ),
+    # State of a process, or something else.
+    ok(
+        "VI-01",
+        "python",
+        {
+            "app.py": _FLASK + "import asyncio\n\nmails: asyncio.Queue = asyncio.Queue()\n\n"
+            "@app.post('/orders')\ndef order():\n    mails.put_nowait(request.json)\n    return ''\n\n"
+            "async def send():\n    return await mails.get()\n"
+        },
+        "work that is handed on",
+    ),
+    ok(
+        "VI-01",
+        "python",
+        {
+            "app.py": _FLASK + "providers = {}\n\n\n@app.get('/pay/<name>')\ndef pay(name):\n"
+            "    known = providers.get(name)\n    if known:\n        if known.works():\n            return known\n"
+            "        del providers[name]\n    made = connect(name)\n    providers[name] = made\n    return made\n"
+        },
+        "what another process makes for itself",
+    ),
+    bad(
+        "VI-01",
+        "python",
+        {
+            "app.py": _FLASK + "carts = {}\n\n\n@app.post('/cart/<id>')\ndef add(id):\n    cart = carts.get(id)\n"
+            "    if cart:\n        cart.append(request.json)\n        return cart\n"
+            "    carts[id] = [request.json]\n    return carts[id]\n"
+        },
+        "app.py:12",
+        why="what a request brought",
+        severity="error",
+    ),
+    bad(
+        "VI-01",
+        "python",
+        {
+            "app.py": _FLASK + "recent = []\n\n\n@app.post('/orders')\ndef order():\n    recent.append(request.json)\n"
+            "    return ''\n\n\ndef report():\n    return len(recent)\n"
+        },
+        "app.py:8",
+        why="what no request is seen to read",
+        severity="warning",
     ),
 ]
 

@@ -394,8 +394,11 @@ CASES = [
         {
             "store.py": "class Store:\n    def __init__(self):\n        self.items = {}\n\n"
             "    def add(self, key, value):\n"
-            "        self.items[key] = value\n\n\nstore = Store()\n",
-            "app.py": _FLASK + "from store import store\n\n@app.post('/x')\ndef x():\n    store.add(1, request.json)\n",
+            "        self.items[key] = value\n\n    def get(self, key):\n        return self.items[key]\n\n\n"
+            "store = Store()\n",
+            "app.py": _FLASK
+            + "from store import store\n\n@app.post('/x')\ndef x():\n    store.add(1, request.json)\n\n"
+            "@app.get('/x')\ndef y():\n    return store.get(1)\n",
         },
         "store.py:6",
         why="an object of the module",

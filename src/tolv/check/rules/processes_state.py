@@ -9,7 +9,7 @@ from tolv.check.facts.components import components_of
 from tolv.check.look import Seen
 from tolv.check.looks.reach import Requests, Way, requests_of, unfollowed
 from tolv.check.looks.routes import routes
-from tolv.check.looks.singletons import singletons
+from tolv.check.looks.singletons import Kept, singletons
 from tolv.check.looks.state import Change, changes
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
@@ -51,6 +51,35 @@ def is_read_through(change: Change) -> bool:
     last = re.escape(change.name.rpartition(".")[2])
     asked = rf"\bnot in\b.*\b{last}\b|\b{last}\b.*\b(is None|=== undefined|== null)|!\s*(\w+\.)*{last}\b|not .*{last}"
     return any(re.search(asked, guard) for guard in change.guards)
+
+
+_QUEUE = re.compile(r"(?:^|\.)(?:\w*Queue|Channel|Subject|EventEmitter)$")
+
+
+def hands_on(change: Change) -> bool:
+    """Whether what is put there goes to somebody who waits for it: work of this process (IX-05), not state."""
+    return _QUEUE.search(change.text) is not None
+
+
+def is_remade(unit: Unit, seen: Seen[Change]) -> bool:
+    """Whether the function looks the thing up by its key, and makes it anew where it is not there or of no more use:
+    a copy that another process makes for itself."""
+    change, source = seen.what, unit.source(seen.path)
+    if source is None or _PER_REQUEST.search(change.written.partition("=")[2]):
+        return False
+    name = re.escape(change.name.rpartition(".")[2])
+    if not re.search(
+        rf"\b{name}\[[^\]]+\]\s*=(?!=)|\bdel\s+{name}\[|\b{name}\.(?:set|put|pop|delete|remove)\(", change.written
+    ):
+        return False
+    around = [one for one in source.functions() if one.line <= change.line <= one.end_line]
+    if not around:
+        return False
+    function = max(around, key=lambda one: one.line)
+    body = "\n".join(source.lines[function.line - 1 : function.end_line])
+    looked = re.search(rf"\b(\w+)\s*(?::[^=\n]{{1,60}})?:?=\s*{name}(?:\.get\(|\[)", body)
+    kept = re.search(rf"\b{name}\[[^\]]+\]\s*=\s*([\w.]+)\s*(?:;|$)", body, re.MULTILINE)
+    return bool(looked and kept and re.search(rf"\breturn\s+{looked[1]}\b", body) and looked[1] != kept[1])
 
 
 def changed_by_requests(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Change], Way]]:
@@ -118,6 +147,8 @@ def state_in_memory(unit: Unit) -> Iterator[Outcome]:
             continue
         if CACHE.search(change.name) or LIMITER.search(change.name) or is_read_through(change):
             continue
+        if hands_on(change) or is_remade(unit, seen):
+            continue
         by_name.setdefault((seen.path, change.name), []).append((seen, way))
     found = False
     for group in by_name.values():
@@ -149,7 +180,7 @@ def _objects(unit: Unit, requests: Requests) -> Iterator[Finding]:
         if way is None:
             continue
         told.add((one.path, called))
-        live = bool(_LIVE.search(kept.attribute))
+        live = bool(_LIVE.search(kept.attribute)) or not _is_asked(unit, requests, one, names)
         yield Finding(
             f"{called} lives in the memory of one process, and {way} adds to it: another process does not have it",
             unit.place(one.path, kept.line),
@@ -158,6 +189,23 @@ def _objects(unit: Unit, requests: Requests) -> Iterator[Finding]:
             subject=called,
             fix=f"Keep what {called} holds in a backing service (database, Redis).",
         )
+
+
+def _is_asked(unit: Unit, requests: Requests, one: Seen[Kept], names: set[str]) -> bool:
+    """Whether a handler calls a method that reads the container."""
+    source, kept = unit.source(one.path), one.what
+    if source is None:
+        return False
+    word = re.compile(rf"\b(?:self|this)\.{re.escape(kept.attribute)}\b")
+    reading = {
+        method.name
+        for method in source.functions()
+        if method.scope.owner == kept.owner
+        and method.name not in ("__init__", "constructor")
+        and any(word.search(line) for line in source.lines[method.line - 1 : method.end_line])
+    }
+    others = reading - {kept.name}
+    return any(True for name in sorted(names) for _ in requests.way_by(name, others))
 
 
 def _fields_of_components(unit: Unit) -> Iterator[Finding]:
@@ -187,7 +235,7 @@ def _fields_of_components(unit: Unit) -> Iterator[Finding]:
 def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen[Change], way: Way) -> Finding:
     change = seen.what
     live = bool(_LIVE.search(change.name))
-    severity: Severity | None = "warning" if live else None
+    severity: Severity | None = "warning" if live or not _is_answered_with(unit, group) else None
     what = "is a registry of what is connected to this process" if live else "lives in the memory of one process"
     return Finding(
         f"{change.name} {what}, and {way} changes it: another process, or this one restarted, does not have it",
@@ -198,6 +246,20 @@ def _state_finding(unit: Unit, group: list[tuple[Seen[Change], Way]], seen: Seen
         subject=change.name,
         fix=f"Keep what {change.name} (line {change.declared}) holds in a backing service (database, Redis).",
     )
+
+
+def _is_answered_with(unit: Unit, group: list[tuple[Seen[Change], Way]]) -> bool:
+    """Whether a request reads it too, as far as can be told: then users see what depends on the process they met."""
+    requests = requests_of(unit)
+    path = group[0][0].path
+    source = unit.source(path)
+    functions = source.functions() if source is not None else ()
+    for row in {row for seen, _ in group for row in seen.what.reads}:
+        around = [one for one in functions if one.line <= row <= one.end_line]
+        function = max(around, key=lambda one: one.line) if around else None
+        if requests.way_to(path, row, function.name if function else None, function.scope.owner if function else None):
+            return True
+    return False
 
 
 @rule(
