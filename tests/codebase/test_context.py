@@ -64,6 +64,7 @@ _PATHS = {
         "Vagrantfile",
         "config/environments/development.rb",
         "app/core/settings/development.py",
+        "settings/local_dev.py",
         "project/settings/local.py",
         "config/env/development.js",
         "Procfile.dev",

@@ -280,6 +280,8 @@ def _is_dev_settings(lower: str, suffix: str, place: _Place) -> bool:
         return True
     if _DEV_MODULE.fullmatch(stem):
         return True
+    if (place.config or place.stage) and all(one in words.DEV_STAGES for one in re.split(r"[._-]", stem)):
+        return True
     plain = suffix in words.DATA or not suffix or lower.startswith((".env", "dockerfile", "procfile", "compose"))
     return bool(plain and _DEV_VARIANT.search(lower))
 

@@ -148,6 +148,95 @@ CASES = [
         why="what no request is seen to read",
         severity="warning",
     ),
+    # What an image is built on.
+    bad(
+        "SEC-01",
+        "manifests",
+        {"Dockerfile": 'FROM python:3.12-slim\nCMD ["gunicorn", "app:app"]\n'},
+        "Dockerfile:1",
+        why="an image that is known to leave root in place",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {"Dockerfile": 'FROM acme/base:1.17.0\nCMD ["/srv/app", "server"]\n'},
+        "an image that somebody published, who may have set a user",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  db:\n    image: postgres:16\n    cap_drop: [ALL]\n"
+            "    cap_add:\n      - CHOWN\n      - DAC_READ_SEARCH\n"
+        },
+        "what is left of all that it would have",
+    ),
+    bad(
+        "SEC-01",
+        "manifests",
+        {"docker-compose.yml": "services:\n  vpn:\n    image: acme/vpn:1\n    cap_add:\n      - NET_ADMIN\n"},
+        "docker-compose.yml:5",
+        why="what it is given on top",
+    ),
+    ok(
+        "II-06",
+        "python",
+        {
+            "Dockerfile": 'FROM ubuntu:22.04\nCMD ["python3", "app.py"]\n',
+            "app.py": "import subprocess\n\ndef count():\n    return subprocess.check_output(['ps', 'ax'])\n",
+        },
+        "what the system's image carries",
+    ),
+    bad(
+        "II-06",
+        "python",
+        {
+            "Dockerfile": 'FROM debian:12\nCMD ["python3", "app.py"]\n',
+            "app.py": "import subprocess\n\ndef count():\n    return subprocess.check_output(['ps', 'ax'])\n",
+        },
+        "app.py:4",
+        why="what the system's image does not carry",
+    ),
+    ok(
+        "IX-06",
+        "go",
+        {
+            "a.go": 'package a\n\nimport (\n\t"context"\n\t"net/http"\n\t"time"\n)\n\nfunc ask(url string) {\n'
+            "\tclient := http.Client{}\n\tctx, cancel := context.WithTimeout(context.Background(), time.Second)\n"
+            "\tdefer cancel()\n\treq, _ := http.NewRequest(http.MethodGet, url, nil)\n"
+            "\tclient.Do(req.WithContext(ctx))\n}\n"
+        },
+        "a deadline in the context of its requests",
+    ),
+    bad(
+        "IX-06",
+        "go",
+        {
+            "a.go": 'package a\n\nimport "net/http"\n\nfunc ask(url string) {\n\tclient := http.Client{}\n'
+            "\treq, _ := http.NewRequest(http.MethodGet, url, nil)\n\tclient.Do(req)\n}\n"
+        },
+        "a.go:6",
+        why="no deadline at all",
+    ),
+    ok(
+        "IX-03",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["./run.sh"]\n',
+            "run.sh": "#!/bin/bash\nwalletd --standalone &\nexec gunicorn app:app\n",
+        },
+        "a program beside the server, which the shell gives way to",
+    ),
+    bad(
+        "IX-03",
+        "manifests",
+        {
+            "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["./run.sh"]\n',
+            "run.sh": "#!/bin/bash\nwalletd --standalone &\ngunicorn app:app\n",
+        },
+        "Dockerfile:3",
+        why="a shell that stays",
+    ),
 ]
 
 

@@ -47,6 +47,8 @@ IN_FULL_IMAGES = _words("""
 git curl wget convert identify mogrify composite magick ssh scp sftp ps unzip openssl gpg hg svn make gcc g++ perl
 python3 sqlite3 mysql_config file patch bzip2 xz
 """)
+#: What the image of Ubuntu carries beside the plainest tools; Debian's has none of it but perl.
+IN_UBUNTU = _words("ps perl")
 #: What busybox carries.
 IN_ALPINE = _words("wget ps unzip netstat ifconfig ping nslookup traceroute lsof vi nc sendmail")
 

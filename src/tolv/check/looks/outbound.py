@@ -159,7 +159,12 @@ def _go(source: Source) -> Iterator[Outbound]:
             later = bool(re.search(r"\.Timeout\s*=", _after(source, call)))
             # A transport of its own may limit each connection.
             transport = "Transport" in call.keywords
-            limited = "Timeout" in call.keywords or later or (transport and b"Timeout" in b" ".join(source.words))
+            limited = (
+                "Timeout" in call.keywords
+                or later
+                or _by_context(source, call)
+                or (transport and b"Timeout" in b" ".join(source.words))
+            )
             yield _seen(call, "http.Client", limited=limited, certain=not transport)
 
     # The context carries the client: without oauth2.HTTPClient, or a deadline, it is the default one.
@@ -169,6 +174,18 @@ def _go(source: Source) -> Iterator[Outbound]:
         for call in source.calls(*names):
             if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
                 yield _seen(call, f"{call.written}", limited=False)
+
+
+def _by_context(source: Source, call: Call) -> bool:
+    """The function that makes the client gives its requests a context with a deadline."""
+    around = [one for one in source.functions() if one.line <= call.line <= one.end_line]
+    if not around:
+        return False
+    function = max(around, key=lambda one: one.line)
+    text = "\n".join(source.lines[function.line - 1 : function.end_line])
+    return bool(re.search(r"context\.With(?:Timeout|Deadline)\(", text)) and bool(
+        re.search(r"NewRequestWithContext\(|\.WithContext\(", text)
+    )
 
 
 def _makes_oauth(source: Source, call: Call) -> bool:

@@ -67,8 +67,8 @@ def _fronted(unit: Unit) -> Iterator[Outcome]:
         if not start.prod or start.release or start.origin not in ("Dockerfile", "compose", "kubernetes"):
             continue
         place = (start.path, start.line)
-        if place in told or start.context not in ("prod", "dev"):
-            continue
+        if place in told or start.context not in ("prod", "dev") or start.command.background:
+            continue  # what runs beside the process that stays gets no signal anyway
         told.add(place)
         deaf = [one for one in start.parents if one in _DEAF]
         held = _INITS & set(start.wrappers) or "supervisord" in start.parents or (start.path, start.type) in inits

@@ -10,6 +10,7 @@ from tolv.check.rule import rule
 from tolv.check.unit import Unit
 from tolv.codebase.compose import Compose
 from tolv.codebase.dockerfile import Dockerfile
+from tolv.codebase.images import Image
 from tolv.codebase.kubernetes import Manifest, workloads
 
 _DOCKER = "https://docs.docker.com/build/building/best-practices/#user"
@@ -97,11 +98,23 @@ def _as_root(unit: Unit, dockerfile: Dockerfile) -> Finding | None:
         return None
     if any(_DROPS.search(text) for text in _startup(unit, dockerfile)) or _all_pods_are_ordinary(unit):
         return None
+    if user is None and base is not None and not _is_root(base):
+        return None
     what = f"USER {user.value}" if user is not None else "no USER"
     place = unit.place(dockerfile.path, user.line if user is not None else final.line)
     command = dockerfile.command
     also = (unit.place(dockerfile.path, command.line),) if command is not None else ()
     return Finding(f"{what}: the container runs as root", place, also=also, fix="Add a user, and USER before CMD")
+
+
+_KEEP_ROOT = frozenset(("mcr.microsoft.com", "gcr.io", "registry.access.redhat.com", "public.ecr.aws"))
+
+
+def _is_root(image: Image) -> bool:
+    """Whether images of this name are known to leave root in place: those of systems and languages. Whoever publishes
+    another may have set a user, or start what drops its rights."""
+    official = "/" not in image.name.removeprefix("library/") and image.registry in (None, "docker.io")
+    return official or image.registry in _KEEP_ROOT or image.has_variable
 
 
 def _drops_itself(name: str, tag: str | None) -> bool:
@@ -159,6 +172,9 @@ def _of_compose(unit: Unit, compose: Compose) -> Iterator[Finding]:
                 message = f"{service.name} can start any container on the host, through the socket of Docker"
                 yield Finding(message, unit.place(compose.path, volume.line), severity, "Do not mount the socket")
         capabilities = service.node.get("cap_add")
+        dropped = service.node.get("cap_drop")
+        if service.build is None and dropped is not None and "ALL" in dropped.texts():
+            capabilities = None  # what a server of others' is left with, of all that it would have
         for node in capabilities.elements() if capabilities is not None else ():
             if node.value.upper().removeprefix("CAP_") in _CAPABILITIES:
                 message = f"{service.name} gets the capability {node.value}"

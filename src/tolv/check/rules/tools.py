@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tolv.check.facts.image_steps import installed, plain
-from tolv.check.facts.tool_table import IN_ALPINE, IN_FULL_IMAGES, IN_STACKS, OF_LANGUAGE, TOOLS
+from tolv.check.facts.tool_table import IN_ALPINE, IN_FULL_IMAGES, IN_STACKS, IN_UBUNTU, OF_LANGUAGE, TOOLS
 from tolv.check.looks.executed import Executed, executed
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import ALL, rule
@@ -146,6 +146,8 @@ def _carries(dockerfile: Dockerfile, program: str) -> bool | None:
         return program in IN_FULL_IMAGES if "slim" not in tag else False
     if image.base in ("alpine", "busybox"):
         return program in IN_ALPINE
+    if image.base == "ubuntu" and program in IN_UBUNTU:
+        return True
     if image.is_scratch or "distroless" in image.text or image.base in ("debian", "ubuntu", "eclipse-temurin"):
         return False
     return None
