@@ -184,7 +184,12 @@ def _purpose(place: _Place, part: str) -> Context | None:
     if (_EXAMPLES.fullmatch(part) and place.last not in words.LAYERS) or (part in words.DOCS and not place.in_code):
         return "docs"
     staged = place.stage or place.config or place.last in words.BUILDERS
-    if part in words.DEV or (staged and part in words.DEV_STAGES) or (part == "dev" and not place.in_code):
+    if (
+        part in words.DEV
+        or (place.last, part) in words.DEV_PAIRS
+        or (staged and part in words.DEV_STAGES)
+        or (part == "dev" and not place.in_code)
+    ):
         return "dev"
     if staged and part in words.TEST_STAGES:
         return "test"

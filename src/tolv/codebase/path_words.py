@@ -42,7 +42,7 @@ CI = _words(
     ".github .gitlab .circleci .buildkite .azure-pipelines .pipelines .teamcity .semaphore .tekton .woodpecker"
     " .forgejo .gitea .ci ci jenkins .jenkins .drone concourse"
 )
-DOCS = _words("docs doc documentation apidocs apidoc wiki website guides guide playground javadoc")
+DOCS = _words("docs doc documentation apidocs apidoc wiki website guides guide playground javadoc attic graveyard old")
 DEV = _words(
     ".devcontainer .vscode .idea .vs .husky .githooks .hooks .storybook .vagrant .gitpod .devenv benchmarks"
     " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev"
@@ -68,6 +68,8 @@ MIGRATION_PAIRS = frozenset(
 )
 ADMIN = _words("scripts script rake_tasks admin_scripts admin-scripts maintenance runbooks ops-scripts")
 ADMIN_PAIRS = frozenset({("management", "commands"), ("lib", "tasks"), ("console", "commands"), ("app", "console")})
+#: Directories of what writes new code for a developer.
+DEV_PAIRS = frozenset({("turbo", "generators"), ("lib", "generators")})
 #: The app's own code: `docs` below it is a part of the app.
 CODE = _words("src app lib internal pkg cmd server backend frontend")
 CONFIG = _words("config configs conf settings configuration env envs resources")

@@ -115,6 +115,13 @@ CASES = [
         "openapi.yaml:14",
         why="another method",
     ),
+    bad(
+        "API-02",
+        "python",
+        {"app.py": _flask(7), "openapi.yaml": _openapi(*_THINGS[:4])},
+        "app.py:20",
+        why="one finding for all that it does not name",
+    ),
     ok("API-02", "python", {"app.py": _flask(5), "openapi.yaml": _openapi(*_THINGS)}, "the same"),
     ok(
         "API-02",

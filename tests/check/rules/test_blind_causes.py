@@ -853,7 +853,7 @@ CASES = [
         {"scripts/dev_data.py": "SCREENSHOT_PASSWORD = 'Zt8fkq0vLmW3-1'\n"},
         "scripts/dev_data.py:1",
         why="data for developers",
-        severity="warning",
+        severity="note",
     ),
     bad(
         "III-01",

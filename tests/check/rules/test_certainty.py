@@ -11,6 +11,25 @@ _NEXT = '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^
 _ASK = "(async () => {\n  const info = await fetch('https://api.example.org/info');\n})();\n"
 
 _FLASK = "from flask import Flask, request\napp = Flask(__name__)\n"
+_EXPRESS = (
+    "const express = require('express');\nconst cron = require('node-cron');\nconst app = express();\n"
+    "app.get('/', (q, s) => s.send(''));\n"
+)
+_ROUTE = (
+    'package main\n\nimport (\n\t"net/http"\n\t"shop/store"\n)\n\nfunc serve() {\n\thttp.HandleFunc("/x", add)\n}\n\n'
+    "func add(w http.ResponseWriter, r *http.Request) {\n\tstore.Save(r.URL.Path, nil)\n}\n"
+)
+_SAVE = (
+    'package store\n\nimport "os"\n\n// Save keeps it.\nfunc Save(id string, data []byte) error {\n'
+    '\tpath := "/srv/images/" + id\n\treturn os.WriteFile(path, data, 0o600)\n}\n'
+)
+_LOGGER = "module CleanUp\n  def self.logger\n    @logger ||= Logger.new('log/clean_up.log')\n  end\nend\n"
+_SESSIONS = "<?php return [\n  'driver' => env('SESSION_DRIVER', 'file'),\n];\n"
+_GIT = ("init -q", "add -A", "commit -qm x")
+_POM = (
+    "<project><artifactId>x</artifactId><dependencies><dependency><groupId>org.springframework.boot</groupId>"
+    "<artifactId>spring-boot-starter-web</artifactId><version>3.3.0</version></dependency></dependencies></project>\n"
+)
 
 CASES = [
     # Who runs it: a browser.
@@ -236,6 +255,239 @@ CASES = [
         },
         "Dockerfile:3",
         why="a shell that stays",
+    ),
+    # What a module is beside.
+    bad(
+        "VI-05",
+        "go",
+        {"store/fs_store.go": _SAVE, "store/bolt_store.go": "package store\n", "main.go": _ROUTE},
+        "store/fs_store.go:8",
+        why="one of several stores",
+        severity="note",
+    ),
+    bad(
+        "VI-05",
+        "go",
+        {"store/fs_store.go": _SAVE, "store/errors.go": "package store\n", "main.go": _ROUTE},
+        "store/fs_store.go:8",
+        why="the only store",
+        severity="warning",
+    ),
+    # What is done more than once.
+    bad(
+        "VI-07",
+        "javascript",
+        {"app.js": _EXPRESS + "cron.schedule('0 * * * *', async () => {\n  await db.deleteExpiredSessions();\n});\n"},
+        "app.js:5",
+        why="what is gone stays gone",
+        severity="note",
+    ),
+    bad(
+        "VI-07",
+        "javascript",
+        {"app.js": _EXPRESS + "cron.schedule('0 * * * *', async () => {\n  await sendInvoices();\n});\n"},
+        "app.js:5",
+        why="what each process sends",
+        severity="warning",
+    ),
+    # Who reads it.
+    bad(
+        "XI-01",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "lib/clean_up.rb": _LOGGER,
+            "lib/tasks/clean_up.rake": "task :clean_up do\n  CleanUp.logger.info('x')\nend\n",
+        },
+        "lib/clean_up.rb:3",
+        why="a module that only a task uses",
+        severity="note",
+    ),
+    bad(
+        "XI-01",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "lib/clean_up.rb": _LOGGER,
+            "lib/tasks/clean_up.rake": "task :clean_up do\n  CleanUp.logger.info('x')\nend\n",
+            "app/models/user.rb": "class User\n  def go\n    CleanUp.logger.info('x')\n  end\nend\n",
+        },
+        "lib/clean_up.rb:3",
+        why="a module that the app uses too",
+        severity="error",
+    ),
+    # What a deploy has instead.
+    ok(
+        "VI-03",
+        "php",
+        {
+            "config/session.php": _SESSIONS,
+            "app/Http/Kernel.php": "<?php\nclass Kernel {\n  protected $middlewareGroups = ['web' => [\n"
+            "    // StartSession::class,\n  ]];\n}\n",
+        },
+        "a kernel that starts no session",
+    ),
+    bad(
+        "VI-03",
+        "php",
+        {
+            "config/session.php": _SESSIONS,
+            "app/Http/Kernel.php": "<?php\nclass Kernel {\n  protected $middlewareGroups = ['web' => [\n"
+            "    StartSession::class,\n  ]];\n}\n",
+        },
+        "config/session.php:2",
+        why="a kernel that starts sessions",
+        severity="warning",
+    ),
+    bad(
+        "VI-03",
+        "php",
+        {"config/session.php": _SESSIONS, ".env.example": "SESSION_DRIVER=redis\n"},
+        "config/session.php:2",
+        why="a template that says another",
+        severity="note",
+    ),
+    ok(
+        "III-04",
+        "manifests",
+        {".env.mysql": "DB_HOST=localhost\nDB_NAME=shop\n", "README.md": "Run `cp .env.mysql .env` first.\n"},
+        "a file that set-up copies",
+        git=_GIT,
+    ),
+    bad(
+        "III-04",
+        "manifests",
+        {".env.mysql": "DB_HOST=localhost\nDB_NAME=shop\n", "README.md": "Run it.\n"},
+        ".env.mysql:1",
+        why="a file that nothing copies",
+        git=_GIT,
+    ),
+    ok(
+        "III-03",
+        "git",
+        {"app.py": "x = 1\n", ".env": "JWT_SECRET_KEY=123456\nDB_PASSWORD=secret\n"},
+        "what people put where a value must stand",
+        git=(*_GIT, "rm -q .env", "commit -qm y"),
+    ),
+    bad(
+        "III-03",
+        "git",
+        {"app.py": "x = 1\n", ".env": "JWT_SECRET_KEY=Zt8fkq0vLmW3aa\n"},
+        ".env",
+        why="a value that somebody made",
+        git=(*_GIT, "rm -q .env", "commit -qm y"),
+    ),
+    # Which start it is.
+    ok(
+        "XII-02",
+        "go",
+        {
+            "cmd/avatar.go": "package cmd\n\nfunc (c *Avatar) Execute(args []string) error {\n"
+            "\treturn c.store.Migrate()\n}\n",
+            "cmd/server.go": "package cmd\n\nfunc (c *Server) Execute(args []string) error {\n\treturn c.serve()\n}\n",
+            "main.go": "package main\n\nfunc main() {\n\tp.CommandHandler = func(c Command) error {\n"
+            "\t\treturn c.Execute(nil)\n\t}\n\tc.Execute(nil)\n}\n",
+        },
+        "one of several commands of a program",
+    ),
+    bad(
+        "XII-02",
+        "go",
+        {
+            "cmd/server.go": "package cmd\n\nfunc (c *Server) Execute(args []string) error {\n"
+            "\treturn c.store.Migrate()\n}\n",
+            "main.go": "package main\n\nfunc main() {\n\tc.Execute(nil)\n}\n",
+        },
+        "cmd/server.go:4",
+        why="the one command of a program",
+        severity="warning",
+    ),
+    ok(
+        "VII-04",
+        "manifests",
+        {
+            "core/pom.xml": _POM,
+            "core/src/main/java/a/Core.java": "package a;\nimport org.springframework.stereotype.*;\nclass Core {}\n",
+        },
+        "a module without a main of its own",
+    ),
+    bad(
+        "VII-04",
+        "manifests",
+        {
+            "shop/pom.xml": _POM,
+            "shop/src/main/java/a/Shop.java": "package a;\nclass Shop {\n  public static void main(String[] a) {\n"
+            "    SpringApplication.run(Shop.class, a);\n  }\n}\n",
+        },
+        "shop/pom.xml",
+        why="an app that nothing starts",
+    ),
+    ok(
+        "VII-02",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5"}}',
+            "app.js": "const http = require('http');\nconst server = http.createServer();\n"
+            "server.listen(0, '127.0.0.1', () => {});\n",
+        },
+        "a port that the system picks",
+    ),
+    bad(
+        "VII-02",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5"}}',
+            "app.js": "const http = require('http');\nconst server = http.createServer();\n"
+            "server.listen(process.env.PORT, '127.0.0.1', () => {});\n",
+        },
+        "app.js:3",
+        why="the app's own port",
+        severity="error",
+    ),
+    ok(
+        "HLT-01",
+        "python",
+        {
+            "app.py": _FLASK
+            + "@app.get('/items')\ndef items():\n    return []\n\n@app.get('/monitoring')\ndef m():\n    return ''\n"
+        },
+        "a route for monitoring",
+    ),
+    # Whether it is loaded at all.
+    bad(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5"}}',
+            "app.js": "require('express')();\n",
+            "left/over.js": "import { Text } from 'yjs';\n",
+        },
+        "left/over.js:1",
+        why="a module that no start is seen to load",
+        severity="warning",
+    ),
+    bad(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5"}}',
+            "app.js": "require('express')();\nrequire('./over');\n",
+            "over.js": "const { Text } = require('yjs');\n",
+        },
+        "over.js:1",
+        why="a module that the start loads",
+        severity="error",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5"}}',
+            "tsconfig.json": '{"compilerOptions": {"baseUrl": "."}}',
+            "i18n.config.js": "module.exports = {};\n",
+            "app.js": "require('express')();\nconst { i18n } = require('i18n.config');\n",
+        },
+        "a file of settings below the base of all modules",
     ),
 ]
 

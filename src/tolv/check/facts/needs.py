@@ -247,7 +247,8 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
 
 def _children(paths: frozenset[str], directory: str) -> set[str]:
     start = "" if directory == "." else f"{directory}/"
-    return {path[len(start) :].partition("/")[0].partition(".")[0] for path in paths if path.startswith(start)}
+    names = {path[len(start) :].partition("/")[0] for path in paths if path.startswith(start)}
+    return {one for name in names for one in (name.partition(".")[0], re.sub(r"\.[cm]?[jt]sx?$", "", name))}
 
 
 def reached(unit: Unit) -> frozenset[str]:

@@ -38,7 +38,7 @@ class Background:
     interval: int | None = None
     """Of a timer, in milliseconds, if it can be told."""
     around: str = ""
-    """Of a timer: what it does, as text."""
+    """Of a timer or a schedule: what it does, as text."""
 
 
 background: Look[Background] = Look("background work")
@@ -134,8 +134,14 @@ def _seen(
         bool(_LOCK.search(text)),
         script,
         interval,
-        text[:2000] if kind == "timer" else "",
+        text[:2000] if kind == "timer" else _said(source, call) if kind == "scheduler" else "",
     )
+
+
+def _said(source: Source, call: Call) -> str:
+    """The text of a scheduled call, or of the function that a decorator schedules, as far as it is short."""
+    last = next((one.end_line for one in source.functions() if call in one.decorators), call.end_line)
+    return "\n".join(source.lines[call.line - 1 : last])[:2000]
 
 
 def _milliseconds(value: Value, text: str) -> int | None:

@@ -24,7 +24,7 @@ _SURE = (
     r"_*healthz?_*|health[-_]?checks?|livez|readyz|liveness|readiness|_*(?:lb)?heartbeat_*|heart_beat|are-you-alive"
     r"|healthy|statusz|pingz"
 )
-_LIKELY = r"ping|status|up|live|alive|ready|hc|probe|isalive|isready|okcomputer"
+_LIKELY = r"ping|status|monitor(?:ing)?|up|live|alive|ready|hc|probe|isalive|isready|okcomputer"
 _PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[^\s?#]*/)?(?:{_SURE})(?:/[\w-]+)?(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
@@ -78,7 +78,7 @@ _NAMED = re.compile(
 )
 _WITHIN = ("health", "livez", "readyz", "liveness", "readiness", "heartbeat", "okcomputer")
 _WORDS = ("ping", "status", "up", "live", "alive", "ready", "api_ping", "api_status")
-_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/hc")
+_PARTS = (*_WITHIN, "Health", "/ping", "/status", "/up", "/live", "/alive", "/ready", "/hc", "/monitor")
 
 
 def is_health_path(path: str) -> bool:

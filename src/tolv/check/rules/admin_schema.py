@@ -279,6 +279,8 @@ def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str, depth: int
     if not name or len(name) < 4 or depth > 2:
         return False
     word = name.encode()
+    if suffix == "go" and _is_of_many(unit, name):
+        return False  # the commands of one program: which of them is the server's, its caller does not say
     for file in unit.files:
         if file.context != "prod" or not file.path.endswith(f".{suffix}"):
             continue
@@ -298,6 +300,17 @@ def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str, depth: int
             if _called_at_boot(unit, file.path, call.scope, suffix, depth + 1):
                 return True
     return False
+
+
+def _is_of_many(unit: Unit, name: str) -> bool:
+    """Whether several files have a method of that name."""
+    files = [one for one in unit.files if one.language == "go" and one.context == "prod"]
+    found = 0
+    for file in files:
+        source = unit.source(file.path)
+        if source is not None and name.encode() in source.words:
+            found += bool(re.search(rb"(?m)^func \([^)]*\) " + name.encode() + rb"\(", source.data))
+    return found > 1
 
 
 def _by_setting(setting: Setting, unit: Unit) -> Severity | None:

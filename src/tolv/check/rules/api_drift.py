@@ -52,21 +52,27 @@ def _compared(unit: Unit, contract: Contract, own: Sequence[Answer]) -> Iterator
     if known < _SHARE * len(contract.operations) or known < 2:
         yield CannotTell(f"too few of the operations in {contract.path} could be matched with a route")
         return
-    for one in absent:
-        yield Finding(
-            f"{one.method} {one.path} is promised here, and no route answers it",
-            unit.place(contract.path, one.line),
-            subject=f"{one.method} {one.path}",
-        )
+    if absent:
+        shown = _listed([f"{one.method} {one.path}" for one in absent])
+        places = [unit.place(contract.path, one.line) for one in absent]
+        message = f"{shown} {'is' if len(absent) == 1 else 'are'} promised here, and no route answers"
+        yield Finding(message, places[0], also=tuple(places[1:20]), subject="absent")
     missing = list(_unnamed(contract, own))
-    for route in missing:
-        yield Finding(
-            f"{route.route.method} {route.route.path} is not in {contract.path}",
-            unit.place(route.path, route.route.line),
-            fix=f"Describe it in {contract.path}.",
-        )
+    if missing:
+        shown = _listed([f"{one.route.method} {one.route.path}" for one in missing])
+        places = [unit.place(one.path, one.route.line) for one in missing]
+        message = f"{shown} {'is' if len(missing) == 1 else 'are'} not in {contract.path}"
+        fix = f"Describe {'it' if len(missing) == 1 else 'them'} in {contract.path}."
+        yield Finding(message, places[0], fix=fix, also=tuple(places[1:20]), subject=contract.path)
     if not absent and not missing:
         yield Witness(f"{contract.path} and the code have the same routes", unit.place(contract.path))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """One name, or how many there are and the first of them."""
+    if len(names) == 1:
+        return names[0]
+    return f"{len(names)} operations ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"
 
 
 def _unnamed(contract: Contract, own: Sequence[Answer]) -> Iterator[Answer]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tolv.check.facts.certificates import is_self_signed
+from tolv.check.facts.defaults import STOCK
 from tolv.check.facts.values import (
     is_placeholder,
     is_secret_name,
@@ -23,6 +24,7 @@ from tolv.check.rule import repository_rule, rule
 from tolv.check.unit import Repository, Unit
 from tolv.codebase.context import classify, stands_for
 from tolv.codebase.history import PastFile
+from tolv.codebase.survey import File
 
 _CONFIG = "https://12factor.net/config"
 
@@ -180,7 +182,7 @@ def tracked_env_files(unit: Unit) -> Iterator[Outcome]:
     for file in unit.files:
         if not file.tracked or not is_env_file(file.path) or file.context in ("test", "docs", "ci"):
             continue
-        if _FOR_TESTS.search(file.name):
+        if _FOR_TESTS.search(file.name) or _is_copied(unit, file):
             continue
         values = list(env_values(unit.text(file.path) or ""))
         if not values:
@@ -195,6 +197,24 @@ def tracked_env_files(unit: Unit) -> Iterator[Outcome]:
             yield Witness("there is a template, and no tracked file with an environment's values", unit.place(template))
         else:
             yield NotApplicable("no file with an environment's values is tracked")
+
+
+def _is_copied(unit: Unit, file: File) -> bool:
+    """Whether set-up makes the real file of it, `cp .env.mysql .env`, and that one is not tracked: it is a template."""
+    if not re.fullmatch(r"(?i)\.env[.-]\w+", file.name) or re.search(r"(?i)prod|stag|live", file.name):
+        return False
+    if any(one.path == f"{file.directory}/.env".lstrip("/") and one.tracked for one in unit.files):
+        return False
+    copied = re.compile(
+        rf"\b(?:cp|copy|cp_r|mv)\b[^\n]{{0,40}}{re.escape(file.name)}\W+(?:[\w$./{{}}-]*/)?\.env\b(?!\.\w)"
+    )
+    said = (one for one in unit.repository.files if one.size < 1 << 18 and _SETS_UP.search(one.path))
+    return any(copied.search(unit.text(one.path) or "") for one in said)
+
+
+_SETS_UP = re.compile(
+    r"(?i)(?:^|/)(?:\.github/workflows/.+|readme[^/]*|contributing[^/]*|bin/[^/]+|.+\.(?:sh|md)|makefile|justfile|package\.json)$"
+)
 
 
 def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Finding:
@@ -362,6 +382,13 @@ def _is_wanted(path: str) -> bool:
     return classify(path) not in ("test", "docs", "vendored", "locale", "generated", "lock", "ci")
 
 
+def _is_idle(value: str) -> bool:
+    """A text that people put where a value must stand, and that opens nothing by itself: `123456`, `secret`."""
+    return (
+        value.lower() in STOCK or re.fullmatch(r"0*1?2?3?4?5?6?7?8?9?0?|([a-z]+)\1*|(.)\2+", value.lower()) is not None
+    )
+
+
 def _past_secret(file: PastFile, data: bytes, *, still_there: bool) -> str | None:
     """What secret a file of the past held, in words."""
     for leak in leaks_in(data):
@@ -369,7 +396,7 @@ def _past_secret(file: PastFile, data: bytes, *, still_there: bool) -> str | Non
             return leak.what
     text = data.decode("utf-8", "replace")
     if is_env_file(file.path) and not still_there and not _LOCAL_ENVIRONMENT.search(file.path):
-        names = [name for name, value, _ in env_values(text) if _is_secret_value(name, value)]
+        names = [name for name, value, _ in env_values(text) if _is_secret_value(name, value) and not _is_idle(value)]
         if names:
             return f"values of secrets ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"
     for line in text.splitlines()[:5000]:

@@ -203,7 +203,7 @@ def _joined(name: str) -> str:
 def _is_of(module: str, distribution: str) -> bool:
     """`translate` of `translate-toolkit`, `moz.l10n` of `moz-l10n`, `notifications` of `django-notifications-hq`."""
     words = distribution.split("-")
-    if words[0] in ("django", "flask", "python", "py", "fastapi") and len(words) > 1:
+    if words[0] in ("django", "flask", "python", "py", "fastapi", "dj") and len(words) > 1:
         words = words[1:]
     top = normalise(module.partition(".")[0]).split("-")
     if len(top) > 1:
@@ -225,6 +225,7 @@ _SERVED = re.compile(r"(?:^|/)(?:public|static|www|webroot|htdocs)/")
 def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
     namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
     said: set[str] = set()
+    started = reached(unit) if language == "javascript" else frozenset()
     for need in needs(unit, language, declared.direct):
         names = need.names if declared.locked(need.names) else _of_namespace(need.module, namespaces) or need.names
         if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
@@ -243,6 +244,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         severity: Severity | None = "warning" if how or need.in_functions else None
         if language == "python" and severity is None:
             severity = "note" if need.guarded else None if declared.complete else "warning"
+        if language == "javascript" and severity is None and started.isdisjoint(path for path, _ in need.places):
+            severity = "warning"  # what no start is seen to load may be left over, or fails the build for all to see
         shown = names[-1] if language == "go" else declared.locked(names) or names[0]
         if language == "php" and shown in said:
             continue

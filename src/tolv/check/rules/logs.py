@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tolv.check.facts.samples import is_in_use
+from tolv.check.facts.tasks import only_for_tasks
 from tolv.check.look import Seen
 from tolv.check.looks.log_files import Configured, configured_sinks, environment_decides, is_stream
 from tolv.check.looks.log_upkeep import log_upkeep
@@ -135,6 +136,8 @@ def _severity(unit: Unit, seen: Seen[Sink], beside: set[str]) -> Severity | None
     if target is not None and target.kind == "name" and severity == "error":
         # A path from somewhere else: the environment may decide it.
         severity = "warning"
+    if severity != "note" and only_for_tasks(unit, seen.path):
+        severity = "note"  # what a person runs may keep a record of it
     return _in_context(severity, unit.context(seen.path))
 
 

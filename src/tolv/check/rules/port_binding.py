@@ -90,6 +90,11 @@ def _fixed(seen: Seen[Listen], value: Value) -> str:
 
 
 def _code_severity(unit: Unit, seen: Seen[Listen]) -> Severity:
+    starts = production_starts(unit)
+    if seen.what.what == "bind" and not any(
+        one.server == "gunicorn" and one.origin not in (*_CONTAINERS, "systemd", "supervisord") for one in starts
+    ):
+        return "warning"  # settings that no platform is seen to start with
     return "warning" if _contained(unit) or not production_starts(unit) else "error"
 
 
@@ -193,7 +198,8 @@ def loopback(unit: Unit) -> Iterator[Outcome]:
             yield Finding(message, unit.place(path, line), "warning" if hidden else "error", fix)
         elif said.known or said.env:
             good = good or Witness(f"{start.server} binds all interfaces", unit.place(path, line))
-    calls = [(seen, _host(unit, seen)) for seen in served(unit)]
+    # A port that the system picks is nobody's address: what listens there serves the process itself.
+    calls = [(seen, _host(unit, seen)) for seen in served(unit) if port_kind(unit, seen)[0] != "random"]
     outward = any(host not in ("loopback", "unknown") for _, host in calls)
     for seen, host in calls:
         place = unit.place(seen.path, seen.what.line, seen.what.column)

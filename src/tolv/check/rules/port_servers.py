@@ -130,8 +130,10 @@ def no_start(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"{good.type} is started by {good.text[:60]}", unit.place(*good.place))
     elif starts:
         yield CannotTell("only commands for development and one-off commands are declared", "VII-P1")
-    elif _is_library(unit):
+    elif _is_library(unit) or _is_part(unit):
         yield NotApplicable("it is a library, or a program that is installed")
+    elif (other := _started_by(unit)) is not None:
+        yield CannotTell(f"{other} names it, which may start it", "VII-P1")
     else:
         manifest = next((one.path for one in unit.named(*_MANIFESTS) if one.context == "prod"), unit.root)
         yield Finding("the app answers HTTP, and no file says by which command", unit.place(manifest))
@@ -163,6 +165,37 @@ def _is_library(unit: Unit) -> bool:
         ):
             return True
     return unit.languages[:1] == ("go",)
+
+
+_MAIN = re.compile(
+    rb"SpringApplication\.run|SpringApplicationBuilder|SpringBootServletInitializer|Micronaut\.run|Quarkus\.run"
+    rb"|static\s+void\s+main\s*\("
+)
+
+
+def _is_part(unit: Unit) -> bool:
+    """A module of a Maven or Gradle build that others are made of: it has no `main` of its own."""
+    if unit.languages[:1] != ("java",) and not any(file.name == "pom.xml" for file in unit.named("pom.xml")):
+        return False
+    for file in unit.files:
+        if file.language == "java" and file.context == "prod":
+            source = unit.source(file.path)
+            if source is not None and _MAIN.search(source.data):
+                return False
+    return True
+
+
+def _started_by(unit: Unit) -> str | None:
+    """A file of another part of the tree that names this one in what it starts or builds: an image, a compose file."""
+    if not unit.root:
+        return None
+    name = re.escape(unit.root.rpartition("/")[2])
+    word = re.compile(rf"(?<![\w-]){name}(?![\w-])")
+    for other in unit.repository.units:
+        for one in (*other.dockerfiles, *other.composes, *other.kubernetes):
+            if one.context == "prod" and word.search(unit.text(one.path) or ""):
+                return str(one.path)
+    return None
 
 
 @rule(

@@ -95,7 +95,22 @@ def _background_finding(unit: Unit, seen: Seen[Background], requests: Requests) 
         level: Severity | None = "note" if light else None
         return Finding(f"{target} in the web process after the response and dies with it", place, level, subject="task")
     name = one.what.rpartition(".")[2]
+    named = f"{one.target} {one.function or ''}"
+    if _CLEANS.search(named) or (_CLEANS.search(one.around) and not _COUNTS.search(one.around)):
+        message = f"every web process runs the schedule of {name}; what it cleans up, any of them may"
+        return Finding(message, place, "note", subject=name)
     return Finding(f"every web process runs the schedule of {name} for itself", place, subject=name)
+
+
+#: Work that comes to the same however often it is done: what is gone stays gone.
+_CLEANS = re.compile(
+    r"(?i)clean|prun(?:e|ing)|purg(?:e|ing)|expir|evict|garbage|vacuum|sweep|tidy|(?:remove|delete|drop|clear)_?(?:all_?)?"
+    r"(?:old|stale|expired|unused|orphan|outdated|dead|temp)"
+)
+
+
+#: Work that is done twice when two do it.
+_COUNTS = re.compile(r"(?i)send|mail|notif|charge|invoice|publish|import|export|increment|insert|create|enqueue|post\(")
 
 
 def _is_own_work(one: Background) -> bool:

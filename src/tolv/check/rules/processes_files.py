@@ -181,6 +181,34 @@ def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
             yield Finding("a storage on the local disk is made in a function", place, "warning", subject="storage")
 
 
+#: Modules that keep things elsewhere than in files of the machine.
+_ELSEWHERE = re.compile(
+    r"(?i)(?:^|[-_.])(?:s3|minio|gcs|gcp|google|azure|aws|bolt|mongo(?:db)?|redis|postgres(?:ql)?|pg|mysql|sql|database|db|swift|oss|"
+    r"cloud|object|remote|rpc|b2|ftp|webdav|memcached?|rethinkdb)(?:$|[-_.])"
+)
+_FILES = re.compile(r"(?i)(?:^|[-_.])(?:fs|files?|filesystem|file_?system|disk|local)(?:$|[-_.])")
+
+
+def _is_one_of_several(unit: Unit, path: str) -> bool:
+    """Whether a module is called for files, and beside it are modules of other stores: `fs_store.go`, `s3_store.go`."""
+    directory, _, name = path.rpartition("/")
+    names = [_CAMEL.sub("_", one.partition(".")[0]) for one in (name, directory.rpartition("/")[2])]
+    suffix = name.rpartition(".")[2]
+    if _FILES.search(names[0]):
+        beside = (file.name for file in unit.files if file.directory == directory and file.name.endswith(suffix))
+    elif _FILES.search(names[1]):
+        above = directory.rpartition("/")[0]
+        beside = (
+            file.directory.rpartition("/")[2] for file in unit.files if file.directory.rpartition("/")[0] == above
+        )
+    else:
+        return False
+    return any(_ELSEWHERE.search(_CAMEL.sub("_", one.partition(".")[0])) for one in beside)
+
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+
+
 @rule(
     "VI-05",
     severity="warning",
@@ -209,10 +237,12 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         if way is None and not stores and re.fullmatch(r"[$\w]*", one.path):
             continue  # whoever calls names the file
         found = True
+        chosen = one.stored or _is_one_of_several(unit, seen.path)
+        message = f"{way} writes a file on the local disk" if way else "a file is written on the local disk"
         yield Finding(
-            f"{way} writes a file on the local disk" if way else "a file is written on the local disk",
+            f"{message}, where no other store is chosen" if chosen else message,
             unit.place(seen.path, one.line, one.column),
-            None if way or stores else "note",
+            None if (way or stores) and not chosen else "note",
             subject="write",
         )
     if not found and (language := unfollowed(unit, writes_of_files)):

@@ -226,13 +226,33 @@ def _laravel_sessions(unit: Unit) -> Iterator[Outcome]:
         if match is None or file.context != "prod":
             continue
         place = unit.place(file.path, text.count("\n", 0, match.start()) + 1)
+        if _starts_no_session(unit):
+            return
         if match[2] in ("file", "array"):
             where = "in files of one machine" if match[2] == "file" else "in the memory of one process"
             level: Severity | None = "warning" if match[1] else None
+            if match[1] and _template_says(unit, "SESSION_DRIVER") not in (None, "file", "array"):
+                level = "note"  # who deploys by the template has another
             unless = " unless a variable says otherwise" if match[1] else ""
             yield Finding(f"sessions live {where}{unless}", place, level, subject="session")
         else:
             yield Witness(f"sessions are kept by {match[2]}", place)
+
+
+def _starts_no_session(unit: Unit) -> bool:
+    """The HTTP kernel lists its middleware, and what starts a session is not among it."""
+    for file in unit.named("app/Http/Kernel.php", "*/app/Http/Kernel.php"):
+        lines = (unit.text(file.path) or "").splitlines()
+        return not any("StartSession" in line and not line.lstrip().startswith(("//", "#", "*")) for line in lines)
+    return False
+
+
+def _template_says(unit: Unit, name: str) -> str | None:
+    """The value that a template of the environment gives a variable."""
+    for file in unit.named(".env.example", ".env.dist", ".env.sample", ".env.template", ".env.production"):
+        if match := re.search(rf"(?m)^\s*{name}\s*=\s*[\"']?(\w+)", unit.text(file.path) or ""):
+            return match[1]
+    return None
 
 
 def _is_nothing(value: Value) -> bool:

@@ -58,6 +58,8 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
     if opening.kind == "tls":
         if opening.scope.guards and any(not guard.startswith(("try ", "except ")) for guard in opening.scope.guards):
             return None  # somebody asks for it, with a setting or an option
+        if re.search(r"(?:^|/)(?:cli|commands?|cmd/\w*(?:cli|ctl)\w*)/", one.path):
+            return None  # a tool for people, who choose what they talk to
         if re.search(r"(?i)health-?_?check", one.path):
             return None  # the app asks itself
         source = unit.source(one.path)
