@@ -37,6 +37,19 @@ _PLATFORM = frozenset(("Procfile", "app.json", "fly.toml", "heroku.yml", "render
 
 def for_developers(survey: Survey, read: Read) -> frozenset[str]:
     """The paths of the compose files and Dockerfiles that only developers use, and are called like production's."""
+    procfiles = _named(survey, read, lambda name: name == "Procfile")
+    theirs = frozenset(file.path for file, text in procfiles if _DEV_PROCESS.search(text))
+    return theirs | _of_containers(survey, read)
+
+
+#: What a Procfile starts beside the app for somebody who works on it: a bundler's server, a mailbox that catches all.
+_DEV_PROCESS = re.compile(
+    r"(?m)^[^#\n]*(?:webpack(?:er)?-dev-server|shakapacker-dev-server|\bDEV_CACHING\b|livereload"
+    r"|\bmail(?:catcher|hog|pit)\b|\bcss:watch\b|tailwindcss:watch|exec guard\b)"
+)
+
+
+def _of_containers(survey: Survey, read: Read) -> frozenset[str]:
     composes = [parse_compose(text, file.path, file.context) for file, text in _named(survey, read, is_compose_name)]
     if not composes:
         return frozenset()

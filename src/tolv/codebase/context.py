@@ -279,7 +279,7 @@ def _is_test(name: str, lower: str, suffix: str, place: _Place) -> bool:
 
 def _is_dev_settings(lower: str, suffix: str, place: _Place) -> bool:
     stem = lower[: -len(suffix)] if suffix else lower
-    if stem == "development":
+    if stem == "development" or (stem == "dev" and suffix in (".js", ".ts", ".mjs", ".cjs", ".py", ".rb")):
         return True
     if (place.config or place.stage) and stem in words.DEV_STAGES:
         return True

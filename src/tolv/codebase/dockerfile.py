@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,6 +59,11 @@ class ContainerCommand:
         return " ".join(self.argv) if self.argv is not None else self.shell or ""
 
 
+#: Names of stages for tests and developers, and of what is deployed.
+_FOR_OTHERS = re.compile(r"(?i)(?:^|[-_.])(?:tests?|testing|ci|dev|devel|development|lint|e2e|debug)(?:$|[-_.])")
+_DEPLOYED = re.compile(r"(?i)^(?:\w+[-_.])?(?:prod|production|release|runtime|runner|deploy|final)$")
+
+
 @dataclass(frozen=True)
 class Dockerfile:
     """A Dockerfile."""
@@ -72,8 +78,14 @@ class Dockerfile:
 
     @property
     def final(self) -> Stage | None:
-        """The last stage: what `docker build` makes."""
-        return self.stages[-1] if self.stages else None
+        """What is deployed: the last stage, which `docker build` makes, or the last one before those for tests and
+        developers, where one is called production's."""
+        if not self.stages:
+            return None
+        if _FOR_OTHERS.search(self.stages[-1].name or ""):
+            named = [one for one in self.stages if _DEPLOYED.search(one.name or "")]
+            return named[-1] if named else self.stages[-1]
+        return self.stages[-1]
 
     def stage(self, name: str) -> Stage | None:
         """The stage of a name (a compose file's `target`)."""

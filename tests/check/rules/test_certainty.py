@@ -30,6 +30,11 @@ _POM = (
     "<project><artifactId>x</artifactId><dependencies><dependency><groupId>org.springframework.boot</groupId>"
     "<artifactId>spring-boot-starter-web</artifactId><version>3.3.0</version></dependency></dependencies></project>\n"
 )
+_LOCK = "GEM\n  remote: https://rubygems.org/\n  specs:\n    rails (7.0.0)\n\nDEPENDENCIES\n  rails\n"
+_POLL = (
+    "module.exports = (emitter) => {\n  emitter.on('show', () => document.title);\n"
+    "  setInterval(() => {\n    fetch('/api/list');\n  }, 120000);\n};\n"
+)
 
 CASES = [
     # Who runs it: a browser.
@@ -376,6 +381,201 @@ CASES = [
         ".env",
         why="a value that somebody made",
         git=(*_GIT, "rm -q .env", "commit -qm y"),
+    ),
+    # Which part of what is built is deployed.
+    bad(
+        "III-10",
+        "manifests",
+        {
+            "Dockerfile": "FROM python:3.12 AS production\nCOPY . .\nCMD gunicorn app:app\n\n"
+            "FROM production AS ci_tests\nENV DATABASE_URL=postgresql://postgres:postgres@localhost/\n"
+        },
+        "Dockerfile:6",
+        why="a stage for tests behind the one that is deployed",
+        severity="note",
+    ),
+    bad(
+        "III-10",
+        "manifests",
+        {
+            "Dockerfile": "FROM python:3.12 AS build\nCOPY . .\n\n"
+            "FROM python:3.12 AS production\nENV DATABASE_URL=postgresql://postgres:postgres@localhost/\n"
+            "CMD gunicorn app:app\n"
+        },
+        "Dockerfile:5",
+        why="the stage that is deployed",
+        severity="error",
+    ),
+    ok(
+        "VII-01",
+        "manifests",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "Procfile": "web: bundle exec rails s -p 3000\nassets: ./bin/shakapacker-dev-server\n",
+        },
+        "a Procfile for developers",
+    ),
+    bad(
+        "VII-01",
+        "manifests",
+        {"Gemfile": "gem 'rails'\n", "Procfile": "web: bundle exec rails s -p 3000\nworker: bundle exec sidekiq\n"},
+        "Procfile:1",
+        why="a Procfile for a platform",
+        severity="error",
+    ),
+    # Whose secret it is, and whether it is one.
+    bad(
+        "III-04",
+        "manifests",
+        {".env": 'SMTP_PASSWORD="f00d"\nLOCALE=en\n'},
+        ".env:1",
+        why="a word where a password must stand",
+        severity="warning",
+        git=_GIT,
+    ),
+    bad(
+        "III-04",
+        "manifests",
+        {".env": "SMTP_PASSWORD=Zt8fkq0vLmW3aa\nLOCALE=en\n"},
+        ".env:1",
+        why="a password that somebody made",
+        severity="error",
+        git=_GIT,
+    ),
+    ok(
+        "SEC-02",
+        "python",
+        {
+            "ldap.py": "def login(db, name):\n    return db.users.create(\n        {\n            'username': name,\n"
+            "            'password': 'LDAP',\n            'admin': False,\n        }\n    )\n"
+        },
+        "a word that says who knows the password",
+    ),
+    ok(
+        "SEC-02",
+        "python",
+        {
+            "users.py": "def add(db, name):\n    return db.users.create(\n        {\n            'username': name,\n"
+            "            'password': 'k3yb0ard',\n            'admin': False,\n        }\n    )\n"
+        },
+        "no administrator",
+    ),
+    bad(
+        "SEC-02",
+        "python",
+        {
+            "users.py": "def add(db):\n    return db.users.create(\n        {\n            'username': 'admin',\n"
+            "            'password': 'k3yb0ard',\n        }\n    )\n"
+        },
+        "users.py:5",
+        why="an administrator",
+        severity="error",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {
+            "tokens.py": "import logging\nlogger = logging.getLogger(__name__)\n\ndef parse(token):\n    try:\n"
+            "        return load(token)\n    except BadSignature:\n        logger.info('no such token: %s', token)\n"
+        },
+        "tokens.py:8",
+        why="a token that nobody is let in with",
+        severity="warning",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {
+            "tokens.py": "import logging\nlogger = logging.getLogger(__name__)\n\ndef parse(token):\n    try:\n"
+            "        return load(token)\n    except ConnectionError:\n        logger.info('no answer: %s', token)\n"
+        },
+        "tokens.py:8",
+        why="a token that is good",
+        severity="error",
+    ),
+    ok(
+        "HLT-01",
+        "python",
+        {
+            "app.py": _FLASK
+            + "@app.get('/items')\ndef items():\n    return []\n\n@app.get('/_status')\ndef s():\n    return ''\n"
+        },
+        "a status below an underscore",
+    ),
+    # What a name may mean.
+    ok(
+        "II-04",
+        "ruby",
+        {"Gemfile": "gem 'rails'\ngem 'cancancan'\n", "Gemfile.lock": _LOCK, "app/models/a.rb": "require 'cancan'\n"},
+        "a gem with a name like the module's",
+    ),
+    bad(
+        "II-04",
+        "ruby",
+        {"Gemfile": "gem 'rails'\ngem 'pundit'\n", "Gemfile.lock": _LOCK, "app/models/a.rb": "require 'cancan'\n"},
+        "app/models/a.rb:1",
+        why="no gem with such a name",
+    ),
+    ok(
+        "IX-06",
+        "ruby",
+        {
+            "Gemfile": "gem 'faraday'\n",
+            "app/jobs/hook.rb": "class Hook\n  def send_it(url)\n    connection = Faraday.new(\n"
+            "      request: { timeout: 30 }\n    )\n\n\n\n\n    connection.post(url)\n  end\nend\n",
+        },
+        "a client with a timeout",
+    ),
+    ok(
+        "IX-06",
+        "php",
+        {
+            "composer.json": '{"require": {"guzzlehttp/guzzle": "^7"}}',
+            "app/Ask.php": "<?php\nuse GuzzleHttp\\Client;\nclass Ask {\n  function go($url) {\n"
+            "    $opts = ['timeout' => 5.0];\n    $client = new Client();\n"
+            "    return $client->get($url, $opts);\n  }\n}\n",
+        },
+        "options with a timeout",
+    ),
+    bad(
+        "IX-06",
+        "php",
+        {
+            "composer.json": '{"require": {"guzzlehttp/guzzle": "^7"}}',
+            "app/Ask.php": "<?php\nuse GuzzleHttp\\Client;\nclass Ask {\n  function go($url) {\n"
+            "    $client = new Client();\n    return $client->get($url);\n  }\n}\n",
+        },
+        "app/Ask.php:5",
+        why="no timeout anywhere",
+    ),
+    ok(
+        "II-03",
+        "manifests",
+        {"Dockerfile": "FROM node:22\nRUN yarn install --frozen-lockfile --network-timeout 1000000\n"},
+        "the value of an option",
+    ),
+    ok(
+        "VI-07",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^5"}}',
+            "server.js": "const app = require('express')();\napp.get('/', (q, s) => s.send(''));\n"
+            "app.listen(process.env.PORT);\n",
+            "app/controller.js": _POLL,
+        },
+        "a page that no start loads",
+    ),
+    bad(
+        "VI-07",
+        "javascript",
+        {
+            "package.json": '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^5"}}',
+            "server.js": "require('./app/controller');\nconst app = require('express')();\n"
+            "app.get('/', (q, s) => s.send(''));\napp.listen(process.env.PORT);\n",
+            "app/controller.js": _POLL,
+        },
+        "app/controller.js:3",
+        why="what the server loads",
     ),
     # Which start it is.
     ok(

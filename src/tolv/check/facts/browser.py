@@ -6,6 +6,7 @@ import posixpath
 import re
 from weakref import WeakKeyDictionary
 
+from tolv.check.facts.needs import reached
 from tolv.check.unit import Unit
 from tolv.codebase.context import LANGUAGE_BY_SUFFIX
 
@@ -33,7 +34,9 @@ _KNOWN: WeakKeyDictionary[Unit, dict[str, bool]] = WeakKeyDictionary()
 
 def in_browser(unit: Unit, path: str) -> bool:
     """Whether a file's code runs in a browser."""
-    return bool(_PATH.search(path)) or (_is_script(path) and (_drawing(unit, path) or _says_so(unit, path)))
+    if _PATH.search(path):
+        return True
+    return _is_script(path) and (_drawing(unit, path) or _says_so(unit, path) or _is_never_served(unit, path))
 
 
 def serves_nothing(unit: Unit) -> bool:
@@ -81,6 +84,27 @@ def _packages(unit: Unit) -> dict[str, bool]:
         }
         _KNOWN[unit] = known
     return known
+
+
+#: What only a browser has.
+_GLOBALS = re.compile(
+    rb"\b(?:window|document|navigator|localStorage|sessionStorage|location)\.[a-z]\w*"
+    rb"|\bnew (?:XMLHttpRequest|FileReader|Notification)\b"
+)
+
+
+def _is_never_served(unit: Unit, path: str) -> bool:
+    """Whether a file uses what only a browser has, or asks for such a file beside it, and no start leads to it."""
+    source = unit.source(path)
+    if source is None or _GLOBALS.search(source.data) is None:
+        return False
+    started = _STARTED.get(unit)
+    if started is None:
+        started = _STARTED[unit] = reached(unit)
+    return bool(started) and path not in started
+
+
+_STARTED: WeakKeyDictionary[Unit, frozenset[str]] = WeakKeyDictionary()
 
 
 def _says_so(unit: Unit, path: str) -> bool:

@@ -153,7 +153,7 @@ def _named(installer: str, words: Sequence[str]) -> tuple[str, tuple[str, ...]] 
         elif word.startswith("-"):
             skip = word in _WITH_VALUE and not (installer == "npm" and word in ("-d", "-C", "-f"))
             wide = wide or word in ("-g", "--global", "--location=global")
-        else:
+        elif not word.isdigit():  # the value of an option
             rest.append(word)
     if rest[:1] == ["global"]:
         rest, wide = rest[1:], True

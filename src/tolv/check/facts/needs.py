@@ -232,6 +232,9 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
             found |= {f"{prefix}{one}" for one in _children(paths, posixpath.normpath(posixpath.join(here, target)))}
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
+    for file in unit.named("shakapacker.yml", "webpacker.yml"):
+        for directory in re.findall(r"(?m)^\s*source_path:\s*[\"']?([\w./-]+)", unit.text(file.path) or ""):
+            found |= _children(paths, posixpath.normpath(posixpath.join(unit.root, directory)))
     for file in unit.named("importmap.rb"):
         for pinned in _PIN.finditer(unit.text(file.path) or ""):
             name = pinned[2] or pinned[1]

@@ -45,7 +45,7 @@ _HASHES: dict[str, tuple[int, tuple[str, ...]]] = {
     "bcrypt.GenerateFromPassword": (0, ()),
 }
 _ADMIN = re.compile(
-    r"(?i)['\"](?:super_?)?(?:admin\w*|administrator|root|superuser)(?:@[\w.-]+)?['\"]|is_?(?:admin|superuser|staff)['\"]?\s*[:=]\s*(?:true|1)|create_superuser|ROLE_ADMIN|APP_ADMIN"
+    r"(?i)['\"](?:super_?)?(?:admin\w*|administrator|root|superuser)(?:@[\w.-]+)?['\"](?!\]?\s*(?:=>|[:=])\s*(?!true|1))|is_?(?:admin|superuser|staff)['\"]?\s*[:=]\s*(?:true|1)|create_superuser|ROLE_ADMIN|APP_ADMIN"
 )
 _NAMED = re.compile(
     r"(?i)['\"]?\b(?:user_?name|login|email|role|is_?admin|is_?superuser)\b['\"]?\s*[:=]|INSERT\s+INTO\s+[\w.`\"\[\]]*users?|create_superuser|create_user"
@@ -110,7 +110,11 @@ def _is_password(value: Value) -> bool:
         and " " not in text
         and "|" not in text
         and not re.match(r"(?i)(?:your|my)[-_.]", text)
-        and not re.fullmatch(r"(?i)string|text|password|required|hidden|true|false|passwd|wrong\w*|invalid\w*", text)
+        and not re.fullmatch(
+            r"(?i)string|text|password|required|hidden|true|false|passwd|wrong\w*|invalid\w*|ldap|oidc|oauth2?|saml|sso|cas|external"
+            r"|unusable|disabled",
+            text,
+        )
     )
 
 

@@ -186,6 +186,8 @@ def _goroutines(source: Source) -> Iterator[Background]:
         function = min(holding, key=lambda pair: pair[0])[1]
         text = "\n".join(source.lines[function.line - 1 : function.end_line])
         line = source.lines[number - 1]
+        if match[1] == "func" and any("os.Exit(" in one for one in source.lines[number : number + 4]):
+            continue  # it ends the process
         if _GO_TOLD.search(line) and not _GO_QUEUE.search(line):
             continue  # it is told to stop, and has taken nothing on that would be lost
         if _GO_CONNECTION.search(text):

@@ -29,7 +29,7 @@ _PATH = re.compile(
     rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[^\s?#]*/)?(?:{_SURE})(?:/[\w-]+)?(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _LIKELY_PATH = re.compile(
-    rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
+    rf"\^?(?:(?:GET|HEAD|ANY) )?/?(?:[\w.-]+/){{0,2}}_*(?:{_LIKELY})(?:\.\w{{2,5}})?/?\??\$?", re.IGNORECASE
 )
 _FUNCTION = re.compile(
     rf"(?!(?:do|run|start|perform|schedule|set|_do)_?[A-Z_])(?:\w*_)?(?:{_SURE})|(?:api_|get_)?(?:ping|status)"

@@ -210,7 +210,18 @@ def _ruby(source: Source) -> Iterator[Outbound]:
             continue
         around = "\n".join(source.lines[call.line - 1 : call.end_line + 4])
         limited = default or bool(_RUBY_LIMITS.search(around)) or "**" in _text(source, call)
-        yield _seen(call, call.written, limited=limited)
+        made = call.written.partition(".")[0] not in ("HTTParty", "RestClient", "Excon", "Typhoeus", "Net", "Faraday")
+        yield _seen(call, call.written, limited=limited or (made and _says_limit(source, call, _RUBY_LIMITS)))
+
+
+def _says_limit(source: Source, call: Call, limit: re.Pattern[str]) -> bool:
+    """Whether the function around names a limit: for the client that it made, or among options that it put aside."""
+    around = [one for one in source.functions() if one.line <= call.line <= one.end_line]
+    function = max(around, key=lambda one: one.line, default=None)
+    return (
+        function is not None
+        and limit.search("\n".join(source.lines[function.line - 1 : function.end_line])) is not None
+    )
 
 
 @outbound.reads("php", words=("curl_init", "curl_exec", "Guzzle", "GuzzleHttp", "SoapClient"))
@@ -226,7 +237,14 @@ def _php(source: Source) -> Iterator[Outbound]:
     for call in source.calls("GuzzleHttp.Client"):
         if call.name == "GuzzleHttp.Client":
             named = any(one.kind in ("name", "call", "unknown") for one in call.arguments)
-            yield _seen(call, "GuzzleHttp\\Client", limited="timeout" in call.keywords or named)
+            yield _seen(
+                call,
+                "GuzzleHttp\\Client",
+                limited="timeout" in call.keywords or named or _says_limit(source, call, _PHP_LIMITS),
+            )
+
+
+_PHP_LIMITS = re.compile(r"['\"](?:connect_)?timeout['\"]\s*=>|RequestOptions::(?:CONNECT_)?TIMEOUT")
 
 
 @outbound.reads("java", words=("RestTemplate", "HttpClient", "OkHttpClient", "HttpClients"))

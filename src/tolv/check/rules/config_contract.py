@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.browser import in_browser
 from tolv.check.facts.given import is_given
 from tolv.check.facts.values import words_of_name
 from tolv.check.look import Seen
@@ -260,6 +261,8 @@ def _from_file(unit: Unit, one: Seen[ConfigFile]) -> Finding | None:
         return _beaten(unit, one)
     if one.what.kind != "read" or "*" in one.what.overlaid:
         return None
+    if unit.context(one.path) == "admin" or in_browser(unit, one.path):
+        return None  # what builds pages, or a person runs
     file = _file_named(unit, one.path, one.what.name)
     held = list(_handles(unit, file)) if file is not None else []
     free = [key for key in held if not _is_overlaid(key, one.what.overlaid)]

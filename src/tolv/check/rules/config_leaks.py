@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tolv.check.facts.certificates import is_self_signed
-from tolv.check.facts.defaults import STOCK
+from tolv.check.facts.defaults import STOCK, is_random
 from tolv.check.facts.values import (
     is_placeholder,
     is_secret_name,
@@ -221,7 +221,12 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
     secrets = [(name, line) for name, value, line in values if _is_secret_value(name, value)]
     if secrets:
         names = ", ".join(name for name, _ in secrets[:3]) + (" …" if len(secrets) > 3 else "")
-        return Finding(f"{path} is tracked with values of secrets: {names}", unit.place(path, secrets[0][1]), "error")
+        by_name = {name: value for name, value, _ in values}
+        certain = any(
+            is_signing_name(name) or is_random(by_name[name]) or _is_strong(by_name[name]) for name, _ in secrets
+        )
+        message = f"{path} is tracked with values of secrets: {names}"
+        return Finding(message, unit.place(path, secrets[0][1]), "error" if certain else "warning")
     if all(_is_flag(name, value) for name, value, _ in values):
         return Finding(
             f"{path} is tracked; it holds flags for development only", unit.place(path, values[0][2]), "note"
@@ -380,6 +385,11 @@ def _is_wanted(path: str) -> bool:
     if not _PAST_NAMES.search(path) or is_env_template(path) or _FOR_TESTS.search(path):
         return False
     return classify(path) not in ("test", "docs", "vendored", "locale", "generated", "lock", "ci")
+
+
+def _is_strong(value: str) -> bool:
+    """Whether a text is no word that stands for a password: letters and digits, and long enough."""
+    return len(value) >= 8 and any(one.isdigit() for one in value) and any(one.isalpha() for one in value)
 
 
 def _is_idle(value: str) -> bool:

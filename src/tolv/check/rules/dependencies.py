@@ -186,6 +186,13 @@ class _Declared:
         with: it may well bring a module of that name."""
         return any(_is_of(module, one) for one in self.direct)
 
+    def resembles(self, *modules: str) -> bool:
+        """Whether a declared package has a name like a module's: `cancancan` for `cancan`, `activemerchant` for
+        `active_merchant/billing`."""
+        words = [re.sub(r"[^a-z0-9]", "", one.partition("/")[0].lower()) for one in modules]
+        names = [re.sub(r"[^a-z0-9]", "", one.rpartition("/")[2].lower()) for one in self.direct]
+        return any(word in name for word in words if len(word) >= 5 for name in names)
+
     def may_lock(self, module: str) -> bool:
         """Whether such a distribution is among those that others need."""
         locked = (_plain(name, self.language) for lock in self.locks for name in lock.pinned)
@@ -235,6 +242,10 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         if language == "javascript" and _BUILT_IN.get(names[0]) in declared.direct:
             continue
         how = declared.bringer(names)
+        if language == "ruby" and how is None and declared.resembles(need.module):
+            continue
+        if language == "php" and declared.resembles(*need.module.split("\\")[1:2]):
+            continue  # a package of another vendor's that has its place: `fruitcake/laravel-debugbar`
         if language == "python" and how is None:
             if declared.may_bring(need.module):
                 continue

@@ -112,7 +112,8 @@ def _undeclared(unit: Unit, every: Sequence[Stated]) -> Iterator[Finding]:
                 yield Finding(
                     f"the image takes the distribution's Node, while {declared.path} asks for {declared.text}",
                     Place(dockerfile.path, line_of(unit, dockerfile.path, instruction.line, "nodejs")),
-                    None,
+                    # Which version that is, the image's tag alone does not say: it may be one of those.
+                    "note" if re.search(r"[<>^~*]", declared.text) else None,
                     f"copy it from the image node:{declared.text.lstrip('v')}, or install that version",
                     also=(Place(declared.path, declared.line),),
                     subject="nodejs",
