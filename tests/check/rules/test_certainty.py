@@ -502,6 +502,63 @@ CASES = [
         },
         "a status below an underscore",
     ),
+    bad(
+        "III-10",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    environment:\n      DB_USER: shop\n"
+            "      DB_PASSWORD: shop\n"
+        },
+        "docker-compose.yml:6",
+        why="the name of the user once more",
+        severity="note",
+    ),
+    bad(
+        "III-10",
+        "manifests",
+        {
+            "docker-compose.yml": "services:\n  web:\n    build: .\n    environment:\n      DB_USER: shop\n"
+            "      DB_PASSWORD: Zt8fkq0v\n"
+        },
+        "docker-compose.yml:6",
+        why="a password of its own",
+        severity="warning",
+    ),
+    bad(
+        "III-05",
+        "python",
+        {
+            "config.py": "import os\n\nclass Config:\n    API_KEY = os.environ.get('API_KEY', 'auth-t0ken')\n",
+            "client.py": "from config import Config\n\nclass Client:\n    def __init__(self):\n"
+            "        self.auth_token = Config.API_KEY\n",
+        },
+        "config.py:4",
+        why="the default itself, and not who reads it",
+    ),
+    ok(
+        "I-07",
+        "git",
+        {
+            "package.json": '{"scripts": {"build": "webpack"}}',
+            "webpack.config.js": "const V = require('./build/version_plugin');\n",
+            "build/version_plugin.js": "module.exports = class {};\n",
+            "build/favicon.ico": "x",
+        },
+        "plugins of a build",
+        git=_GIT,
+    ),
+    bad(
+        "I-07",
+        "git",
+        {
+            "package.json": '{"scripts": {"build": "webpack"}}',
+            "build/index.html": "<html></html>\n",
+            "build/app.4f2a9c1e.js": "x\n",
+        },
+        "build",
+        why="what a build left",
+        git=_GIT,
+    ),
     # What a name may mean.
     ok(
         "II-04",

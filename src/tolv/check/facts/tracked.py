@@ -128,6 +128,13 @@ def _is_output(
     return _built_by_node(part, above, names, text)
 
 
+#: What a build leaves: pages, styles, maps, bundles by their names.
+_BUNDLED = re.compile(
+    r"\.(?:html?|css|map|wasm|d\.ts)$|[.-](?:min|bundle|chunk)\.\w+$|[.-][0-9a-f]{8,}\.\w+$"
+    r"|(?:^|/)(?:main|index|app|server|bundle|manifest|asset-manifest)\.(?:js|mjs|cjs|json)$"
+)
+
+
 def _built_by_node(part: str, above: str, names: frozenset[str], text: Callable[[str], str | None]) -> bool:
     """A directory beside a package.json that builds it, and does not name it as what is published."""
     manifest = f"{above}/package.json".lstrip("/")
@@ -140,8 +147,9 @@ def _built_by_node(part: str, above: str, names: frozenset[str], text: Callable[
     scripts = data.get("scripts") if isinstance(data, dict) else None
     if not isinstance(scripts, dict) or not isinstance(scripts.get("build"), str):
         return False
-    if any(name.startswith(f"{above}/{part}/".lstrip("/")) and name in scripts["build"] for name in names):
-        return False  # what is built from, not what is built
+    inside = [name for name in names if name.startswith(f"{above}/{part}/".lstrip("/"))]
+    if any(name in scripts["build"] for name in inside) or (part != "dist" and not any(map(_BUNDLED.search, inside))):
+        return False  # what is built from, or stands in for what is built
     published = json.dumps([data.get(key) for key in ("main", "module", "exports", "files", "bin", "types", "browser")])
     return (
         re.search(rf"\b{part}\b", published) is None

@@ -195,6 +195,9 @@ def _of_compose(
         return "note"
     if is_service_name(name) and not is_signing_name(name) and own and not production:
         return None
+    others = [entry.value for other, entry in service.environment.items() if entry is not None and other != name]
+    if value in others and not is_signing_name(name):
+        return "note"  # the name of the user or the database once more: what a trial starts with
     sample = re.search(r"(?i)(?:^|/)(?:contrib|examples?|samples?|demo)/", compose.path) is not None
     if sample or re.search(r"(?i)test|example|sample|demo|local|\bdev", value):
         return "note"

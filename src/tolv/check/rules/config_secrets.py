@@ -120,6 +120,7 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
     """III-05."""
     seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
     outside = _given_outside(seen)
+    told = {name for one, value in seen if one.what.value.kind != "name" for name in _variables(value)}
     found = 0
     for one, value in seen:
         credential = one.what
@@ -133,6 +134,8 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
                 severity = severity_of_default(credential.name, credential.name, value.text or "")
             if severity is not None and is_never_read(unit, one):
                 severity = None
+        elif credential.value.kind == "name" and _variables(value) & told:
+            continue  # what reads the setting; the line that sets it is the finding
         else:
             severity = _severity_of_default(unit, one, value)
         if severity is not None:
@@ -150,6 +153,10 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
             )
     if not found:
         yield _nothing_found(unit, seen)
+
+
+def _variables(value: Value) -> set[str]:
+    return {read.name for read in value.envs() if read.name}
 
 
 def _itself(name: str, variable: str) -> str:
