@@ -48,7 +48,7 @@ DEV = _words(
     " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev"
     " local-dev docker-dev"
 )
-DEV_STAGES = _words("dev devel development local localhost debug sandbox")
+DEV_STAGES = _words("dev devel development local localhost debug sandbox preview previews")
 TEST_STAGES = _words("test tests testing ci")
 #: Below `dev/`, these are shipped.
 SHIPPING = _words(
@@ -76,6 +76,7 @@ CONFIG = _words("config configs conf settings configuration env envs resources")
 STAGES = _words("environments environment envs env overlays inventories inventory stages clusters profiles values")
 BUILDERS = _words(
     "compose docker dockerfiles .docker deploy deployment deployments k8s kubernetes terraform helm docker-compose"
+    " infra infrastructure"
 )
 SERVED = _words(
     "static public assets www wwwroot webroot htdocs html web js javascript javascripts css lib libs plugins"

@@ -559,6 +559,153 @@ CASES = [
         why="what a build left",
         git=_GIT,
     ),
+    ok(
+        "III-01",
+        "ruby",
+        {"Gemfile": "gem 'rails'\n", "app/login.rb": 'module Login\n  EMAIL_PASSWORD = "email_password"\nend\n'},
+        "a kind that is called like itself",
+    ),
+    bad(
+        "III-01",
+        "ruby",
+        {"Gemfile": "gem 'rails'\n", "app/models/login.rb": 'module Login\n  EMAIL_PASSWORD = "Zt8fkq0v"\nend\n'},
+        "app/models/login.rb:2",
+        why="a password",
+        severity="error",
+    ),
+    bad(
+        "III-01",
+        "php",
+        {
+            "config.php": "<?php\ndefine('MAIL_SMTP_PASS', 'Zt8fkq0v');\n",
+            "optional/config.php": "<?php\ndefine('MAIL_SMTP_PASS', 'Zt8fkq0v');\n",
+        },
+        "config.php:2",
+        why="once for a file and its copy",
+        severity="error",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {
+            "hook.py": "import logging\nlogger = logging.getLogger(__name__)\n\ndef hook(request):\n"
+            "    token = request.headers['x']\n    if KEY not in token:\n"
+            "        logger.warning('invalid token: %s', token)\n"
+        },
+        "hook.py:7",
+        why="a message that says that it is none",
+        severity="warning",
+    ),
+    bad(
+        "VI-03",
+        "javascript",
+        {
+            "app.js": "const session = require('express-session');\n"
+            "const MemoryStore = require('memorystore')(session);\n"
+            "const RedisStore = require('connect-redis');\n\nfunction store(kind) {\n"
+            "  return kind === 'redis' ? new RedisStore({}) : new MemoryStore({});\n}\n"
+        },
+        "app.js:2",
+        why="one of several stores",
+        severity="warning",
+    ),
+    bad(
+        "VI-03",
+        "javascript",
+        {
+            "app.js": "const session = require('express-session');\n"
+            "const MemoryStore = require('memorystore')(session);\n"
+            "app.use(session({ secret: k, store: new MemoryStore({}) }));\n"
+        },
+        "app.js:2",
+        "app.js:3",
+        why="the one store",
+        severity="error",
+    ),
+    bad(
+        "III-09",
+        "python",
+        {
+            ".env.example": "DEBUG=\n",
+            "settings.py": "from decouple import config\nDEBUG = config('DEBUG')\nBANNER = config('BANNER', None)\n",
+        },
+        "settings.py:3",
+        why="a variable that may be missing",
+        severity="note",
+    ),
+    ok(
+        "VIII-03",
+        "python",
+        {
+            "requirements.txt": "celery==5.4.0\nflask==3.1.0\n",
+            "tasks.py": "from celery import Celery\ncelery = Celery()\n\n@celery.task\ndef job():\n    pass\n",
+            "Procfile": "web: gunicorn app:app\n",
+            "scripts/start.worker.sh": "#!/bin/sh\nexec celery -A tasks worker\n",
+        },
+        "a script that starts the worker",
+    ),
+    ok(
+        "IX-06",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "lib/events.rb": "class Events\n  def run\n    Net::HTTP.start(@host, @port) do |http|\n"
+            "      ask = Net::HTTP::Get.new('/')\n      ask['X-Id'] = @id\n      ask['X-Other'] = @id\n"
+            "      ask['Accept'] = 'text/event-stream'\n      http.request(ask)\n    end\n  end\nend\n",
+        },
+        "a stream of events",
+    ),
+    ok(
+        "III-01",
+        "javascript",
+        {"web/src/components/steps.tsx": "'use client';\nconst STORAGE_KEY = 'shop_steps_v2';\n"},
+        "the name under which a page keeps something",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"web/src/components/steps.tsx": "'use client';\nconst SECRET_KEY = 'wJ4lrXUtnF3MI7K9bPxRf1CYqZ8oVhGd2s';\n"},
+        "web/src/components/steps.tsx:2",
+        why="what no page should have",
+        severity="error",
+    ),
+    ok(
+        "XI-06",
+        "python",
+        {
+            "jobs.py": "import logging\nlog = logging.getLogger(__name__)\n\ndef run(settings):\n"
+            "    log.info('skipped in %s', settings.ENV)\n"
+        },
+        "the name of the environment",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {
+            "jobs.py": "import logging, os\nlog = logging.getLogger(__name__)\n\ndef run(settings):\n"
+            "    log.info('started with %s', os.environ)\n"
+        },
+        "jobs.py:5",
+        why="the whole environment",
+        severity="error",
+    ),
+    ok(
+        "XI-06",
+        "python",
+        {
+            "client.py": "import typer\n\napp = typer.Typer()\n\n@app.command()\ndef create(name):\n"
+            "    made = register(name)\n    print(f'secret: {made.client_secret}')\n"
+        },
+        "what a program tells who called it",
+    ),
+    bad(
+        "VII-01",
+        "manifests",
+        {"package.json": '{"scripts": {"start": "next start -p 3333"}, "dependencies": {"next": "^15"}}'},
+        "package.json:1",
+        why="a script that no platform is seen to run",
+        severity="warning",
+    ),
     # What a name may mean.
     ok(
         "II-04",

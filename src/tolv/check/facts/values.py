@@ -60,12 +60,12 @@ _ABOUT = frozenset(
 
 #: Words that, anywhere in a name, make it no secret's: public halves, parts of a language, of a page, of a form.
 _PUBLIC = frozenset(
-    "public publishable pub csrf xsrf next page pagination continuation cursor sync cancel cancellation eos bos pad "
-    "unk stop mask sep cls lexer parser parse syntax grammar symbol max min forgot forgotten reset change confirm "
-    "confirmation repeat retype invalid wrong missing no without is has use show hide toggle get set new old site "
-    "sitekey test tests fake dummy mock sample example anonymous tokenizer placeholder label title "
-    "primary foreign partition sort cache row column index object map dict json i18n locale translation "
-    "msg message error err help hint input field".split()
+    "public publishable pub csrf xsrf next page pagination continuation cursor sync cancel cancellation eos bos "
+    "pad unk stop mask sep cls lexer parser parse syntax grammar symbol max min forgot forgotten tester demo "
+    "reset change confirm confirmation repeat retype invalid wrong missing no without is has use show hide toggle "
+    "get set new old site sitekey test tests fake dummy mock sample example anonymous tokenizer placeholder label "
+    "title primary foreign partition sort cache row column index object map dict json i18n locale translation msg "
+    "message error err help hint input field".split()
 )
 
 #: Words that, as the first of a name, say what it names: an action, a page, an error.
@@ -149,6 +149,7 @@ _PLACEHOLDER = re.compile(
       | .*change[-_]?me.* | .*change[-_]?it.* | .*replace[-_]?me.*
       | (?:.*[^a-z])?your[-_ ]?(?!s).* | .*[-_ ](?:goes[-_ ])?here$
       | .*placeholder.* | .*example.* | .*dummy.* | .*sample.* | demo[-_]?(?:key|secret|token|password)
+      | (?:\w+[-_])?(?:abc|xyz)[-_]?(?:123|789)\w{0,6}
       | (?:foo|bar|baz|qux|foobar|todo|tbd|fixme|none|null|nil|undefined|n/?a|na|empty|unset|unknown|invalid)
       | (?:fixme|todo|tbd|change)[-_ ].*
       | (?:redacted|hidden|masked|secret_here)
@@ -250,8 +251,8 @@ def looks_secret(text: str, name: str = "") -> bool:
     text = text.strip()
     if text.lower() in _NO_VALUE or len(text) > 4096 or "{}" in text or "\n" in text.strip("\n"):
         return False
-    if len(words_of_name(name)) > 2 and text == name:
-        return False  # the name of a setting, in a list of such names
+    if len(words_of_name(name)) > 1 and "".join(words_of_name(text)) == "".join(words_of_name(name)):
+        return False  # the name of a setting or of a kind, in a list of such names
     if name and (is_signing_name(name) or is_service_name(name)):
         return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
     if _UUID.fullmatch(text):

@@ -39,7 +39,15 @@ def _read(source: Source) -> Iterator[EnvRead]:
         line = source.lines[value.line - 1] if 0 < value.line <= len(source.lines) else ""
         if value.name and (value.name, value.line) not in seen and not _is_set(value.name, line):
             seen.add((value.name, value.line))
-            yield EnvRead(value.name, value.default, value.line, value.column)
+            default = value.default
+            if default is None and _is_optional(value.name, line):
+                default = Value("literal", "null", "null", (), value.line, value.column)
+            yield EnvRead(value.name, default, value.line, value.column)
+
+
+def _is_optional(name: str, line: str) -> bool:
+    """The line says what there is without the variable: nothing."""
+    return re.search(rf"""['"]{re.escape(name)}['"]\s*,\s*(?:default\s*=\s*)?(?:None|nil|null)\b""", line) is not None
 
 
 def _is_set(name: str, line: str) -> bool:

@@ -81,7 +81,7 @@ _LEXERS = frozenset(b"tokenize tokenizer Tokenizer lexer Lexer spacy nltk sympy 
 _BODY = re.compile(r"(?:req|request|r)\.(?:body|data|json|get_json|form|POST|rawBody|params|get_data)$")
 #: What a library of clients gives is the answer of another service.
 _ANSWER = re.compile(r"(?:axios|requests|httpx|superagent|got|needle|http|https|net/http|fetch|aiohttp)\b")
-ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|ENV|_ENV|_SERVER|os\.Environ|System\.getenv)$")
+ENVIRONMENT = re.compile(r"(?:^|\.)(?:os\.environ|process\.env|_ENV|_SERVER|os\.Environ|System\.getenv)$|^ENV$")
 _SETTINGS = re.compile(
     r"(?:^|\.)(?:app|current_app|application|server)\.(?:config|settings)$|(?:conf|config|settings|core)\.settings$"
 )

@@ -211,7 +211,14 @@ def _ruby(source: Source) -> Iterator[Outbound]:
         around = "\n".join(source.lines[call.line - 1 : call.end_line + 4])
         limited = default or bool(_RUBY_LIMITS.search(around)) or "**" in _text(source, call)
         made = call.written.partition(".")[0] not in ("HTTParty", "RestClient", "Excon", "Typhoeus", "Net", "Faraday")
-        yield _seen(call, call.written, limited=limited or (made and _says_limit(source, call, _RUBY_LIMITS)))
+        endless = call.last == "start" and _says_limit(source, call, _RUBY_STREAMS)
+        yield _seen(
+            call, call.written, limited=limited or endless or (made and _says_limit(source, call, _RUBY_LIMITS))
+        )
+
+
+#: What is read for as long as the other side has something to say.
+_RUBY_STREAMS = re.compile(r"text/event-stream|\bread_body\s+(?:do\b|\{)")
 
 
 def _says_limit(source: Source, call: Call, limit: re.Pattern[str]) -> bool:

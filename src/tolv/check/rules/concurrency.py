@@ -270,6 +270,10 @@ def queue_without_worker(unit: Unit) -> Iterator[Outcome]:
     if worker is not None:
         yield Witness("the queue has its worker", unit.place(worker.path, worker.line))
         return
+    for file in unit.named("*.sh"):
+        if file.context in ("prod", "admin") and _WORKERS.search(unit.text(file.path) or ""):
+            yield Witness("a script starts the worker of the queue", unit.place(file.path))
+            return
     declared = declared_starts(unit)
     if not declared or (jobs is None and used is not None and used.language == "python"):
         yield NotApplicable("no job and no process type was found")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tolv.check.facts.defaults import is_never_read, severity_of_default
+from tolv.check.facts.browser import is_browser_script
+from tolv.check.facts.defaults import is_never_read, is_random, severity_of_default
 from tolv.check.facts.secret_files import file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import (
@@ -48,6 +49,7 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
     """III-01."""
     seen = [(one, _resolved(unit, one)) for one in unit.seen(credentials, *_LIVE)]
     outside = _given_outside(seen)
+    copies: dict[tuple[str, str, str | None], str] = {}
     defaults = {(one.path, default) for one, value in seen for default in _defaults_of(value)}
     found = 0
     for one, value in seen:
@@ -57,6 +59,8 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
         if _fills_in(unit, one) or (one.path, value.text) in defaults:
             continue  # the same text is a default, whose line is the finding
         severity = _severity_of_literal(credential, value)
+        if severity == "error" and not is_random(value.text or "") and is_browser_script(unit, one.path):
+            continue  # a page has the names of what it keeps, and no secrets that a server would trust
         if severity is not None and credential.how == "key" and any(map(_REFUSED.search, _sections(unit, one))):
             continue
         if "captcha" in one.path.lower() and is_placeholder(value.text or ""):
@@ -65,6 +69,10 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
             severity = "note"  # what fills an empty database; SEC-02 sees to accounts
         if severity is not None and not _repeated(credential, value):
             found += 1
+            copy = (one.path.rpartition("/")[2], credential.name, value.text)
+            if copy in copies and copies[copy] != one.path:
+                continue  # another copy of the same file
+            copies.setdefault(copy, one.path)
             yield _literal(unit, one, _for_developers(unit, one.path, severity))
     for held in file_secrets(unit):
         if held.variable is None:

@@ -200,11 +200,27 @@ _REJECTED = re.compile(
 )
 
 
+_REFUSING = re.compile(
+    r"(?i)\b(?:invalid|bad|wrong|unknown|expired|mismatch\w*|rejected|unrecogni[sz]ed|does not match)\b"
+)
+
+
+def _says_rejected(unit: Unit, seen: Seen[Leak]) -> bool:
+    """The message says that the token is none. A password that was mistyped is nearly one."""
+    source, leak = unit.source(seen.path), seen.what
+    if source is None or "pass" in leak.name.lower() or leak.what != "secret":
+        return False
+    return _REFUSING.search("\n".join(source.lines[leak.line - 3 : leak.end_line])) is not None
+
+
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
     leak = seen.what
     context = unit.context(seen.path)
     shown = leak.printed and (
-        context in ("admin", "migrations") or _is_command(seen.path) or "__main__" in " ".join(leak.guards)
+        _is_program(unit, seen.path)
+        or context in ("admin", "migrations")
+        or _is_command(seen.path)
+        or "__main__" in " ".join(leak.guards)
     )
     if shown:
         # What a command prints is its answer to who called it.
@@ -215,9 +231,15 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return "warning"
     if leak.what == "settings" and "." not in leak.name:
         return "warning"
-    if any(_REJECTED.search(one) for one in leak.guards):
+    if any(_REJECTED.search(one) for one in leak.guards) or _says_rejected(unit, seen):
         return "warning"  # what nobody is let in with
     return "error"
+
+
+def _is_program(unit: Unit, path: str) -> bool:
+    """Whether a file of Python takes its arguments from a command line."""
+    source = unit.source(path) if path.endswith(".py") else None
+    return source is not None and bool(source.words & {b"typer", b"argparse", b"click", b"ArgumentParser"})
 
 
 def _is_command(path: str) -> bool:

@@ -222,6 +222,8 @@ def _service(unit: Unit, manifest: Manifest, pods: list[Workload]) -> Iterator[F
     if any(not one.ports for one in containers):
         return
     known = {value for one in containers for port in one.ports for value in (port.number, port.name) if value}
+    if any("{{" in one or "$" in one for one in known):
+        return  # a template fills it in
     for port in ports.elements():
         target = port.get("targetPort") or port.get("port")
         if target is not None and target.kind == "scalar" and _is_plain(target) and target.value not in known:

@@ -53,7 +53,9 @@ def fixed_port(unit: Unit) -> Iterator[Outcome]:
         path, line = start.place
         if said.port is not None and not for_developers(unit, start):
             found = True
-            severity: Severity = "error" if start.origin not in (*_CONTAINERS, "systemd", "supervisord") else "warning"
+            # That a package has a script says nothing of whether a platform runs it.
+            lesser = (*_CONTAINERS, "systemd", "supervisord", "package.json", "convention")
+            severity: Severity = "error" if start.origin not in lesser else "warning"
             how = said.by or "its own default, as its command names none"
             message = f"{start.server} always listens on port {said.port}, by {how}"
             fix = f"Give {start.server} the port by $PORT, in a command that a shell expands."

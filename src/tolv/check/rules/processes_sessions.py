@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.looks.of_names import bindings_look, calls_look, settled
 from tolv.check.looks.stage import for_development
@@ -61,15 +62,35 @@ def local_sessions(unit: Unit) -> Iterator[Outcome]:
         for outcome in _session_setting(unit, seen.path, seen.what):
             said = True
             yield outcome
+    lowered: set[str] = set()
     for call in unit.seen(session_calls):
         for outcome in _session_call(unit, call.path, call.what):
             said = True
+            if isinstance(outcome, Finding) and _is_chosen(unit, call.path):
+                if call.path in lowered:
+                    continue
+                lowered.add(call.path)
+                outcome = replace(
+                    outcome, severity="warning", message=f"{outcome.message} where no other store is chosen"
+                )
             yield outcome
     for outcome in (*_php_sessions(unit), *_java_sessions(unit), *_laravel_sessions(unit)):
         said = True
         yield outcome
     if not said:
         yield NotApplicable("no session that a server keeps was found")
+
+
+_SHARED = re.compile(
+    rb"connect-(?:redis|mongo|mongodb-session|pg-simple|memcached|session-sequelize|session-knex|typeorm)|express-mysql-session"
+    rb"|\b(?:Redis|Mongo|MongoDB|Sequelize|Knex|PG|Pg|MySQL|Prisma|Typeorm|Firestore|DynamoDB)(?:Session)?Store\b"
+)
+
+
+def _is_chosen(unit: Unit, path: str) -> bool:
+    """Whether the same file makes a store that all processes share, so that a setting says which it is."""
+    source = unit.source(path)
+    return path.endswith((".js", ".ts", ".mjs", ".cjs")) and source is not None and bool(_SHARED.search(source.data))
 
 
 def _session_setting(unit: Unit, path: str, one: Binding) -> Iterator[Outcome]:

@@ -76,7 +76,7 @@ def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
 
 
 _UNPRIVILEGED = re.compile(
-    r"(?i)nonroot|rootless|unprivileged|chainguard|cgr\.dev|bitnami/|/ubi\d/(?:python|nodejs|ruby|php|openjdk)"
+    r"(?i)public\.ecr\.aws/lambda/|nonroot|rootless|unprivileged|chainguard|cgr\.dev|bitnami/|/ubi\d/(?:python|nodejs|ruby|php|openjdk)"
 )
 _DROPPING = re.compile(
     r"(?i)^(?:.*/)?(?:nginx|httpd|caddy|haproxy|php|postgres|mysql|mariadb|redis|mongo|traefik|rabbitmq|openresty)$"
