@@ -179,6 +179,7 @@ def _directory(place: _Place, part: str) -> Context | None:
 def _purpose(place: _Place, part: str) -> Context | None:
     if (
         part in words.TEST
+        or (place.last, part) in words.TEST_PAIRS
         or _TEST_DIRECTORY.fullmatch(part)
         or (place.last == "src" and _SOURCE_SET.fullmatch(part) and part not in words.NO_TESTS)
     ):
@@ -368,7 +369,7 @@ _PROSE = re.compile(
 )
 _SAMPLE = re.compile(
     r"[._-](?:example|sample|dist)s?(?=[._-]|$)|(?<=env)[._-](?:\w+[._-])?(?:template|tmpl|tpl|skel|defaults?)s?(?=[._-]|$)"
-    r"|^(?:example|sample|template)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret)",
+    r"|^(?:example|sample|template)s?[._-](?=.*env|.*conf|.*settings|compose|docker-|values|secret|local[._-])",
     re.IGNORECASE,
 )
 _SAMPLE_DIRECTORY = re.compile(

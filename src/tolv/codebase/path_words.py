@@ -18,6 +18,8 @@ GENERATED = _words(
     " .pytest_cache .ruff_cache .hypothesis coverage htmlcov .nyc_output dist generated __generated__"
     " generated-sources generated-src _build .serverless .aws-sam cdk.out storybook-static .docusaurus"
 )
+#: Directories of Cucumber, below `features`.
+TEST_PAIRS = frozenset({("features", "support"), ("features", "step_definitions")})
 GENERATED_PAIRS = frozenset(
     {(".mvn", "wrapper"), ("gradle", "wrapper")}
     | {("build", one) for one in ("lib", "libs", "classes", "resources", "tmp", "reports", "outputs", "intermediates")}

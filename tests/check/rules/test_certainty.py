@@ -708,6 +708,45 @@ CASES = [
     ),
     # What a name may mean.
     ok(
+        "II-03",
+        "java",
+        {
+            "build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'client', version: '5.0.1-RELEASE'\n}\n"
+        },
+        "a version that ends in RELEASE",
+    ),
+    bad(
+        "II-03",
+        "java",
+        {
+            "build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'client', version: 'latest.release'\n}\n"
+        },
+        "build.gradle:2",
+        why="the version of the day",
+    ),
+    bad(
+        "II-04",
+        "python",
+        {
+            "requirements.txt": "flask==3.1.0\nflask-security-fork==3.0.1\n    # via accounts\naccounts==1.0\n",
+            "app.py": "from flask_security.signals import registered\n",
+        },
+        "app.py:1",
+        why="a fork that another package brings",
+        severity="warning",
+    ),
+    ok(
+        "II-04",
+        "ruby",
+        {
+            "Gemfile": "gem 'rails'\n",
+            "Gemfile.lock": _LOCK,
+            "lib/hygiene/sweeper.rb": "module Hygiene\nend\n",
+            "db/data/2025_revert.rb": "require 'hygiene/reslugger'\n",
+        },
+        "a module of the app's own that is gone",
+    ),
+    ok(
         "II-04",
         "ruby",
         {"Gemfile": "gem 'rails'\ngem 'cancancan'\n", "Gemfile.lock": _LOCK, "app/models/a.rb": "require 'cancan'\n"},

@@ -177,7 +177,8 @@ class Own:
             package = "/".join(module.split("/")[: 2 if module.startswith("@") else 1])
             return package in self.names or module.partition("/")[0] in self.names
         if self.language == "ruby":
-            return module.removesuffix(".rb") in self.names or f"lib/{module}" in self.packages
+            own = module.removesuffix(".rb") in self.names or f"lib/{module}" in self.packages
+            return own or ("/" in module and f"lib/{module.partition('/')[0]}" in self.packages)
         if self.language == "php":
             return module.startswith(self.prefixes) or module.replace("\\", "/") in self.names
         return any(module == one or module.startswith(f"{one}/") for one in self.prefixes)

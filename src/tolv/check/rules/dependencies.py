@@ -210,6 +210,9 @@ def _joined(name: str) -> str:
 def _is_of(module: str, distribution: str) -> bool:
     """`translate` of `translate-toolkit`, `moz.l10n` of `moz-l10n`, `notifications` of `django-notifications-hq`."""
     words = distribution.split("-")
+    whole = normalise(module.partition(".")[0]).split("-")
+    if len(whole) > 1 and words[: len(whole)] == whole:
+        return True  # `flask_security` of `flask-security-fork`
     if words[0] in ("django", "flask", "python", "py", "fastapi", "dj") and len(words) > 1:
         words = words[1:]
     top = normalise(module.partition(".")[0]).split("-")

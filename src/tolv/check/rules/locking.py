@@ -189,7 +189,7 @@ def _resolved(one: Declared, locks: Sequence[Lock]) -> bool:
 
 def _fixed(one: Declared) -> bool:
     """A Java dependency whose version is exact, or given by something whose version is."""
-    moving = re.search(r"[+\[(,]|LATEST|RELEASE$|latest\.|-SNAPSHOT$", one.constraint)
+    moving = re.search(r"[+\[(,]|^LATEST$|^RELEASE$|latest\.|-SNAPSHOT$", one.constraint)
     return one.managed or (bool(one.constraint) and not moving)
 
 
