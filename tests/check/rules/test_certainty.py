@@ -710,17 +710,13 @@ CASES = [
     ok(
         "II-03",
         "java",
-        {
-            "build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'c', version: '5.0.1-RELEASE'\n}\n"
-        },
+        {"build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'c', version: '5.0.1-RELEASE'\n}\n"},
         "a version that ends in RELEASE",
     ),
     bad(
         "II-03",
         "java",
-        {
-            "build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'c', version: 'latest.release'\n}\n"
-        },
+        {"build.gradle": "dependencies {\n  implementation group: 'a.b', name: 'c', version: 'latest.release'\n}\n"},
         "build.gradle:2",
         why="the version of the day",
     ),
