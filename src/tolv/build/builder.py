@@ -179,7 +179,21 @@ def _publish(
     app: App, commit: Commit, parts: Sequence[_Part], root: Path, notes: Sequence[str], shop: Workshop, layout: Layout
 ) -> Build:
     """Write the image, put its tree in place, and only then name it in the index."""
-    installed = [part.installed for part in parts if part.installed]
+    with layout.together() as blobs:
+        finished, bill = _write(app, commit, parts, root, notes, blobs)
+    for one in _installed(parts):
+        if one.layer.prefix.startswith("app/"):
+            furnish(shop.home, one.layer, root)
+    keep_build(shop.home, finished, root)
+    image.name_image(layout, finished, bill)
+    return finished
+
+
+def _write(
+    app: App, commit: Commit, parts: Sequence[_Part], root: Path, notes: Sequence[str], blobs: Layout
+) -> tuple[Build, str]:
+    """Write the image and its bill of materials; the build, and the digest of the bill's manifest."""
+    installed = _installed(parts)
     runtimes = [part.plan.runtime for part in parts]
     made = Build(
         digest="",
@@ -197,21 +211,20 @@ def _publish(
         release_timeout=app.release_timeout,
         variables=app.variables,
         formation=app.formation,
-        layers=(*(one.layer for one in installed), _code_layer(root, commit, layout)),
+        layers=(*(one.layer for one in installed), _code_layer(root, commit, blobs)),
         rollout=app.rollout,
         services=app.services,
         production=app.production,
         notes=(*app.notes, *notes, *(note for part in parts for note in part.plan.notes)),
     )
     title = app.name if app.name in _own_names(root / "app") else None
-    finished = image.write_image(layout, made, title, commit.remote, runtimes)
-    bill = write_sbom(layout, finished, runtimes, [package for one in installed for package in one.packages])
-    for one in installed:
-        if one.layer.prefix.startswith("app/"):
-            furnish(shop.home, one.layer, root)
-    keep_build(shop.home, finished, root)
-    image.name_image(layout, finished, bill)
-    return finished
+    finished = image.write_image(blobs, made, title, commit.remote, runtimes)
+    bill = write_sbom(blobs, finished, runtimes, [package for one in installed for package in one.packages])
+    return finished, bill
+
+
+def _installed(parts: Sequence[_Part]) -> list[Installed]:
+    return [part.installed for part in parts if part.installed]
 
 
 def _own_names(tree: Path) -> set[str]:

@@ -13,7 +13,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -60,17 +60,18 @@ class Layout:
 
     def write_stream(self, write: Callable[[HashingWriter], None]) -> tuple[str, int]:
         """Add a blob that `write` produces; returns its digest and size."""
-        aside = self.root / "blobs" / f".{uuid.uuid4().hex}"
+        with self.together() as blobs:
+            return blobs.write_stream(write)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[Blobs]:
+        """Blobs that are there when the block ends, all of them or none."""
+        blobs = Blobs(self.root)
         try:
-            with aside.open("xb") as file:
-                writer = HashingWriter(file)
-                write(writer)
-                _sync(file)
-            os.rename(aside, self.blob(writer.digest))
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        return writer.digest, writer.size
+            yield blobs
+            blobs.settle()
+        finally:
+            blobs.discard()
 
     def write_json(self, value: Json) -> tuple[str, int]:
         """Add a JSON document in canonical form; returns its digest and size."""
@@ -127,6 +128,53 @@ class Layout:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs(Layout):
+    """A layout with blobs that only their writer sees: the disk is waited for once, when all are written."""
+
+    _aside: dict[str, BinaryIO] = field(default_factory=dict)
+    """By digest."""
+
+    def blob(self, digest: str) -> Path:
+        file = self._aside.get(digest)
+        return Layout.blob(self, digest) if file is None else Path(file.name)
+
+    def write_stream(self, write: Callable[[HashingWriter], None]) -> tuple[str, int]:
+        file = (self.root / "blobs" / f".{uuid.uuid4().hex}").open("xb")
+        try:
+            writer = HashingWriter(file)
+            write(writer)
+            file.flush()
+        except BaseException:
+            _unlink(file)
+            raise
+        if writer.digest in self._aside:
+            _unlink(file)
+        else:
+            self._aside[writer.digest] = file
+        return writer.digest, writer.size
+
+    def settle(self) -> None:
+        """Put the blobs in place: content first, then names."""
+        for file in self._aside.values():
+            _sync(file)
+        while self._aside:
+            digest, file = self._aside.popitem()
+            os.rename(file.name, Layout.blob(self, digest))
+            file.close()
+
+    def discard(self) -> None:
+        """Remove what was not put in place."""
+        while self._aside:
+            _unlink(self._aside.popitem()[1])
+
+
+def _unlink(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):  # a full disk may refuse what is left in the buffer
+        file.close()
+    Path(file.name).unlink(missing_ok=True)
 
 
 def descriptor(media_type: str, digest: str, size: int, **more: Any) -> Json:
