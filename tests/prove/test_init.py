@@ -466,7 +466,7 @@ def test_an_app_gets_a_section_that_it_can_be_proved_with(tmp_path: Path) -> Non
     (tmp_path / "Procfile").write_text("web: flask run\n")
     (tmp_path / "app.py").write_text(FLASK)
     said = write_section(tmp_path)
-    assert "read, write, read_back, upload, download filled in, 12 left as examples" in said
+    assert "read, write, read_back, upload, download filled in, 13 left as examples" in said
     assert read_recipes(read_manifest(tmp_path / "tolv.toml").prove).write[0].path == "/notes"
 
 

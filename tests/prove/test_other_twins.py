@@ -49,6 +49,70 @@ _GUARDED = Mutation(
 )
 _UNGUARDED = Mutation("takes notes of anybody, and says of its users alone", {"tolv.toml": ((_WRITE, _WRITE_AS_USER),)})
 
+# A schedule of the worker's: each run claims its moment in the database, or nobody does.
+_SLOT = "int(now * 2)"
+_TICK = f"""\
+def tick() -> None:
+    now = __import__("time").time()
+    with contextlib.suppress(psycopg.Error), connect() as database, database.transaction():
+        database.execute("UPDATE schedule SET runs = runs + 1, slot = %s WHERE slot < %s", ({_SLOT}, {_SLOT}))
+
+
+def main() -> int:
+"""
+_WAIT = "    signal.sigwait(STOPS)\n    stopping.set()\n"
+_TICKS = "    while signal.sigtimedwait(STOPS, 0.5) is None:\n        tick()\n    stopping.set()\n"
+_INDEX = '    "CREATE INDEX effects_of_job ON effects (job);",\n'
+_TABLE = '    "CREATE TABLE schedule AS SELECT 0::numeric AS slot, 0 AS runs;",\n'
+_COUNT = """\
+@route("GET", "/schedule")
+def schedule(question: Question) -> Answer:
+    with transaction() as database:
+        return Answer(200, {"runs": database.execute("SELECT runs FROM schedule").fetchall()[0][0]})
+
+
+# Sessions:"""
+_SCHEDULED = Mutation(
+    "has a schedule",
+    {
+        "worker.py": (
+            ("def main() -> int:\n", _TICK),
+            (_WAIT, _TICKS),
+            ("import signal\n", "import contextlib\nimport signal\n"),
+        ),
+        "schema.py": ((_INDEX, _INDEX + _TABLE),),
+        "app.py": (("# Sessions:", _COUNT),),
+        "tolv.toml": (('job_done = "GET /jobs/{id}"\n', 'job_done = "GET /jobs/{id}"\nscheduled = "GET /schedule"\n'),),
+    },
+)
+_SCHEDULED_ALONE = Mutation(
+    "has a schedule and no job",
+    {
+        **_SCHEDULED.replace,
+        "tolv.toml": (
+            ('job = \'POST /jobs {"n": "{token}"}\'\n', ""),
+            ('job_done = "GET /jobs/{id}"\n', 'scheduled = "GET /schedule"\n'),
+        ),
+    },
+)
+_IN_EACH = Mutation(
+    "runs its schedule in each process",
+    {
+        **_SCHEDULED_ALONE.replace,
+        "worker.py": (("def main() -> int:\n", _TICK.replace(_SLOT, "now")), *_SCHEDULED.replace["worker.py"][1:]),
+    },
+)
+_ALONE = Mutation(
+    "runs its schedule in the one process that may be",
+    {
+        **_IN_EACH.replace,
+        "tolv.toml": (
+            *_SCHEDULED_ALONE.replace["tolv.toml"],
+            ("[processes.worker]\n", '[processes.worker]\nrollout = "stop-first"\n'),
+        ),
+    },
+)
+
 _LOG = "def log(level"
 _IN_TIME = """\
 sys.stdout = open(1, "w", buffering=1 << 16, closefd=False)
@@ -124,3 +188,16 @@ def test_events_that_only_take_their_time_are_not_held_back(twins: Twins) -> Non
 def test_a_job_that_is_given_out_again_later_is_not_lost(twins: Twins) -> None:
     found = twins.twin(PROBES["IX-P5"], _given_out_again())
     assert found.verdict is Verdict.PROVED, told(found)
+
+
+@pytest.mark.parametrize("twin", [_SCHEDULED, _SCHEDULED_ALONE, _ALONE], ids=["and jobs", "alone", "of a singleton"])
+def test_a_schedule_that_runs_once_for_all_processes_is_proved(twins: Twins, twin: Mutation) -> None:
+    result = twins.twin(PROBES["VIII-P4"], twin)
+    assert result.verdict is Verdict.PROVED, told(result)
+    assert "the schedule ran" in result.outcome.reason
+
+
+def test_a_schedule_that_runs_in_each_process_is_refuted(twins: Twins) -> None:
+    result = twins.twin(PROBES["VIII-P4"], _IN_EACH)
+    assert result.verdict is Verdict.REFUTED, told(result)
+    assert "it runs in each" in result.outcome.reason

@@ -46,6 +46,7 @@ def test_every_key_is_read() -> None:
         whoami = {request = "GET /me", contains = "Alice", headers = {Authorization = "Bearer {access_token}"}}
         job = {request = "POST /jobs", body = {n = "{token}", list = [1]}}
         job_done = "GET /jobs/{id}"
+        scheduled = "GET /count"
         outbound = "GET /weather"
         version = "GET /version"
         one_off = "python manage.py check"

@@ -30,6 +30,7 @@ MEANINGS = {
     "download": "gives the file that upload kept",
     "job": "hands a job to the workers",
     "job_done": "says whether the job is done",
+    "scheduled": "says how often a schedule of the app has run",
     "outbound": "makes the app ask another service",
     "version": "says which commit or build runs",
     "spec": "the API's description: a route or a file",

@@ -48,6 +48,7 @@ Need = Literal[
     "whoami",
     "job",
     "job_done",
+    "scheduled",
     "one_off",
     "spec",
     "outbound",

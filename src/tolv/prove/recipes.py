@@ -35,6 +35,7 @@ EXAMPLES = {
     "whoami": 'whoami = "GET /me"',
     "job": """job = 'POST /jobs {"n": "{token}"}'""",
     "job_done": 'job_done = "GET /jobs/{id}"',
+    "scheduled": 'scheduled = "GET /reports/count"',
     "one_off": 'one_off = "python manage.py check"',
     "spec": 'spec = "/openapi.json"',
     "outbound": 'outbound = "GET /weather"',
@@ -77,6 +78,8 @@ class Recipes:
     """Hands a job to the workers."""
     job_done: Steps = ()
     """Says whether the job is done."""
+    scheduled: Steps = ()
+    """Says how often a schedule has run: a number."""
     outbound: Steps = ()
     """Makes the app ask another service."""
     version: Steps = ()

@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from tolv.prove.harness.backing import Service
 from tolv.prove.harness.instance import Instance
 from tolv.prove.harness.trial import Trial
-from tolv.prove.model import Outcome
+from tolv.prove.model import Outcome, Verdict
 from tolv.prove.probe import CannotProve, Mutation, advisory, cannot_prove, probe, proved, refuted
 from tolv.prove.probes._common import eventually
+from tolv.prove.probes.concurrency.schedule import runs_once
+from tolv.prove.recipes import EXAMPLES
 from tolv.prove.traffic import Reading, Written
 
 #: Jobs of the first try, with one worker; of each wave with two; of all waves. Seconds for all waves.
 _FIRST, _WAVE, _ALL = 8, 25, 100
 _WAVES_WITHIN = 12.0
 _AT_ONCE = 8
+_RECIPES = ("job", "job_done", "scheduled")
 #: How an answer may name the number of times that a job had its effect.
 _TIMES = re.compile(r"(effect|run|execution)s?|(effect|run|execution)_?count|times_?(done|run)", re.IGNORECASE)
 _CLAIM = "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
@@ -48,17 +51,36 @@ class Told:
     "VIII-P4",
     title="each job is done once",
     tier=2,
-    needs=("web", "job", "job_done"),
+    needs=("web",),
     does=f"Hands over up to {_ALL} jobs to two web processes while two workers of each type run, and counts how often "
-    "each was done: by the app's own count, by rows of the database, or by what the workers log.",
-    proved="Every job was done once.",
-    refuted="A job had its effect more than once: two workers had it in hand, or every process runs it.",
+    "each was done: by the app's own count, by rows of the database, or by what the workers log. Of a schedule it "
+    "takes the pace with one process of each type, and counts its runs with two.",
+    proved="Every job was done once, and the schedule keeps its pace.",
+    refuted="A job had its effect more than once: two workers had it in hand, or every process runs it. Or the "
+    "schedule runs in each process.",
     fix="Claim a job in the queue before it is done (FOR UPDATE SKIP LOCKED, an acknowledging broker), and make its "
-    "effect idempotent.",
+    "effect idempotent. Have one process of its own for the clock, or let each run claim its time.",
     rules=("VI-07", "VIII-07"),
     mutation=Mutation("does not claim its jobs", {"worker.py": ((_CLAIM, "ORDER BY id LIMIT 1"),)}),
 )
 async def each_job_once(trial: Trial) -> Outcome:
+    recipes, jobs = trial.traffic.recipes, None
+    if not recipes.job_done and not recipes.scheduled:
+        raise CannotProve("[prove] of tolv.toml names no job and no schedule", *(EXAMPLES[one] for one in _RECIPES))
+    if recipes.job_done:
+        jobs = await _each_job_once(trial)
+        if jobs.verdict is not Verdict.PROVED or not recipes.scheduled:
+            return jobs
+        for one in trial.instances:
+            if one.alive:
+                await one.stop(one.made.type.grace)
+    schedule = await runs_once(trial)
+    if jobs is None or schedule.verdict is not Verdict.PROVED:
+        return schedule
+    return proved(f"{jobs.reason}; {schedule.reason}")
+
+
+async def _each_job_once(trial: Trial) -> Outcome:
     names = [one.name for one in trial.subject.others]
     webs = [await trial.start()]
     empty = await _rows(trial)
