@@ -61,11 +61,14 @@ read_back = "GET /notes/{id}"
 def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]]:
     """Try probes on an app: by id, the verdict and its reason."""
 
-    def run(only: str, *, get: str, status: int = 0, manifest: str = "") -> dict[str, tuple[str, str]]:
+    def run(
+        only: str, *, get: str, status: int = 0, manifest: str = "", start: str = "exec python3 app.py"
+    ) -> dict[str, tuple[str, str]]:
         app = tmp_path / "small"
         app.mkdir()
-        (app / "Procfile").write_text("web: exec python3 app.py\n")
+        (app / "Procfile").write_text(f"web: {start}\n")
         (app / "app.py").write_text(APP.replace("{get}", get).replace("{status}", str(status)))
+        (app / "manage.py").write_text("import signal\nsignal.pause()\n")
         (app / "tolv.toml").write_text(f'name = "small"\n{manifest}')
         done = tolv("prove", str(app), "--only", only, "--json")
         return {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(done.stdout)["probes"]}
@@ -108,3 +111,20 @@ def test_what_an_app_may_write_without_a_place_for_logs_is_named(prove: Prove) -
     verdict, reason = prove("XI-P5", get=OWN_ROUTE)["XI-P5"]
     assert verdict == "not provable"  # it makes its directory when it starts, and that is V-P1's
     assert "nothing but TMPDIR" in reason
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        ("pybabel compile -d translations;", "it ran pybabel compile -d translations"),
+        ("python3 manage.py collectstatic --noinput &", "it ran django-admin collectstatic --noinput"),
+    ],
+)
+def test_what_compiles_translations_and_assets_builds(prove: Prove, started: str, told: str) -> None:
+    assert prove("V-P2", get=OWN_ROUTE, start=f"{started} exec python3 app.py")["V-P2"] == ("refuted", told)
+
+
+def test_another_command_of_manage_py_builds_nothing(prove: Prove) -> None:
+    start = "python3 manage.py sendalerts & exec python3 app.py"
+    verdict, reason = prove("V-P2", get=OWN_ROUTE, start=start)["V-P2"]
+    assert verdict == "proved", reason

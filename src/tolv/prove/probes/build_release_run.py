@@ -16,7 +16,7 @@ from tolv.prove.model import Outcome
 from tolv.prove.probe import CannotProve, Mutation, probe, proved, refuted
 from tolv.prove.traffic import Tally
 from tolv.prove.watch.files import Snapshot, changes
-from tolv.prove.watch.processes import Executed
+from tolv.prove.watch.processes import Executed, Seen
 
 _MAIN = "def main() -> int:\n    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)"
 _READ_ONLY = Stand(code="release")
@@ -111,7 +111,10 @@ _BUILDERS: dict[str, str | None] = {
     **dict.fromkeys(("mvn", "gradle", "sbt", "ant", "cmake", "ninja"), None),
     "make": "all|build|compile|install|$",
     **dict.fromkeys(("gcc", "g++", "cc", "c++", "clang", "clang++", "rustc", "javac", "tsc"), None),
-    **dict.fromkeys(("webpack", "vite", "esbuild", "rollup", "parcel"), None),
+    **dict.fromkeys(("webpack", "vite", "esbuild", "rollup", "parcel", "sass", "tailwindcss", "msgfmt"), None),
+    "pybabel": "compile",
+    "django-admin": "collectstatic|compilemessages|compress|compilescss",
+    **dict.fromkeys(("rake", "rails"), "assets:precompile|webpacker:compile"),
 }
 #: How a library is looked for, which looks like compiling: `ctypes.util.find_library`; and questions for a version.
 _HARMLESS = re.compile(r"-Wl,-t\b|^(?:-v|-V|--version|-dumpversion|-dumpmachine|-print-\S+)$")
@@ -132,7 +135,8 @@ _REGISTRY = re.compile(
     proved="No installer or compiler is started, and no registry is asked for.",
     refuted="Something is installed or compiled when the app starts or serves: each start may run something else, or "
     "nothing at all.",
-    fix="Install and compile in the build: in [build] of tolv.toml, the Dockerfile, or what the platform runs for it.",
+    fix="Install and compile, translations and assets too, in the build: in [build] of tolv.toml, the Dockerfile, or "
+    "what the platform runs for it.",
     rules=("V-01", "II-07"),
     bare=True,
     mutation=Mutation(
@@ -155,11 +159,7 @@ async def builds_nothing(trial: Trial) -> Outcome:
                     await _use(trial, instance)
             except NotReady as error:
                 unready = error
-        asked += [
-            Call(one.process.pid, one.process.argv[2], " ".join(one.process.argv[3:]))
-            for one in executed.executions
-            if len(one.process.argv) > 3 and one.process.argv[1] == "-m" and one.process.argv[2] in _BUILDERS
-        ]
+        asked += [call for one in executed.executions if (call := _by_interpreter(one.process)) is not None]
         await instance.kill()
     built = [one for one in (*wires.calls, *asked) if _builds(one)]
     for call in built[:5]:
@@ -178,6 +178,17 @@ async def builds_nothing(trial: Trial) -> Outcome:
     if outbound is None:
         return proved("no installer or compiler started; what it asks of the network cannot be seen here")
     return proved("no installer or compiler started, no registry asked for")
+
+
+def _by_interpreter(process: Seen) -> Call | None:
+    """What an interpreter was told to run, where a tripwire of its name would have noted it: `python -m pip install`,
+    `python manage.py compress`."""
+    match process.argv:
+        case [_, "-m", name, *rest] if name in _BUILDERS and rest:
+            return Call(process.pid, name, " ".join(rest))
+        case [_, script, *rest] if os.path.basename(script) == "manage.py":
+            return Call(process.pid, "django-admin", " ".join(rest))
+    return None
 
 
 def _builds(call: Call) -> bool:
