@@ -243,3 +243,10 @@ def test_what_is_kept_is_there_until_the_next_proof(tolv: Run, app: Path, tolv_e
     assert list(ground.glob("stands/*/app/app.py"))
     tolv("prove", str(app), "--only", "VII-P3")
     assert list(parent.iterdir()) == []
+
+
+def test_a_service_that_each_trial_has_for_itself_is_told_as_well(tolv: Run, app: Path) -> None:
+    _add(app, '[services.cache]\nkind = "redis"\n')
+    done = tolv("prove", str(app), "--only", "VII-P3", "--json")
+    (service,) = json.loads(done.stdout)["services"]
+    assert service.startswith("redis ")

@@ -281,6 +281,13 @@ def test_what_is_replayed_is_the_first_that_nobody_expected() -> None:
     assert "replay" not in last(PORT)
 
 
+def test_a_manifest_that_was_named_is_named_again() -> None:
+    whole_again = replace(whole(), manifest="my apps/shop.toml")
+    text = render("terminal", whole_again, View())
+    assert "below [prove] in my apps/shop.toml:" in text
+    assert text.splitlines()[-1].endswith(" --manifest 'my apps/shop.toml' --only VI-P2 --keep --verbose")
+
+
 def test_a_report_without_a_probe_says_so() -> None:
     empty = Report("a", None, False, ("web",), (), (), 0.0)
     text = render("terminal", empty, View(80))

@@ -137,6 +137,8 @@ class Report:
     tier: int = 2
     root: str = ""
     """The directory that was named."""
+    manifest: str = ""
+    """The file that was named to stand for its `tolv.toml`; empty: none was."""
     notes: tuple[str, ...] = ()
     unready: str | None = None
     """Why the app does not become ready, so that hardly anything could be tried."""

@@ -101,6 +101,7 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
         duration=time.monotonic() - began,
         tier=order.tier,
         root=str(path),
+        manifest=str(order.manifest or ""),
         notes=notes,
         unready=harness.unready,
     )

@@ -56,12 +56,12 @@ class Shelf:
         self._ground = ground
         self.say = say
         self._servers: dict[str, asyncio.Task[Server]] = {}
+        self._versions: set[str] = set()
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """What there is: `postgres 16.14`."""
-        running = [one.result() for one in self._servers.values() if one.done() and one.exception() is None]
-        return tuple(sorted({f"{one.kind} {one.version}".strip() for one in running}))
+        """What there is, and what there was: `postgres 16.14`."""
+        return tuple(sorted(self._versions))
 
     async def server(self, kind: str, version: str | None, label: str) -> Server:
         """The server of this label, started if there is none.
@@ -109,4 +109,6 @@ class Shelf:
             await process.until_ready(START_DEADLINE)
         except PlatformError as error:
             raise PlatformError(f"{kind} does not start: {error.problem}", where=error.where) from None
-        return Server(kind, provider, instance, process)
+        server = Server(kind, provider, instance, process)
+        self._versions.add(f"{kind} {server.version}".strip())
+        return server

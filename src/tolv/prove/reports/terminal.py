@@ -152,7 +152,8 @@ class _Page:
         lines = missing(self.report.results)
         if lines:
             yield ""
-            yield self.paint("To try more, add what holds of the app below [prove] in tolv.toml:", "bold")
+            manifest = self.said(self.report.manifest or "tolv.toml")
+            yield self.paint(f"To try more, add what holds of the app below [prove] in {manifest}:", "bold")
             yield ""
             for line, ids in lines.items():
                 yield f"{self.said(line)}  # {few(ids)}"

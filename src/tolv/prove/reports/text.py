@@ -66,7 +66,8 @@ def replay(report: Report) -> str | None:
     if chosen is None:
         return None
     root = f" {shlex.quote(plain(report.root))}" if report.root not in ("", ".") else ""
-    return f"tolv prove{root} --only {chosen.id} --keep --verbose"
+    manifest = f" --manifest {shlex.quote(plain(report.manifest))}" if report.manifest else ""
+    return f"tolv prove{root}{manifest} --only {chosen.id} --keep --verbose"
 
 
 def missing(results: Iterable[Result]) -> dict[str, list[str]]:
