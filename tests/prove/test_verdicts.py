@@ -48,6 +48,12 @@ OWN_ROUTE = 'self.say(200, "well" if self.path == "/health" else "<p>a page</p>"
 NOTE = """\
 path = NOTES / self.path.rpartition("/")[2]
         self.say(200, path.read_text() if path.is_file() else "a page")"""
+LOOKS_UP = """\
+import contextlib, socket
+        with contextlib.suppress(OSError):
+            if self.path.startswith("/fetch"):
+                socket.getaddrinfo(self.path.rpartition("=")[2] if "=" in self.path else "hooks.example", 80)
+        self.say(200, "a page")"""
 DECLARED = '[processes.web]\nhealth = "/health"\n'
 RECIPES = """\
 [prove]
@@ -128,3 +134,12 @@ def test_another_command_of_manage_py_builds_nothing(prove: Prove) -> None:
     start = "python3 manage.py sendalerts & exec python3 app.py"
     verdict, reason = prove("V-P2", get=OWN_ROUTE, start=start)["V-P2"]
     assert verdict == "proved", reason
+
+
+@pytest.mark.skipif(not can_make_networks(), reason="there are no namespaces here")
+@pytest.mark.parametrize(("path", "verdict"), [("/fetch?host=shop.example", "proved"), ("/fetch", "refuted")])
+def test_a_host_that_a_request_names_is_not_in_the_code(prove: Prove, path: str, verdict: str) -> None:
+    recipes = f'[prove]\nread = "GET {path}"\n'
+    found, reason = prove("IV-P2", get=LOOKS_UP, manifest=recipes)["IV-P2"]
+    assert found == verdict, reason
+    assert ("hooks.example" in reason) == (verdict == "refuted")

@@ -105,6 +105,11 @@ class Recipes:
         found: Steps = getattr(self, name)
         return found
 
+    @property
+    def all_steps(self) -> Steps:
+        """The steps of all recipes."""
+        return tuple(step for name in _names() for step in self.steps(name))
+
     def has(self, name: str) -> bool:
         """Whether the key is given."""
         return bool(getattr(self, name))

@@ -113,7 +113,7 @@ async def moves_by_url(trial: Trial) -> Outcome:
     needs=("web", "namespaces"),
     does="Runs all process types in a network of their own, where every connection and every question to a name "
     "server is seen, and sends traffic.",
-    proved="Each goes to a service or host that the environment names.",
+    proved="Each goes to a service or host that the environment, or a request of [prove], names.",
     refuted="It asks for a host, or a service, that stands in no variable: its address is in the code.",
     fix="Take every address from the environment.",
     rules=("IV-01", "IV-02", "IV-06", "TEL-02", "XI-08"),
@@ -152,7 +152,8 @@ async def asks_who_is_named(trial: Trial) -> Outcome:
     wanted = await trial.network.seen()
     if wanted is None:
         return cannot_prove("what it connects to cannot be seen here")
-    named = _named(value for instance in instances for value in instance.made.config.values())
+    sent = (text for step in recipes.all_steps for text in (step.path, step.body or ""))
+    named = _named((*(value for instance in instances for value in instance.made.config.values()), *sent))
     foreign: list[str] = []
     doubtful: list[str] = []
     for one in dict.fromkeys(_target(one) for one in wanted):
@@ -373,7 +374,7 @@ async def _recovers(trial: Trial, instance: Instance, within: float) -> float | 
 
 
 def _named(values: Iterable[str]) -> set[str]:
-    """Hosts that values of the environment name, with their ports or without."""
+    """Hosts that values of the environment, or requests, name, with their ports or without."""
     found: set[str] = set()
     for value in values:
         found |= {
