@@ -74,7 +74,7 @@ def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]
         app.mkdir()
         (app / "Procfile").write_text(f"web: {start}\n")
         (app / "app.py").write_text(APP.replace("{get}", get).replace("{status}", str(status)))
-        (app / "manage.py").write_text("import signal\nsignal.pause()\n")
+        (app / "manage.py").write_text("import signal, sys\nsys.argv[1] == 'check' or signal.pause()\n")
         (app / "tolv.toml").write_text(f'name = "small"\n{manifest}')
         done = tolv("prove", str(app), "--only", only, "--json")
         return {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(done.stdout)["probes"]}
@@ -143,3 +143,12 @@ def test_a_host_that_a_request_names_is_not_in_the_code(prove: Prove, path: str,
     found, reason = prove("IV-P2", get=LOOKS_UP, manifest=recipes)["IV-P2"]
     assert found == verdict, reason
     assert ("hooks.example" in reason) == (verdict == "refuted")
+
+
+@pytest.mark.parametrize(("release", "verdict"), [('[release]\ncommand = "true"\n', "proved"), ("", "refuted")])
+def test_what_prepares_a_proof_is_no_admin_command_of_an_app_that_has_one(
+    prove: Prove, release: str, verdict: str
+) -> None:
+    found, reason = prove("XII-P1", get=OWN_ROUTE, manifest=f'{release}[prove]\nprepare = "exit 7"\n')["XII-P1"]
+    assert found == verdict, reason
+    assert ("exit status 7" in reason) == (verdict == "refuted")

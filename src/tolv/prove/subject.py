@@ -74,6 +74,12 @@ class Subject:
         return self.recipes.prepare or self.build.release_command
 
     @property
+    def release_command(self) -> str | None:
+        """The command of the release phase; of an app without one, what prepares a new database instead. Unlike
+        `prepare`, which may add what the proof needs, it is the app's own, and can be run again."""
+        return self.build.release_command or self.recipes.prepare
+
+    @property
     def health(self) -> str:
         """The path that tells whether it is ready; `/` where none is declared."""
         declared = self.web.health if self.web else None

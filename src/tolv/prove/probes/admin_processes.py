@@ -33,11 +33,11 @@ _LOCK = """\
 
 
 def _commands(trial: Trial) -> list[str]:
-    """The admin commands that are known: what prepares the database, and the one-off of `[prove]`.
+    """The admin commands that are known: the release command, and the one-off of `[prove]`.
 
     Raises `CannotProve` if there is none.
     """
-    found = dict.fromkeys(filter(None, (trial.subject.prepare, trial.subject.recipes.one_off)))
+    found = dict.fromkeys(filter(None, (trial.subject.release_command, trial.subject.recipes.one_off)))
     if not found:
         raise CannotProve(
             "neither a release command nor [prove] names an admin command", EXAMPLES["prepare"], EXAMPLES["one_off"]
@@ -74,7 +74,7 @@ async def runs_in_the_release(trial: Trial) -> Outcome:
             finished = await trial.finished(instance, _PATIENCE)
         if not finished.ok:
             _show(trial, finished)
-            again = " on a database that it has prepared before" if command == trial.subject.prepare else ""
+            again = " on a database that it has prepared before" if command == trial.subject.release_command else ""
             return refuted(f"{command}: {finished}{again}")
         ran = _interpreters(seen.process for seen in executed.executions)
         foreign = [one for one in ran if one.exe not in own and _same_language(one, own)]
@@ -82,11 +82,11 @@ async def runs_in_the_release(trial: Trial) -> Outcome:
             trial.saw("saw", f"it runs in {foreign[0].exe}, and web in {', '.join(sorted(filter(None, own)))}")
             return refuted(f"{command} runs in another environment than web: {foreign[0].exe}")
         changed = _differs(before, await _schema(trial))
-        if changed and command == trial.subject.prepare:
+        if changed and command == trial.subject.release_command:
             trial.saw("service", f"run again, it changed {changed}")
             return refuted(f"{command}, run again, does its work again: it changed {changed}")
     shown = ", ".join(sorted({os.path.basename(one or "") for one in own})) or "the same release"
-    compared = trial.subject.prepare and trial.backing.of_kind("postgres")
+    compared = trial.subject.release_command and trial.backing.of_kind("postgres")
     again = "; run again, it changed no schema" if compared else ""
     ended = f"{len(commands)} commands" if len(commands) > 1 else commands[0]
     return proved(f"{ended} ended with 0 in {shown}{again}")
@@ -235,7 +235,7 @@ async def fails_aloud(trial: Trial) -> Outcome:
             waiting.append(command)
         elif finished.ok:
             good = await trial.one_off(command, timeout=_PATIENCE)
-            if command != trial.subject.prepare and good.output == finished.output:
+            if command != trial.subject.release_command and good.output == finished.output:
                 continue  # it needs no database
             return refuted(f"{command} ends with 0 although its {service.name} is away")
         else:
