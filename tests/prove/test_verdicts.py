@@ -45,6 +45,10 @@ ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever
 """
 CATCH_ALL = 'self.say(200, f"<p>{self.path} has been asked for {os.urandom(9).hex()}</p>")'
 OWN_ROUTE = 'self.say(200, "well" if self.path == "/health" else "<p>a page</p>")'
+DEEP_PAGES = """\
+self.send_response(200 if "/" in self.path[1:] or self.path == "/" else 404)
+        self.end_headers()
+        self.wfile.write(b"a page")"""
 NOTE = """\
 path = NOTES / self.path.rpartition("/")[2]
         self.say(200, path.read_text() if path.is_file() else "a page")"""
@@ -89,6 +93,12 @@ def test_a_health_route_that_is_but_the_catch_all_tells_nothing(prove: Prove) ->
     verdict, reason = prove("HLT-P1", get=CATCH_ALL, manifest=DECLARED)["HLT-P1"]
     assert verdict == "refuted"
     assert reason == "/health is answered as any made-up path is: that tells nothing of its health"
+
+
+def test_a_page_that_any_path_of_two_parts_gets_is_no_health_route(prove: Prove) -> None:
+    verdict, reason = prove("HLT-P1", get=DEEP_PAGES)["HLT-P1"]
+    assert verdict == "refuted", reason
+    assert reason == "no route tells its health: tolv.toml names none, and none of the usual ones is there"
 
 
 def test_a_health_route_of_its_own_beside_a_catch_all_is_one(prove: Prove) -> None:
@@ -152,3 +162,12 @@ def test_what_prepares_a_proof_is_no_admin_command_of_an_app_that_has_one(
     found, reason = prove("XII-P1", get=OWN_ROUTE, manifest=f'{release}[prove]\nprepare = "exit 7"\n')["XII-P1"]
     assert found == verdict, reason
     assert ("exit status 7" in reason) == (verdict == "refuted")
+
+
+def test_a_variable_that_is_named_in_colour_is_named(prove: Prove) -> None:
+    start = (
+        "[ -n \"$JWT_SECRET\" ] || { printf 'Missing:\\n \\033[34mJWT_SECRET\\033[0m: undefined\\n'; exit 1; }; "
+        "exec python3 app.py"
+    )
+    told = prove("III-P1", get=OWN_ROUTE, start=start, manifest='[prove]\nenv = {JWT_SECRET = "s"}\n')["III-P1"]
+    assert told == ("proved", "without config it ends and names JWT_SECRET")

@@ -36,6 +36,8 @@ _ANSWER = 5.0
 _SETTLED = 0.5
 #: So many answers in a row that are no HTTP mean that none will be.
 _STRANGE = 20
+#: Colours and other attributes of text, which many write whether or not a terminal reads them.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 #: How many lines of standard output there are, and of standard error.
 Mark = tuple[int, int]
 #: Lines of its log that a failed start shows.
@@ -171,14 +173,14 @@ class Instance:
 
     def lines(self, after: Mark = (0, 0)) -> list[Line]:
         """What it has written, standard output first; only what came after a `mark`. A last line without its end
-        counts."""
+        counts; colours do not."""
         found: list[Line] = []
         for skipped, stream, path in zip(
             after, ("stdout", "stderr"), (self.made.stdout, self.made.stderr), strict=True
         ):
             with contextlib.suppress(FileNotFoundError):
                 text = path.read_bytes().decode("utf-8", "replace")
-                found += [Line(stream, line) for line in text.splitlines()[skipped:]]  # type: ignore[arg-type]
+                found += [Line(stream, _COLOURS.sub("", line)) for line in text.splitlines()[skipped:]]  # type: ignore[arg-type]
         return found
 
     def mark(self) -> Mark:

@@ -42,41 +42,51 @@ async def find_routes(trial: Trial, instance: Instance) -> Routes:
             live = declared
         elif ready is None:
             ready = declared
-    made_up = f"/{fresh()}"
-    nothing = await instance.client.request("GET", made_up)
-    caught = [one for one in (ready, live) if one and await _is_caught(instance, one, made_up, nothing)]
-    for one in caught:
-        trial.saw("answer", f"GET {one} and GET {made_up} -> {nothing.status}, the same answer", instance.name)
+    caught = [one for one in (ready, live) if one and await _is_caught(trial, instance, one)]
     live, ready = (None if one in caught else one for one in (live, ready))
     found = Routes(live, ready, next(iter(caught), None))
     if live is None:
-        found = replace(found, live=await _first(trial, instance, LIVE, nothing, ready))
+        found = replace(found, live=await _first(trial, instance, LIVE, ready))
     if ready is None:
-        found = replace(found, ready=await _first(trial, instance, READY, nothing, live))
+        found = replace(found, ready=await _first(trial, instance, READY, live))
     return found
 
 
-async def _first(
-    trial: Trial, instance: Instance, paths: Iterable[str], nothing: Answer, other: str | None
-) -> str | None:
-    """The first path that is answered well, and not as one that is not there (where every path gets a page)."""
+async def _first(trial: Trial, instance: Instance, paths: Iterable[str], other: str | None) -> str | None:
+    """The first path that is answered well, and not as one beside it that is not there (where every path gets a
+    page)."""
     for path in paths:
         if path == other:
             continue
         answer = await instance.client.request("GET", path)
-        like_any = nothing.status == answer.status and nothing.header("content-type") == answer.header("content-type")
-        if 200 <= answer.status < 300 and not like_any:
-            trial.saw("answer", f"GET {path} -> {answer.status}", instance.name)
-            return path
+        if not 200 <= answer.status < 300:
+            continue
+        nothing = await instance.client.request("GET", _beside(path))
+        if nothing.status == answer.status and nothing.header("content-type") == answer.header("content-type"):
+            continue
+        trial.saw("answer", f"GET {path} -> {answer.status}", instance.name)
+        return path
     return None
 
 
-async def _is_caught(instance: Instance, path: str, made_up: str, nothing: Answer) -> bool:
+async def _is_caught(trial: Trial, instance: Instance, path: str) -> bool:
     """Whether a path is answered well, and as one that was made up is: by a route that catches all."""
-    if path == "/" or not 200 <= nothing.status < 300:
+    if path == "/":
+        return False
+    made_up = _beside(path)
+    nothing = await instance.client.request("GET", made_up)
+    if not 200 <= nothing.status < 300:
         return False
     answer = await instance.client.request("GET", path)
-    return answer.status == nothing.status and _unvaried(answer, path) == _unvaried(nothing, made_up)
+    if answer.status != nothing.status or _unvaried(answer, path) != _unvaried(nothing, made_up):
+        return False
+    trial.saw("answer", f"GET {path} and GET {made_up} -> {nothing.status}, the same answer", instance.name)
+    return True
+
+
+def _beside(path: str) -> str:
+    """A path that is not there, in the same place: an app may answer `/a` and `/a/b` by different routes."""
+    return f"{path.rpartition('/')[0]}/{fresh()}"
 
 
 def _unvaried(answer: Answer, path: str) -> str:
