@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,18 @@ def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
     eventually(lambda: not alive(server))
     assert machine.get("shop-prod").status == 200
     assert machine.ps("shop")[0]["state"] == "ready"
+
+
+def test_a_server_that_is_terminated_clears_up_and_ends_well(fresh: Fresh) -> None:
+    machine = fresh()
+    command = [sys.executable, "-m", "tolv.server"]
+    with subprocess.Popen(command, env=machine.environment, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert any("serving on" in line for line in server.stderr)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert not (machine.home / "server.sock").exists()
+    assert not (machine.home / "server.json").exists()
 
 
 def test_two_homes_on_one_machine_do_not_disturb_each_other(fresh: Fresh) -> None:

@@ -93,12 +93,22 @@ async def _serve(home: Home, listen: Listen) -> None:
         uvicorn.Config(application, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2)
     )
     application.state.leave_running = True
+    recovering = asyncio.create_task(recover(platform))
 
     def stop() -> None:
         server.should_exit = True
+        recovering.cancel()
 
     application.state.stop = stop
-    await recover(platform)
+    # uvicorn hears signals while it serves, raises them again when it is done, and then there is something left to do.
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stop)
+    try:
+        await recovering
+    except asyncio.CancelledError:
+        await platform.engine.close(leave_running=True)
+        platform.store.close()
+        return
     lasting = (
         platform.engine.watch(),
         platform.keep_small(),

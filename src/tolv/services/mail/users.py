@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
+import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from tolv.services import private
@@ -15,25 +19,38 @@ _FILE = "users.json"
 
 def admit(directory: Path, user: str, password: str, *, owner: int | None = None) -> None:
     """Let `user` log in with this password from now on; the file belongs to `owner`, if given. Raises `OSError`."""
-    users = _read(directory)
-    known = users.get(user)
-    if known is None or not _matches(known, password):
-        salt = secrets.token_bytes(16)
-        users[user] = {"salt": salt.hex(), "hash": _hash(salt, password)}
-        _write(directory, users, owner)
+    with _alone(directory):
+        users = _read(directory)
+        known = users.get(user)
+        if known is None or not _matches(known, password):
+            salt = secrets.token_bytes(16)
+            users[user] = {"salt": salt.hex(), "hash": _hash(salt, password)}
+            _write(directory, users, owner)
 
 
 def dismiss(directory: Path, user: str, *, owner: int | None = None) -> None:
     """Let `user` log in no more. Raises `OSError`."""
-    users = _read(directory)
-    if users.pop(user, None) is not None:
-        _write(directory, users, owner)
+    with _alone(directory):
+        users = _read(directory)
+        if users.pop(user, None) is not None:
+            _write(directory, users, owner)
 
 
 def may_enter(directory: Path, user: str, password: str) -> bool:
     """Whether this is the user's password."""
     known = _read(directory).get(user)
     return known is not None and _matches(known, password)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock: two changes at once would lose one."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _matches(known: dict[str, str], password: str) -> bool:
