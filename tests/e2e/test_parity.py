@@ -333,7 +333,7 @@ def test_a_report_is_written_to_a_file(machine: Machine, name: str) -> None:
     assert said.out == ""
     assert json.loads(file.read_text())["runs"][0]["results"]
     missing = str(machine.projects / "not" / "there")
-    assert machine.tolv("parity", "staging", "prod", "-a", app, "-o", missing, ok=False).code == 3
+    assert machine.tolv("parity", "staging", "prod", "-a", app, "-o", missing, ok=False).code == 2
     assert machine.tolv("parity", "staging", "prod", "-a", app, "--json", "-f", "html", ok=False).code == 2
 
 

@@ -16,7 +16,7 @@ import click
 from tolv import __version__
 from tolv.cli.options import common_options, deploy_options
 from tolv.cli.output import print_error
-from tolv.cli.streams import ReaderLeft, guard_streams
+from tolv.cli.streams import LOST, ReaderLeft, guard_streams
 from tolv.errors import PlatformError, TolvError, UsageError
 
 #: Every command by heading: its name (also its module and function in `tolv.cli`) and its line in `tolv --help`.
@@ -127,7 +127,7 @@ def main() -> NoReturn:
         status = 141
     except KeyboardInterrupt:
         status = 130
-    with contextlib.suppress(PlatformError, ReaderLeft):  # what an error has left behind; that one is the status
+    with contextlib.suppress(*LOST):  # what an error has left behind; that one is the status
         sys.stdout.flush()
     sys.exit(status)
 

@@ -20,8 +20,16 @@ class ReaderLeft(Exception):
     """Whoever read our standard output has gone."""
 
 
+class OutputFull(PlatformError):
+    """There is no room for what we print."""
+
+
+#: What a write to standard output may raise.
+LOST = (ReaderLeft, OutputFull)
+
+
 def guard_streams() -> None:
-    """From now on a write to standard output raises `ReaderLeft` when its reader has gone, and `PlatformError` when
+    """From now on a write to standard output raises `ReaderLeft` when its reader has gone, and `OutputFull` when
     there is no room; what cannot be said on standard error is lost, and stops nothing. After its first failure a
     stream swallows what comes: also what is still buffered when the program ends."""
     sys.stdout = _guarded(sys.stdout, _Output)
@@ -43,7 +51,7 @@ class _Output(io.FileIO):
             raise ReaderLeft from None
         except OSError as error:
             self.failed = True
-            raise PlatformError(
+            raise OutputFull(
                 f"standard output cannot be written: {error.strerror}", remedy="make room, or send it elsewhere"
             ) from None
 

@@ -16,6 +16,7 @@ from tolv.cli.client import Outcome
 from tolv.cli.logs import follow_logs
 from tolv.cli.options import GOES_ON, Call, Deploy, common_options, deploy_options, pass_call
 from tolv.cli.output import print_error
+from tolv.cli.streams import LOST
 from tolv.errors import TolvError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
     call.warn_of_port()
     try:
         outcome = bring_up(call, path, GOES_ON if detach else _STOPS)
-    except (KeyboardInterrupt, OSError):
+    except (KeyboardInterrupt, *LOST):
         if not detach:
             _call_off(call, path)
         raise
@@ -67,7 +68,7 @@ def up(call: Call, path: str, detach: bool, watch: bool) -> None:
         follow_logs(call, deploy, since=began)
     except KeyboardInterrupt:
         _stop(call, deploy, watching)
-    except OSError:  # nobody reads on: the terminal is closed, or `tolv up | head` has its lines
+    except LOST:  # nobody reads on: the terminal is closed, or `tolv up | head` has its lines
         _stop(call, deploy, watching)
         raise
 
@@ -110,7 +111,7 @@ def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
     if not call.console.as_json:
         processes = call.api.get(f"{deploy.path}/processes")
         names = [one["process"] for one in processes if one["state"] != "stopped" and one["type"] != "run"]
-        with suppress(OSError):
+        with suppress(*LOST):
             call.console.part(f"  stopping {' '.join(names)} … ")
     try:
         if watching:
@@ -121,7 +122,7 @@ def _stop(call: Call, deploy: Deploy, watching: Watch | None) -> None:
     if outcome.error:
         raise outcome.error
     if not call.console.as_json:
-        with suppress(OSError):
+        with suppress(*LOST):
             call.console.line("done")
 
 
