@@ -568,13 +568,16 @@ def test_a_deploy_while_one_runs_is_refused_and_one_whose_client_is_gone_is_fini
 def test_up_that_is_ended_before_the_app_is_up_leaves_nothing_running(
     bed: Bed, tmp_path: Path, number: signal.Signals
 ) -> None:
-    path = repository(tmp_path / "early", {"Procfile": f"{PROCFILE}release: sleep 1\n"}, None)
+    go = bed.machine.projects / f"go-{number}"
+    release = f"while [ ! -e {go} ]; do sleep 0.1; done"
+    path = repository(tmp_path / "early", {"Procfile": f"{PROCFILE}release: {release}\n"}, None)
     starting = bed.machine.start("up", str(path))
     eventually(lambda: bed.machine.tolv("releases", "-a", "early", "-e", "dev", ok=False).code == 0)
     second = bed.machine.tolv("up", str(path), ok=False)
     assert second.code == 2
     assert "busy" in second.err
     starting.send_signal(number)
+    go.touch()
     _, errors = starting.communicate(timeout=60)
     assert starting.returncode == 130, errors
     assert bed.machine.ps("early", "dev") == []

@@ -37,7 +37,7 @@ Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 BAD = APP.replace("FROM = 10**9", "FROM = 50")
 #: A worker that boots, and ends a moment later.
-LOOP = f"web: {PYTHON} app.py\nmail: sleep 0.4; echo no such host; exit 7\n"
+LOOP = f"web: {PYTHON} app.py\nmail: sleep 0.8; echo no such host; exit 7\n"
 
 
 def bakes(machine: Machine, app: str) -> dict[str, Any]:

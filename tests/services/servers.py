@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,6 +111,18 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            eventually(
+                lambda: None if self._left() else True
+            )  # PostgreSQL's others are leaders of their own, and hear of it
+
+    def _left(self) -> list[str]:
+        """Processes that work in the instance's directory."""
+        found = []
+        for cwd in glob("/proc/[0-9]*/cwd"):
+            with suppress(OSError):
+                if os.readlink(cwd).startswith(str(self.instance.directory)):
+                    found.append(cwd)
+        return found
 
     def stop(self) -> int:
         assert self.process is not None

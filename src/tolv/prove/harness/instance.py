@@ -40,6 +40,8 @@ _STRANGE = 20
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 #: How many lines of standard output there are, and of standard error.
 Mark = tuple[int, int]
+#: Seconds until the last words of one that has ended are on disk.
+_SAID_WITHIN = 2.0
 #: Lines of its log that a failed start shows.
 _LAST_LINES = 8
 
@@ -146,6 +148,9 @@ class Instance:
         strange = 0
         while (passed := time.monotonic() - self.began) < deadline:
             if not self.alive:
+                with contextlib.suppress(TimeoutError):  # what it has left running may hold its output for long
+                    async with asyncio.timeout(_SAID_WITHIN):
+                        await self.running.empty.wait()
                 raise NotReady(self, f"it ended: {describe(self.end)}")
             if self.made.port is None:
                 if passed >= _SETTLED:
