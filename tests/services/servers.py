@@ -111,9 +111,8 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
-            eventually(
-                lambda: None if self._left() else True
-            )  # PostgreSQL's others are leaders of their own, and hear of it
+            # PostgreSQL's others lead sessions of their own: they hear of it, and end.
+            eventually(lambda: None if self._left() else True)
 
     def _left(self) -> list[str]:
         """Processes that work in the instance's directory."""
