@@ -101,8 +101,9 @@ async def _serve(home: Home, listen: Listen) -> None:
 
     application.state.stop = stop
     # uvicorn hears signals while it serves, raises them again when it is done, and then there is something left to do.
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, stop)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGINT, stop)
     try:
         await recovering
     except asyncio.CancelledError:

@@ -164,6 +164,16 @@ CASES = [
         "a signal that is sent",
     ),
     ok("IX-02", "python", {"tests/a.py": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"}, "a test"),
+    ok(
+        "IX-02",
+        "python",
+        {
+            "a.py": "import signal\n\n\ndef stop(*_):\n    server.close()\n\n\n"
+            "for one in (signal.SIGTERM, signal.SIGINT):\n    signal.signal(one, stop)\n"
+            "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        },
+        "another signal is ignored",
+    ),
     bad(
         "IX-02", "javascript", {"a.js": "process.on('SIGTERM', () => process.exit(0));\n"}, "a.js:1", severity="warning"
     ),

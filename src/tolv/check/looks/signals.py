@@ -69,7 +69,9 @@ def _python(source: Source) -> Iterator[Stop]:
             yield _handler(source, functions, call, call.argument(1, "callback", "handler"))
     if b"SIGTERM" in source.words and re.search(rb"for \w+ in [(\[][^\n]*SIGTERM", source.data):
         for call in source.calls("signal.signal", "add_signal_handler"):
-            yield _handler(source, functions, call, call.argument(1, "callback", "handler"))
+            which = call.argument(0, "sig", "signalnum")
+            if which is not None and "SIG" not in f"{which.name} {which.text}":  # the loop's, not another by its name
+                yield _handler(source, functions, call, call.argument(1, "callback", "handler"))
     for call in source.calls(".serve_forever"):
         yield _stop(call, "server", call.name, handled="asyncio" in call.name)
     for call in source.calls(".start_consuming"):
