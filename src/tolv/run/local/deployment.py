@@ -22,7 +22,7 @@ from tolv.run.local.launch import Identity, Launch, Past, identify, needs_port
 from tolv.run.local.process import End, Ground, Process
 from tolv.run.local.routing import host_of
 from tolv.run.model import State
-from tolv.run.planner import Abandon, Desired, Instance, Phase, Plan, Promote, Start, Stop, plan
+from tolv.run.planner import Abandon, Desired, Instance, Phase, Plan, Promote, Start, Step, Stop, plan
 
 log = logging.getLogger("tolv.run")
 
@@ -189,7 +189,7 @@ class Deployment:
             self._conclude()
             if self._wake.is_set():  # something changed meanwhile: these steps may be out of date
                 return time.monotonic()
-            for step in current.steps:
+            for step in sorted(current.steps, key=self._has_port):
                 match step:
                     case Start():
                         self._start(step, lives)
@@ -228,9 +228,17 @@ class Deployment:
 
     # Acting.
 
-    def _start(self, step: Start, lives: set[asyncio.Task[None]]) -> None:
+    def _has_port(self, step: Step) -> bool:
+        """Of a start: those come last. The others are ready only once they rest, and a rollout waits for all."""
+        return isinstance(step, Start) and needs_port(self._launch_of(step).types[step.type])
+
+    def _launch_of(self, step: Start) -> Launch:
         launch = self.candidate if self.candidate and self.candidate.release == step.release else self.live
         assert launch is not None
+        return launch
+
+    def _start(self, step: Start, lives: set[asyncio.Task[None]]) -> None:
+        launch = self._launch_of(step)
         type_: ProcessType = launch.types[step.type]
         port = self._ground.ports.take() if needs_port(type_) else None
         process = Process(identify(launch, type_, step.index, port=port, past=self._past_of(step.after)), self._ground)

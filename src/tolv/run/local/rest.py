@@ -11,7 +11,7 @@ import os
 import time
 
 #: Seconds without any work that count as rest, and between two looks: short, as a rollout waits for the last one.
-_REST, _LOOK = 0.04, 0.01
+_REST, _LOOK = 0.025, 0.005
 
 
 async def until_rest(leader: int, longest: float) -> None:
