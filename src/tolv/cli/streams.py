@@ -42,10 +42,14 @@ class _Output(io.FileIO):
     failed = False
 
     def write(self, data: ReadableBuffer, /) -> int:
+        left = memoryview(data).cast("B")
+        size = left.nbytes
         if self.failed:
-            return memoryview(data).nbytes
+            return size
         try:
-            return super().write(data)
+            while left:
+                left = left[super().write(left) or 0 :]
+            return size
         except BrokenPipeError:
             self.failed = True
             raise ReaderLeft from None
@@ -72,8 +76,8 @@ def _guarded(stream: TextIO | None, kind: type[io.FileIO]) -> TextIO:
         return open(os.devnull, "w")
     assert isinstance(stream, io.TextIOWrapper)
     raw = kind(stream.fileno(), "wb", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw),
+    return io.TextIOWrapper(  # which has a buffer of its own; another would say twice what ^C comes upon
+        raw,
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering or stream.write_through,
