@@ -65,7 +65,7 @@ class Layout:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[Blobs]:
-        """Blobs that are there when the block ends, all of them or none."""
+        """Blobs that are there when the block ends well; an exception in it leaves none."""
         blobs = Blobs(self.root)
         try:
             yield blobs
@@ -160,9 +160,9 @@ class Blobs(Layout):
         """Put the blobs in place: content first, then names."""
         for file in self._aside.values():
             _sync(file)
-        while self._aside:
-            digest, file = self._aside.popitem()
+        for digest, file in list(self._aside.items()):
             os.rename(file.name, Layout.blob(self, digest))
+            del self._aside[digest]
             file.close()
 
     def discard(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,20 +37,30 @@ def guard_streams() -> None:
     sys.stderr = _guarded(sys.stderr, _Errors)
 
 
-class _Output(io.FileIO):
+class _Whole(io.FileIO):
+    """A file that takes all of what it is given: the text above it does not ask how much that was."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        left = memoryview(data).cast("B")
+        size = left.nbytes
+        while left:
+            written = super().write(left)
+            if written is None:  # somebody has set it not to block
+                select.select((), (self,), ())
+            left = left[written or 0 :]
+        return size
+
+
+class _Output(_Whole):
     """Standard output."""
 
     failed = False
 
     def write(self, data: ReadableBuffer, /) -> int:
-        left = memoryview(data).cast("B")
-        size = left.nbytes
         if self.failed:
-            return size
+            return memoryview(data).nbytes
         try:
-            while left:
-                left = left[super().write(left) or 0 :]
-            return size
+            return super().write(data)
         except BrokenPipeError:
             self.failed = True
             raise ReaderLeft from None
@@ -60,7 +71,7 @@ class _Output(io.FileIO):
             ) from None
 
 
-class _Errors(io.FileIO):
+class _Errors(_Whole):
     """Standard error."""
 
     def write(self, data: ReadableBuffer, /) -> int:
@@ -70,7 +81,7 @@ class _Errors(io.FileIO):
             return memoryview(data).nbytes
 
 
-def _guarded(stream: TextIO | None, kind: type[io.FileIO]) -> TextIO:
+def _guarded(stream: TextIO | None, kind: type[_Whole]) -> TextIO:
     """The same stream, written through such a file; one that was closed by whoever started us leads nowhere."""
     if stream is None:
         return open(os.devnull, "w")
