@@ -117,7 +117,7 @@ def test_a_stop_that_reports_a_failure_is_told(prove: Prove, status: int, verdic
 
 def test_what_lies_on_the_disk_outlives_a_kill_there_and_nowhere_else(prove: Prove) -> None:
     found = prove("IX-P4,VI-P2", get=NOTE, manifest=RECIPES)
-    assert found["IX-P4"][0] == "proved"
+    assert found["IX-P4"][0] == "proved", found
     assert found["IX-P4"][1].startswith("ready again on the same disk, ")
     assert found["VI-P2"][0] == "refuted"
     assert " -> 200 without k" in found["VI-P2"][1]

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from tolv.prove.answer import Answer, NoAnswer
 from tolv.prove.client import Held
 from tolv.prove.fill import Filled
+from tolv.prove.model import Kind
 from tolv.prove.perform import Headers, Instance, Note, Performer, Scene, Unexpected
 from tolv.prove.probe import CannotProve
 from tolv.prove.recipes import EXAMPLES, Recipes
@@ -100,6 +101,10 @@ class Traffic:
     def __init__(self, recipes: Recipes, note: Note) -> None:
         self.recipes = recipes
         self._performer = Performer(recipes, note)
+
+    def unnoted(self) -> Traffic:
+        """The same, of which nobody is told: of many requests only their sum is evidence."""
+        return Traffic(self.recipes, _unnoted)
 
     async def read(self, instance: Instance, *, headers: Headers = (), timeout: float = TIMEOUT) -> Answer:
         """Read what is always there."""
@@ -230,6 +235,10 @@ class Traffic:
     async def _again(self, recipe: str, instance: Instance, written: Written, timeout: float) -> tuple[Filled, Answer]:
         scene = Scene(recipe, instance, written.session.copy(), dict(written.given), timeout=timeout, judge=False)
         return await self._performer.run(scene)
+
+
+def _unnoted(kind: Kind, text: str, where: str | None = None) -> None:
+    pass
 
 
 def fresh() -> str:

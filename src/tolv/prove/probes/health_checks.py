@@ -10,7 +10,7 @@ from tolv.prove.client import Answer, NoAnswer
 from tolv.prove.harness.backing import Service
 from tolv.prove.harness.instance import Instance, NotReady, describe
 from tolv.prove.harness.trial import Trial
-from tolv.prove.model import Kind, Outcome, Verdict
+from tolv.prove.model import Outcome, Verdict
 from tolv.prove.probe import (
     CannotProve,
     Mutation,
@@ -25,7 +25,6 @@ from tolv.prove.probe import (
 from tolv.prove.probes._health import LIVE, READY, Routes, find_routes
 from tolv.prove.probes._hold import Holder
 from tolv.prove.recipes import EXAMPLES
-from tolv.prove.traffic import Traffic
 
 _LOOK = 0.02
 #: Seconds: until it must be ready; that it may say no although it serves.
@@ -69,7 +68,7 @@ async def _serves(trial: Trial, instance: Instance) -> tuple[bool, str]:
     path = recipes.read[-1].path if recipes.read else "/"
     try:
         if recipes.read:
-            answer = await Traffic(recipes, _unnoted).ask(instance, "read")
+            answer = await trial.traffic.unnoted().ask(instance, "read")
         else:
             answer = await instance.client.request("GET", path)
     except NoAnswer as error:
@@ -77,10 +76,6 @@ async def _serves(trial: Trial, instance: Instance) -> tuple[bool, str]:
             raise
         return False, _shown(path, error)
     return answer.status < 500, _shown(path, answer)
-
-
-def _unnoted(kind: Kind, text: str, where: str | None) -> None:
-    """Of many requests alike only those are noted that tell something."""
 
 
 @probe(

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from tolv.prove.client import NoAnswer
 from tolv.prove.harness.instance import Instance, NotReady, describe
 from tolv.prove.harness.trial import Trial
-from tolv.prove.model import Kind, Outcome, Verdict
+from tolv.prove.model import Outcome, Verdict
 from tolv.prove.probe import CannotProve, Mutation, cannot_prove, probe, proved, refuted
 from tolv.prove.probes._common import eventually
 from tolv.prove.recipes import EXAMPLES
-from tolv.prove.traffic import Traffic, Unexpected
+from tolv.prove.traffic import Unexpected
 
 #: Rounds of requests, how many go on at once, and the seconds that each answer may take.
 _ROUNDS, _AT_ONCE, _WITHIN = 24, 6, 30.0
@@ -111,7 +111,7 @@ async def _load(trial: Trial, instances: Sequence[Instance], most: int = _ROUNDS
     no further round is begun."""
     answered: Counter[str] = Counter()
     problems: list[str] = []
-    began, slots, traffic = time.monotonic(), asyncio.Semaphore(_AT_ONCE), Traffic(trial.traffic.recipes, _unnoted)
+    began, slots, traffic = time.monotonic(), asyncio.Semaphore(_AT_ONCE), trial.traffic.unnoted()
 
     async def round(number: int) -> None:
         here, there = (instances[(number + one) % len(instances)] for one in (0, 1))
@@ -147,10 +147,6 @@ async def _load(trial: Trial, instances: Sequence[Instance], most: int = _ROUNDS
         for number in range(_ROUNDS):
             group.create_task(round(number))
     return Load(answered, tuple(problems), time.monotonic() - began)
-
-
-def _unnoted(kind: Kind, text: str, where: str | None) -> None:
-    """Of a load only its sum is told, and what went wrong first."""
 
 
 def _told(load: Load) -> str:

@@ -8,10 +8,9 @@ import time
 
 from tolv.prove.harness.instance import Instance
 from tolv.prove.harness.trial import Trial
-from tolv.prove.model import Kind, Outcome, Verdict
+from tolv.prove.model import Outcome, Verdict
 from tolv.prove.probe import CannotProve, proved, refuted
 from tolv.prove.recipes import EXAMPLES
-from tolv.prove.traffic import Traffic
 
 #: Runs by which the pace is taken, and how many in the same time are too many: once in each of two would be twice.
 _RUNS, _TOO_MANY = 4, 6
@@ -72,13 +71,9 @@ async def _until(trial: Trial, web: Instance, wanted: int) -> float:
 
 async def _count(trial: Trial, web: Instance) -> int:
     """How often the schedule has run, by the app's own word: the first number of its answer."""
-    traffic = Traffic(trial.traffic.recipes, _unnoted)  # it is asked many times a second
+    traffic = trial.traffic.unnoted()  # it is asked many times a second
     answer = await traffic.ask(web, "scheduled")
     number = _NUMBER.search(answer.body.decode(errors="replace"))
     if answer.status >= 400 or number is None:
         raise CannotProve(f"scheduled says no number: {answer.status}", EXAMPLES["scheduled"])
     return int(number[0])
-
-
-def _unnoted(kind: Kind, text: str, where: str | None = None) -> None:
-    """What was counted is evidence, not how."""
