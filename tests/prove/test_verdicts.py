@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prove.conftest import can_make_networks
@@ -28,6 +29,8 @@ class Handler(BaseHTTPRequestHandler):
         {get}
 
     def do_POST(self):
+        if not self.path.startswith("/notes"):
+            return self.say(404, "no")
         text = self.rfile.read(int(self.headers["Content-Length"]))
         number = os.urandom(8).hex()
         (NOTES / f"{number}").write_bytes(text)
@@ -72,7 +75,13 @@ def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]
     """Try probes on an app: by id, the verdict and its reason."""
 
     def run(
-        only: str, *, get: str, status: int = 0, manifest: str = "", start: str = "exec python3 app.py"
+        only: str,
+        *,
+        get: str,
+        status: int = 0,
+        manifest: str = "",
+        start: str = "exec python3 app.py",
+        spec: dict[str, Any] | None = None,
     ) -> dict[str, tuple[str, str]]:
         app = tmp_path / "small"
         app.mkdir()
@@ -80,8 +89,12 @@ def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]
         (app / "app.py").write_text(APP.replace("{get}", get).replace("{status}", str(status)))
         (app / "manage.py").write_text("import signal, sys\nsys.argv[1] == 'check' or signal.pause()\n")
         (app / "tolv.toml").write_text(f'name = "small"\n{manifest}')
+        if spec is not None:
+            (app / "openapi.json").write_text(json.dumps(spec))
         done = tolv("prove", str(app), "--only", only, "--json")
-        return {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(done.stdout)["probes"]}
+        report = json.loads(done.stdout)
+        notes = {"notes": ("", "; ".join(report["notes"]))}
+        return notes | {one["id"]: (one["verdict"], one["reason"]) for one in report["probes"]}
 
     return run
 
@@ -121,6 +134,16 @@ def test_what_lies_on_the_disk_outlives_a_kill_there_and_nowhere_else(prove: Pro
     assert found["IX-P4"][1].startswith("ready again on the same disk, ")
     assert found["VI-P2"][0] == "refuted"
     assert " -> 200 without k" in found["VI-P2"][1]
+
+
+def test_a_write_that_was_found_and_that_the_app_refuses_is_left(prove: Prove) -> None:
+    made = {"requestBody": {"content": {"application/json": {"schema": {"properties": {"text": {"type": "string"}}}}}}}
+    spec = {"openapi": "3.1.0", "paths": {"/v1/things": {"post": made, "get": {}}}}
+    found = prove("VI-P2,VIII-P1", get=OWN_ROUTE, spec=spec)
+    assert found["VI-P2"] == ("not provable", "[prove] of tolv.toml names no write")
+    assert found["VIII-P1"][0] == "proved", found  # by what it reads
+    assert "POST /v1/things" in found["notes"][1]
+    assert "(openapi.json), and left it: it is answered 404 Not Found" in found["notes"][1]
 
 
 def test_what_an_app_may_write_without_a_place_for_logs_is_named(prove: Prove) -> None:

@@ -18,13 +18,15 @@ from tolv.home import Home
 from tolv.prove.client import NoAnswer
 from tolv.prove.harness.ground import opened
 from tolv.prove.harness.harness import Harness
-from tolv.prove.harness.instance import NotReady
+from tolv.prove.harness.instance import Instance, NotReady
 from tolv.prove.harness.shelf import shelved
+from tolv.prove.harness.trial import Trial
 from tolv.prove.model import Evidence, Outcome, Report, Result, Verdict
 from tolv.prove.needs import missing
 from tolv.prove.probe import CannotProve, Probe, cannot_prove
 from tolv.prove.repeats import without_repeats
 from tolv.prove.subject import Subject, read_subject
+from tolv.prove.traffic import Unexpected
 from tolv.prove.unset import unset
 
 log = logging.getLogger("tolv.prove")
@@ -85,7 +87,7 @@ async def prove(path: Path, home: Home, order: Order, watch: Watch) -> Report:
         async with opened(home, keep=order.keep) as ground, shelved(ground, watch.say) as shelf:
             async with Harness(ground, shelf, subject, keep=order.keep) as harness:
                 results = await try_probes(harness, order, watch)
-            notes = subject.notes
+            notes = (*harness.subject.notes, *harness.subject.found.values())
             if harness.no_namespaces:
                 notes += (f"no namespaces here ({harness.no_namespaces}): some probes see less",)
             if order.keep:
@@ -153,10 +155,24 @@ class _Proof:
         self._watch.say("starting the app for the first time")
         try:
             async with self._harness.trial("first start") as trial:
-                await trial.start()
+                await self._try_found(trial, await trial.start())
         except (NotReady, CannotProve, TolvError) as error:
             return _outcome(error, self._subject)
         return None
+
+    async def _try_found(self, trial: Trial, instance: Instance) -> None:
+        """Leave recipes that make something, that nobody declared and that the app refuses: each probe would fail."""
+        traffic = trial.traffic
+        for name, make in (("write", traffic.write), ("upload", traffic.upload), ("job", traffic.job)):
+            if name not in self._subject.found:
+                continue
+            try:
+                await make(instance)
+            except Unexpected as error:
+                why = f"it is answered {error.answer.status} {error.answer.reason}".rstrip()
+                self._harness.subject = self._subject.unfound(name, why)
+            except (NoAnswer, CannotProve):
+                continue  # for the probes to judge
 
     async def _slot(self, probe: Probe) -> Result:
         async with self._slots:

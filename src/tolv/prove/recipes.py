@@ -114,6 +114,11 @@ class Recipes:
         """Whether the key is given."""
         return bool(getattr(self, name))
 
+    def without(self, name: str) -> Recipes:
+        """The same but for a recipe, and what goes on from it."""
+        gone = {name, *(after for after, first in FOLLOWS.items() if first == name)}
+        return replace(self, **dict.fromkeys(gone, ()))  # type: ignore[arg-type]
+
     def expected(self, probe: str) -> str | None:
         """Why the team expects the probe to be refuted; None: it does not."""
         return next((one.reason for one in self.expect if one.probe == probe), None)

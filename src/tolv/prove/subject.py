@@ -7,7 +7,7 @@ import ipaddress
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Subject:
     needs: tuple[ServiceNeed, ...]
     """Backing services: those of `tolv.toml`, else those that it seems to need."""
     notes: tuple[str, ...] = ()
+    found: Mapping[str, str] = field(default_factory=dict)
+    """Recipes that nobody declared, each with what is said of it: `found write = POST /notes … (app.py:9)`."""
     app: str | None = None
     """Which one of a monorepo was named."""
     manifest: Path | None = None
@@ -78,6 +80,11 @@ class Subject:
         """The command of the release phase; of an app without one, what prepares a new database instead. Unlike
         `prepare`, which may add what the proof needs, it is the app's own, and can be run again."""
         return self.build.release_command or self.recipes.prepare
+
+    def unfound(self, name: str, why: str) -> Subject:
+        """The same without a recipe that was found, and that is none."""
+        found = {**self.found, name: f"{self.found[name]}, and left it: {why}"}
+        return replace(self, recipes=self.recipes.without(name), found=found)
 
     @property
     def health(self) -> str:
@@ -122,20 +129,21 @@ async def read_subject(
     finally:
         cancelled.set()
     ready = await asyncio.to_thread(unpack, home, made.digest)
-    recipes, guessed = await asyncio.to_thread(_completed, read.prove, Path(ready.directory), made.app)
-    needs, notes = made.services, [*made.notes, *guessed]
+    recipes, found = await asyncio.to_thread(_completed, read.prove, Path(ready.directory), made.app)
+    needs, notes = made.services, list(made.notes)
     if not needs:
         proposals = await asyncio.to_thread(_proposals, Path(ready.directory))
         needs = tuple(one for one in proposals if not any(name in recipes.env for name, _ in one.env))
         notes += [
             f"it seems to need {one.kind}: it gets one ({', '.join(name for name, _ in one.env)})" for one in needs
         ]
-    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), app, manifest, runtimes)
+    return Subject(path, source, commit, made, ready, recipes, needs, tuple(notes), found, app, manifest, runtimes)
 
 
-def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, list[str]]:
-    """The recipes that are declared, with those that were found in the code; and a note of the latter."""
-    found, notes = dict(raw), []
+def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, dict[str, str]]:
+    """The recipes that are declared, with those that were found in the code; and what is said of the latter."""
+    found: dict[str, Any] = dict(raw)
+    notes: dict[str, str] = {}
     for one in discover(root, read_app(root, name=None, fallback_name=name)).proposals:
         if not one.sure or one.name in found:
             continue
@@ -146,7 +154,7 @@ def _completed(raw: Mapping[str, Any], root: Path, name: str) -> tuple[Recipes, 
             continue
         found[one.name] = value
         if one.source != "a guess":
-            notes.append(f"found {one.name} = {one.value} ({one.source})")
+            notes[one.name] = f"found {one.name} = {one.value} ({one.source})"
     return read_recipes(found), notes
 
 
