@@ -160,10 +160,11 @@ def test_a_server_told_to_leave_takes_nothing_along(fresh: Fresh) -> None:
     assert machine.ps("shop")[0]["state"] == "ready"
 
 
-def test_a_server_that_is_terminated_clears_up_and_ends_well(fresh: Fresh) -> None:
+def test_a_server_that_is_terminated_clears_up_and_ends_well(fresh: Fresh, tmp_path: Path) -> None:
     machine = fresh()
-    command = [sys.executable, "-m", "tolv.server"]
-    with subprocess.Popen(command, env=machine.environment, stderr=subprocess.PIPE, text=True) as server:
+    (tmp_path / "json.py").write_text("raise SystemExit('taken over')")  # for the router, which the server starts
+    command = machine.command("server")
+    with subprocess.Popen(command, env=machine.environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         assert any("serving on" in line for line in server.stderr)
         server.send_signal(signal.SIGTERM)

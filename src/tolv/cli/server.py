@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 import click
 
 from tolv.cli.options import Call, common_options, pass_call
-from tolv.cli.start import server_command, start_server
+from tolv.cli.start import start_server
 from tolv.errors import PlatformError
 from tolv.home import Home, current_home, socket_address
+from tolv.interpreter import own_program
 
 #: Seconds that the server has to end once it said that it stops.
 _STOP_DEADLINE = 30.0
@@ -55,7 +56,7 @@ def server(ctx: click.Context, call: Call, print_systemd_unit: bool) -> None:
         call.console.part(systemd_unit(current_home()))
         return
     current_home().make()
-    command = server_command()
+    command = own_program("tolv.server")
     os.execv(command[0], command)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from tolv.cli.options import OVERRIDES
 from tolv.errors import PlatformError, error_from_text
 from tolv.home import Home
+from tolv.interpreter import own_program
 
 #: Seconds that a server has to answer its first request.
 _START_DEADLINE = 30.0
@@ -58,15 +58,10 @@ def _is_our_turn(home: Home, status: Callable[[], dict[str, Any] | None]) -> boo
     )
 
 
-def server_command() -> list[str]:
-    """The command line of the server: this interpreter, never the current directory's modules."""
-    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "tolv.server"]
-
-
 def _spawn(home: Home, log: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     inherited = {name: value for name, value in environment.items() if name not in OVERRIDES.values()}
     return subprocess.Popen(
-        server_command(),
+        own_program("tolv.server"),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

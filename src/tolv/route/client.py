@@ -16,6 +16,7 @@ from typing import Any
 import tolv
 from tolv.errors import PlatformError, error_from_dict
 from tolv.home import Home
+from tolv.interpreter import own_program
 from tolv.route.link import CALL_SECONDS, Link, RouterGone
 from tolv.route.model import Table
 from tolv.route.state import load_table, save_table
@@ -187,7 +188,7 @@ class RouterClient:
         try:
             with open(self._home.server_log, "ab") as log:
                 self._started[index] = subprocess.Popen(
-                    [sys.executable, "-m", "tolv.route", *arguments, "--ready-fd", str(theirs)],
+                    [*own_program("tolv.route"), *arguments, "--ready-fd", str(theirs)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -14,7 +14,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import IO
 from tolv.build.workshop import remove_tree
 from tolv.errors import TolvError
 from tolv.home import Home
+from tolv.interpreter import own_program
 from tolv.run.keeper.client import KeeperClient, Scope
 from tolv.run.keeper.main import home_name
 from tolv.run.keeper.tree import read_cookie, read_table
@@ -216,7 +216,7 @@ def _warden(home: Home, lock: int) -> Iterator[Callable[[], None]]:
 
     The warden holds the lock, too, so that nobody sweeps while it is at work.
     """
-    command = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "tolv.prove.harness.warden", str(home.root)]
+    command = [*own_program("tolv.prove.harness.warden"), str(home.root)]
     with open(home.server_log, "ab") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock,), cwd="/"
