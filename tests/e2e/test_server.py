@@ -173,6 +173,18 @@ def test_a_server_that_is_terminated_clears_up_and_ends_well(fresh: Fresh, tmp_p
     assert not (machine.home / "server.json").exists()
 
 
+def test_a_server_that_is_terminated_while_it_recovers_leaves_all_as_it_is(fresh: Fresh) -> None:
+    machine = fresh()
+    machine.deploy(machine.app("shop"))
+    [pid] = [row["pid"] for row in machine.ps("shop")]
+    machine.kill_server()
+    early = Path(__file__).with_name("terminated_server.py")
+    done = subprocess.run([PYTHON, "-P", early], env=machine.environment, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, "serving on" in done.stderr) == (0, False), done.stderr
+    assert machine.get("shop-prod").json["pid"] == pid
+    assert [row["pid"] for row in machine.ps("shop")] == [pid]
+
+
 def test_two_homes_on_one_machine_do_not_disturb_each_other(fresh: Fresh) -> None:
     left, right = fresh(), fresh()
     left.deploy(left.app("shop"))
