@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -124,9 +126,26 @@ def test_more_connections_than_the_router_has_room_for_do_not_shut_out_the_neigh
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         with ExitStack() as opened, Load(machine.port, f"{name}-quiet-prod.localhost", threads=2) as load:
+            poll = select.poll()
+            crowd = {}
             for _ in range(min(1200, hard - 200)):
-                one = opened.enter_context(socket.create_connection(("127.0.0.1", machine.port)))
-                one.sendall(request)
+                one = opened.enter_context(socket.socket())
+                one.setblocking(False)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it leaves for good
+                one.connect_ex(("127.0.0.1", machine.port))
+                crowd[one.fileno()] = one
+                poll.register(one, select.POLLOUT)
+            asking: set[int] = set()
+
+            def more_ask() -> bool:
+                for descriptor, event in poll.poll(1000):
+                    poll.unregister(descriptor)
+                    if event == select.POLLOUT:
+                        crowd[descriptor].send(request)
+                        asking.add(descriptor)
+                return len(asking) >= 500
+
+            eventually(more_ask, "the crowd gets no connections")
             answered = load.answered
             eventually(lambda: load.answered >= answered + 100 or load.failures, "the quiet app answers no more")
     finally:
