@@ -34,12 +34,12 @@ _LOOPBACK = "0100007F"
 _LOOPBACK_6 = "00000000000000000000000001000000"
 
 
-@pytest.fixture
-def make_broker(reachable: Path, shared: Path, tmp_path: Path) -> Iterator[Callable[[], Running]]:
+@pytest.fixture(scope="module")
+def make_broker(reachable: Path, shared: Path) -> Iterator[Callable[[], Running]]:
     made: list[Running] = []
 
     def broker() -> Running:
-        made.append(make(RabbitmqProvider(), reachable / f"{tmp_path.name} mq {len(made)}", shared, USER))
+        made.append(make(RabbitmqProvider(), reachable / f"a node {len(made)}", shared, USER))
         made[-1].begin()
         return made[-1]
 
@@ -49,8 +49,9 @@ def make_broker(reachable: Path, shared: Path, tmp_path: Path) -> Iterator[Calla
         shutil.rmtree(running.instance.directory, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def broker(make_broker: Callable[[], Running]) -> Running:
+    """One for all tests that leave it well, each with users and queues of its own."""
     return make_broker()
 
 
@@ -112,9 +113,9 @@ def test_each_tenant_has_its_own_user_in_one_virtual_host_and_no_other_gets_in(b
 
 @with_rabbitmq
 def test_two_nodes_stand_side_by_side_listen_on_loopback_alone_and_leave_nothing_when_stopped(
-    make_broker: Callable[[], Running],
+    broker: Running, make_broker: Callable[[], Running]
 ) -> None:
-    nodes = [make_broker(), make_broker()]
+    nodes = [broker, make_broker()]
     for node in nodes:
         assert node.ask().version == node.instance.binaries.version
         assert node.ask().size
@@ -132,6 +133,7 @@ def test_two_nodes_stand_side_by_side_listen_on_loopback_alone_and_leave_nothing
         assert {address for address, _ in listening} <= {_LOOPBACK, _LOOPBACK_6}
     for node in nodes:
         assert node.stop() == 0
+    broker.begin()
 
 
 @with_rabbitmq
