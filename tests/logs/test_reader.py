@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import struct
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -256,6 +259,22 @@ def test_a_reader_that_stalls_holds_up_no_writer(tmp_path: Path) -> None:
         await lines.aclose()  # type: ignore[attr-defined]
         os.close(writer)
         capture.close()
+
+    asyncio.run(story())
+
+
+def test_a_slow_follower_gets_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=2)  # whoever takes the lines needs seconds for each look
+    monkeypatch.setattr("tolv.logs.reader.time", SimpleNamespace(monotonic=lambda: next(clock), time_ns=time.time_ns))
+
+    async def story() -> None:
+        web = Writer(tmp_path, "v1", "web.1", 1)
+        web.write(10, b"begin\n")
+        lines = follow(tmp_path, "app", "dev", last=None)
+        assert await take(lines, 1) == ["begin"]
+        web.write(20, b"".join(b"%d\n" % number for number in range(1_000_000)))
+        assert await take(lines, 1_000_000) == [str(number) for number in range(1_000_000)]
+        await lines.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(story())
 

@@ -207,7 +207,7 @@ class _Tail:
         end = min(size, self.position + most)
         lines = []
         # A cut-off end is a partial line only where the file ends too.
-        for span in self.stream.lines(self.position, end, partial=self._is_overdue(size)):
+        for span in self.stream.lines(self.position, end, partial=self._is_overdue(size) and end == size):
             lines.append(self.stream.line(span))
             self.position = span.end
         if not lines and end < size:
