@@ -171,9 +171,15 @@ def _go(source: Source) -> Iterator[Outbound]:
     given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)
     if not given and not source.words.isdisjoint((b"oauth2", b"oidc")):
         names = (".Exchange", "oidc.NewProvider", ".Client", ".UserInfo")
+        own = tuple(f"{one.module}." for one in source.imports() if not _OAUTH_LIBRARY.search(one.module))
         for call in source.calls(*names):
+            if call.name.startswith(own):
+                continue  # a package of the app's that is called like the library
             if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
                 yield _seen(call, f"{call.written}", limited=False)
+
+
+_OAUTH_LIBRARY = re.compile(r"^golang\.org/x/oauth2(?:/|$)|/(?:go-)?oidc(?:/|$)")
 
 
 def _by_context(source: Source, call: Call) -> bool:

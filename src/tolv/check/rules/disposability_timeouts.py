@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.browser import is_browser_script
+from tolv.check.facts.uncalled import is_uncalled
 from tolv.check.looks.outbound import limiting, outbound
 from tolv.check.looks.reach import requests_of
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -50,7 +51,7 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         if one.limited or one.options in limits:
             good = good or (Witness(f"{one.what} has a timeout", place) if one.default is None else None)
             continue
-        if (seen.path, one.line) in told:
+        if (seen.path, one.line) in told or is_uncalled(unit, seen.path, one.line):
             continue
         told.add((seen.path, one.line))
         way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None
