@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from check.harness import Case, bad, ok
+from check.harness import Case, bad, findings_of, ok
 
 _NEXT = '{"scripts": {"start": "next start"}, "dependencies": {"next": "^15", "react": "^19"}}'
 _PAGE = (
@@ -15,10 +15,14 @@ _PAGE = (
 )
 _EXPRESS = "const express = require('express');\nconst app = express();\n"
 _CLAIMS = _EXPRESS + (
-    "app.get('/me', async (req, res) => {\n  const token = await readToken(req);\n  console.log(token);\n  res.send({});\n});\n"
+    "app.get('/me', async (req, res) => {\n  const token = await readToken(req);\n  console.log(token);\n"
+    "  res.send({});\n});\n"
 )
 _PHONES = '{"dependencies": {"expo": "~54", "react-native": "0.81", "@sentry/react-native": "^7"}}'
-_DSN = 'import * as Sentry from "@sentry/{}";\n\nSentry.init({{ dsn: "https://8f1c0d3e5a7b4c2d9e6f@o91.ingest.sentry.io/77" }});\n'
+_DSN = (
+    'import * as Sentry from "@sentry/{}";\n\n'
+    'Sentry.init({{ dsn: "https://8f1c0d3e5a7b4c2d9e6f@o91.ingest.sentry.io/77" }});\n'
+)
 _GO_MAIN = 'package main\n\nimport "github.com/fatih/color"\n\nfunc main() {\n\tcolor.Red("x")\n}\n'
 _NODE = {
     "package.json": '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^5"}}',
@@ -53,7 +57,8 @@ _CALLS = (
     "func serve(w http.ResponseWriter, r *http.Request) {\n\tfetcher.Image(r.URL.Path)\n}\n"
 )
 _OWN_OAUTH = (
-    'package auth\n\nimport (\n\t"context"\n\n\t"{}/oauth2"\n)\n\nfunc signIn(ctx context.Context, token string) error {{\n'
+    'package auth\n\nimport (\n\t"context"\n\n\t"{}/oauth2"\n)\n\n'
+    "func signIn(ctx context.Context, token string) error {{\n"
     "\tprovider, err := oauth2.NewProvider(ctx)\n\tif err != nil {{\n\t\treturn err\n\t}}\n"
     "\t_, err = provider.UserInfo(ctx, token)\n\treturn err\n}}\n"
 )
@@ -64,10 +69,11 @@ _SWEEPER = (
 )
 _CLOSE = "\nfunc (c *Cache) Close() {\n\tclose(c.stop)\n\t<-c.gone\n}\n"
 _SERVE = (
-    'package main\n\nimport "net/http"\n\nfunc main() {\n\thttp.HandleFunc("/", index)\n\thttp.ListenAndServe(":8080", nil)\n'
+    'package main\n\nimport "net/http"\n\nfunc main() {\n\thttp.HandleFunc("/", index)\n'
+    '\thttp.ListenAndServe(":8080", nil)\n'
     "}\n\nfunc index(w http.ResponseWriter, r *http.Request) {}\n"
 )
-_HASH = "$2y$12$A/8h4XS6hQmRVVSRFQHsR.wWVJbSG40avhuphOBdK5ws99W1kunr6"
+_HASH = "$2y$12$" + "k3bZ0aQx7" * 5 + "k3bZ0aQx"
 _ADMIN = "INSERT INTO users (name, role, password_hash) VALUES ('ann', 'admin', '{}');\n"
 _MULTER = (
     "const express = require('express');\nconst multer = require('multer');\nconst app = express();\n"
@@ -158,7 +164,8 @@ CASES = [
         {
             "pyproject.toml": _DJANGO,
             "shop/management/commands/make-users.py": _FAKER,
-            "shop/management/commands/make-all.py": "from django.core.management import call_command\n\ncall_command('make-users')\n",
+            "shop/management/commands/make-all.py": "from django.core.management import call_command\n\n"
+            "call_command('make-users')\n",
         },
         "shop/management/commands/make-users.py:2",
         why="a command that only another one of hands calls",
@@ -222,7 +229,8 @@ CASES = [
         {
             **_NODE,
             "client.js": "require('modernizr');\n",
-            "dev/webpack.prod.js": "module.exports = {\n  resolve: { alias: { 'modernizr$': '/client/.modernizrrc.js' } },\n};\n",
+            "dev/webpack.prod.js": "module.exports = {\n"
+            "  resolve: { alias: { 'modernizr$': '/client/.modernizrrc.js' } },\n};\n",
         },
         "an alias of the whole name alone",
     ),
@@ -232,7 +240,8 @@ CASES = [
         {
             "package.json": _AI,
             "package-lock.json": _LOCK_JS,
-            "tag.ts": 'import { Model } from "@ai-sdk/provider";\n\nexport const pick = (given: Model): Model => given as Model;\n',
+            "tag.ts": 'import { Model } from "@ai-sdk/provider";\n\n'
+            "export const pick = (given: Model): Model => given as Model;\n",
         },
         "only where types stand",
     ),
@@ -265,7 +274,8 @@ CASES = [
         "python",
         {
             "settings.py": _MAIL.format(
-                "if env.bool(\"ENABLE_EMAIL\", False):\n    EMAIL_BACKEND = 'django.core.mail.backends.smtp.EmailBackend'\n"
+                'if env.bool("ENABLE_EMAIL", False):\n'
+                "    EMAIL_BACKEND = 'django.core.mail.backends.smtp.EmailBackend'\n"
             )
         },
         "a setting of its own decides further down",
@@ -373,7 +383,8 @@ CASES = [
         {
             "package.json": _MULTER_PACKAGE,
             "app.js": _MULTER,
-            "assets.js": "const fs = require('fs');\nmodule.exports = async (opts) => Asset.insert(await fs.promises.readFile(opts.path));\n",
+            "assets.js": "const fs = require('fs');\n"
+            "module.exports = async (opts) => Asset.insert(await fs.promises.readFile(opts.path));\n",
         },
         "app.js:4",
         why="the code reads it by its path",
@@ -385,7 +396,8 @@ CASES = [
         {
             "package.json": _MULTER_PACKAGE,
             "app.js": _MULTER,
-            "assets.js": "const fs = require('fs');\nmodule.exports = (file) => fs.renameSync(file.path, 'public/' + file.name);\n",
+            "assets.js": "const fs = require('fs');\n"
+            "module.exports = (file) => fs.renameSync(file.path, 'public/' + file.name);\n",
         },
         "app.js:4",
         why="it is only called something else",
@@ -397,3 +409,10 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_no_deploy_runs_is_no_finding_of_one(case: Case, tmp_path: Path) -> None:
     case.run(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "who"), [("filesystem", "machine"), ("simple", "process")])
+def test_who_knows_a_cache_is_said_as_it_is(kind: str, who: str, tmp_path: Path) -> None:
+    files = {"config.py": f'class Config:\n    CACHE_TYPE = "{kind}"\n', "app.py": "import flask_caching\n"}
+    (found,) = findings_of("VI-06", files, tmp_path)
+    assert found.message == f"The cache {kind} is known to one {who} alone"

@@ -1,4 +1,4 @@
-"""Code that runs only when somebody runs it: commands that nothing names, and languages that no deploy has a tool of."""
+"""Code that no deploy runs by itself: commands that nothing names, and languages that no image has a tool of."""
 
 from __future__ import annotations
 

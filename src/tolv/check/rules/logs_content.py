@@ -216,6 +216,10 @@ def _says_rejected(unit: Unit, seen: Seen[Leak]) -> bool:
 _TOKEN = re.compile(r"(?i)(?:^|_|[a-z])(?:token|jwt)$")
 
 
+#: What a token says, once it is no text any more.
+_CLAIMS = "(?:id|sub|exp|iat|jti|email|roles?|scope|user_?id|user_?name|uid)"
+
+
 def _is_decoded(unit: Unit, seen: Seen[Leak]) -> bool:
     """Whether the code reads claims of what it logs as a token: it has been decoded, and is no text that lets in."""
     source, leak = unit.source(seen.path), seen.what
@@ -226,8 +230,8 @@ def _is_decoded(unit: Unit, seen: Seen[Leak]) -> bool:
         or not _TOKEN.search(leak.name)
     ):
         return False
-    claims = rf"(?<![\w.]){re.escape(leak.name)}(?:\?\.|\.|->|!\.)(?:id|sub|exp|iat|jti|email|role|roles|scope|user_?(?:id|name)|uid)\b(?!\()"
-    return any(re.search(claims, line, re.IGNORECASE) for line in source.lines)
+    claim = re.compile(rf"(?<![\w.]){re.escape(leak.name)}(?:[?!]?\.|->){_CLAIMS}\b(?!\()", re.IGNORECASE)
+    return any(claim.search(line) for line in source.lines)
 
 
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
