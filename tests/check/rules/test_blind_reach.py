@@ -81,6 +81,29 @@ _MULTER = (
 )
 _MULTER_PACKAGE = '{"scripts": {"start": "node app.js"}, "dependencies": {"express": "^5", "multer": "^2"}}'
 
+_LOGS_TOKEN = (
+    "import logging\n\nlogger = logging.getLogger(__name__)\n\ndef {}(domain, token):\n"
+    '    logger.info("%s: %s", domain, token)\n'
+)
+_WEB = {"Procfile": "web: python serve.py\n", "serve.py": "import flask\n\napp = flask.Flask('x')\n"}
+_INSTALLS = "import subprocess\n\n\ndef {}(directory):\n    subprocess.check_call(['npm', 'install', '--quiet'], cwd=directory)\n"
+_FEATURE = (
+    "<?php\nreturn [\n  'authentication' => env('TOOL_AUTHENTICATION', {}),\n"
+    "  'authentication_password' => env('TOOL_AUTHENTICATION_PASSWORD', 'VeryGoodPassword'),\n];\n"
+)
+_GUZZLE = (
+    "<?php\nfunction provider($driver) {{\n  if (App::environment({})) {{\n"
+    "    $driver->setHttpClient(new \\GuzzleHttp\\Client(['verify' => true]));\n  }}\n}}\n"
+)
+_HEALTH = (
+    "const http = require('http');\n\nconst options = {{\n  host: 'localhost',\n  {},\n}};\n\n"
+    "const asked = http.request(options, (res) => process.exit(res.statusCode));\nasked.end();\n"
+)
+_MIGRATES = (
+    "const knex = require('knex')(require('./knexfile'));\nconst ask = require('{}');\n\n(async () => {{\n"
+    "  await knex.migrate.latest();\n}})();\n"
+)
+
 CASES = [
     # The other side of the wire.
     ok(
@@ -402,6 +425,56 @@ CASES = [
         "app.js:4",
         why="it is only called something else",
         severity="error",
+    ),
+    # What is published, built, switched off, said twice, asked at a terminal.
+    ok(
+        "XI-06",
+        "python",
+        {"dns.py": _LOGS_TOKEN.format("create_txt_record")},
+        "the answer to a challenge, which goes into a record of DNS",
+    ),
+    bad("XI-06", "python", {"dns.py": _LOGS_TOKEN.format("sign_in")}, "dns.py:6", why="a token of somebody's"),
+    ok("II-07", "python", {**_WEB, "backend.py": _INSTALLS.format("build_wheel")}, "a backend that builds the package"),
+    bad("II-07", "python", {**_WEB, "backend.py": _INSTALLS.format("refresh")}, "backend.py:5", why="in the app"),
+    bad(
+        "III-05",
+        "php",
+        {"config/tool.php": _FEATURE.format("false")},
+        "config/tool.php:4",
+        why="of a feature that is off",
+        severity="warning",
+    ),
+    bad(
+        "III-05",
+        "php",
+        {"config/tool.php": _FEATURE.format("true")},
+        "config/tool.php:4",
+        why="of a feature that is on",
+        severity="error",
+    ),
+    bad(
+        "III-05",
+        "php",
+        {
+            "config/database.php": "<?php\nreturn [\n  'mysql' => [\n    'password' => env('DB_PASSWORD', 'Kq8vT2mxW'),\n"
+            "  ],\n"
+            "  'pgsql' => [\n    'password' => env('DB_PASSWORD', 'Kq8vT2mxW'),\n  ],\n];\n"
+        },
+        "config/database.php:4",
+        why="one variable for two drivers",
+    ),
+    ok("IX-06", "php", {"sign_in.php": _GUZZLE.format("'local'")}, "where the app is worked on"),
+    bad("IX-06", "php", {"sign_in.php": _GUZZLE.format("'production'")}, "sign_in.php:4", why="in production"),
+    ok(
+        "IX-06",
+        "javascript",
+        {**_NODE, "alive.js": _HEALTH.format("timeout: 2000")},
+        "a limit among options that are put aside",
+    ),
+    bad("IX-06", "javascript", {**_NODE, "alive.js": _HEALTH.format("port: 1337")}, "alive.js:8", why="other options"),
+    ok("XII-02", "javascript", {**_NODE, "db/admin.js": _MIGRATES.format("inquirer")}, "a program that asks a person"),
+    bad(
+        "XII-02", "javascript", {**_NODE, "db/admin.js": _MIGRATES.format("./log")}, "db/admin.js:5", why="asks nobody"
     ),
 ]
 
