@@ -86,7 +86,7 @@ _LOGS_TOKEN = (
     '    logger.info("%s: %s", domain, token)\n'
 )
 _WEB = {"Procfile": "web: python serve.py\n", "serve.py": "import flask\n\napp = flask.Flask('x')\n"}
-_INSTALLS = "import subprocess\n\n\ndef {}(directory):\n    subprocess.check_call(['npm', 'install', '--quiet'], cwd=directory)\n"
+_INSTALLS = "import subprocess\n\n\ndef {}(directory):\n    subprocess.check_call(['npm', 'install'], cwd=directory)\n"
 _FEATURE = (
     "<?php\nreturn [\n  'authentication' => env('TOOL_AUTHENTICATION', {}),\n"
     "  'authentication_password' => env('TOOL_AUTHENTICATION_PASSWORD', 'VeryGoodPassword'),\n];\n"
@@ -456,8 +456,8 @@ CASES = [
         "III-05",
         "php",
         {
-            "config/database.php": "<?php\nreturn [\n  'mysql' => [\n    'password' => env('DB_PASSWORD', 'Kq8vT2mxW'),\n"
-            "  ],\n"
+            "config/database.php": "<?php\nreturn [\n  'mysql' => [\n"
+            "    'password' => env('DB_PASSWORD', 'Kq8vT2mxW'),\n  ],\n"
             "  'pgsql' => [\n    'password' => env('DB_PASSWORD', 'Kq8vT2mxW'),\n  ],\n];\n"
         },
         "config/database.php:4",
