@@ -104,6 +104,18 @@ _MIGRATES = (
     "  await knex.migrate.latest();\n}})();\n"
 )
 
+_BUN = 'FROM node:22\nCOPY package.json bun.lockb /app/\nRUN bun i\nCMD ["bun", "run", "start"]\n'
+_BUNDLED = (
+    '{"scripts": {"start": "node server.js"}, "dependencies": {"express": "^5"},'
+    ' "devDependencies": {"webpack": "^5", "webpack-dev-server": "^5"}}'
+)
+_BUNDLER = "const webpack = require('webpack');\nconst serve = require('{}');\nserve(webpack({{}})).listen(3000);\n"
+_GRADLE_TOP = (
+    "{} {{\n  dependencyManagement {{\n    imports {{\n      mavenBom 'org.example:versions:1.2.0'\n    }}\n  }}\n}}\n"
+)
+_GRADLE = "apply plugin: 'java'\n\ndependencies {\n  implementation('com.google.guava:guava')\n}\n"
+_JAVA = "import com.google.common.base.Strings;\n\nclass A {}\n"
+
 CASES = [
     # The other side of the wire.
     ok(
@@ -475,6 +487,45 @@ CASES = [
     ok("XII-02", "javascript", {**_NODE, "db/admin.js": _MIGRATES.format("inquirer")}, "a program that asks a person"),
     bad(
         "XII-02", "javascript", {**_NODE, "db/admin.js": _MIGRATES.format("./log")}, "db/admin.js:5", why="asks nobody"
+    ),
+    # Images that nobody builds, servers of bundlers, and versions that a build above gives.
+    ok("SEC-01", "manifests", {**_NODE, "Dockerfile.bun": _BUN}, "it copies a lock file that the tree does not have"),
+    bad(
+        "SEC-01",
+        "manifests",
+        {**_NODE, "Dockerfile.bun": _BUN, "bun.lockb": "x"},
+        "Dockerfile.bun:1",
+        why="it can be built",
+    ),
+    ok(
+        "II-05",
+        "javascript",
+        {"package.json": _BUNDLED, "server.js": _BUNDLER.format("webpack-dev-server")},
+        "its server",
+    ),
+    bad(
+        "II-05",
+        "javascript",
+        {"package.json": _BUNDLED, "server.js": _BUNDLER.format("express")},
+        "server.js:1",
+        why="a server that has pages bundled",
+    ),
+    ok(
+        "II-02",
+        "java",
+        {
+            "build.gradle": _GRADLE_TOP.format("subprojects"),
+            "api/build.gradle": _GRADLE,
+            "api/src/main/java/A.java": _JAVA,
+        },
+        "the build above manages versions",
+    ),
+    bad(
+        "II-02",
+        "java",
+        {"build.gradle": "group = 'shop'\n", "api/build.gradle": _GRADLE, "api/src/main/java/A.java": _JAVA},
+        "api/build.gradle",
+        why="no build above says any",
     ),
 ]
 

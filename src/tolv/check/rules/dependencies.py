@@ -356,6 +356,7 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
         for need in needs(unit, language, frozenset(_plain(d.name, language) for d in entries) - development):
             names = [name for name in need.names if _plain(name, language) in development and not _typed(name)]
             places = [one for one in need.places if files is None or one[0] in files]
+            places = [one for one in places if not _serves_developers(unit, one[0])]
             if names and places and not _only_aside(need):
                 found = True
                 yield _for_development(unit, need, names[0], places, entries)
@@ -384,6 +385,15 @@ def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
     other = {_plain(one.name, language) for one in entries if one.group != "dev"}
     named = (one for one in entries if one.group == "dev" and not one.indirect)
     return frozenset(_plain(one.name, language) for one in named) - other
+
+
+def _serves_developers(unit: Unit, path: str) -> bool:
+    """Whether a file of JavaScript is the server of a bundler, which pages are worked on with."""
+    source = unit.source(path) if path.endswith(("js", "ts")) else None
+    return source is not None and any(one.module in _DEV_SERVERS for one in source.imports())
+
+
+_DEV_SERVERS = frozenset(("webpack-dev-server", "browser-sync", "live-server", "@rspack/dev-server"))
 
 
 def _typed(name: str) -> bool:
