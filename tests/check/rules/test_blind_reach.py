@@ -400,6 +400,18 @@ CASES = [
     bad(
         "SEC-02",
         "manifests",
+        {
+            "db/seed.sql": _ADMIN.format(_HASH),
+            "app/seed.py": 'def seed():\n    User.objects.create_superuser("admin", "a@shop.net", "admin")\n',
+        },
+        "app/seed.py:2",
+        "db/seed.sql:1",
+        why="the code says a password of the administrator",
+        severity="error",
+    ),
+    bad(
+        "SEC-02",
+        "manifests",
         {"db/seed.sql": _ADMIN.format("21232f297a57a5a743894a0e4a801fc3")},
         "db/seed.sql:1",
         why="a hash of what everybody tries",

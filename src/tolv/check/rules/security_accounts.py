@@ -31,11 +31,12 @@ from tolv.codebase.survey import File
 )
 def known_administrators(unit: Unit) -> Iterator[Outcome]:
     """SEC-02."""
-    found = 0
+    found, said = 0, False
     for one in unit.seen(accounts, "prod", "migrations", "admin"):
         severity = _severity(unit, one.path, one.what)
         if severity is not None:
             found += 1
+            said = said or severity == "error"
             message = "An administrator is created with a password that stands in the source"
             if one.what.default_of is not None:
                 message = f"Without {one.what.default_of} an administrator gets a password that stands in the source"
@@ -45,7 +46,7 @@ def known_administrators(unit: Unit) -> Iterator[Outcome]:
         message = "An administrator with a known password is in the data that set the app up"
         if not known:
             message = "An administrator with one password for all who install the app is in its data, as a hash"
-        yield Finding(message, unit.place(path, line), None if known or _is_told(unit) else "warning")
+        yield Finding(message, unit.place(path, line), None if known or said or _is_told(unit) else "warning")
     if not found:
         yield NotApplicable("no account is created with a password of the source")
 
