@@ -82,8 +82,10 @@ def _named(programs: list[File], survey: Survey, read: Callable[[str], str | Non
     return found
 
 
-#: Settings of tools that measure or check code: a name in them starts nothing.
-_OMITS = re.compile(r"^(?:\.?cover\w*(?:\.\w+)?|\.flake8|setup\.cfg|pyproject\.toml|mypy\.ini|\.pylintrc|tox\.ini)$")
+#: Settings of tools that measure or check code, and what is told of older versions: a name in them starts nothing.
+_OMITS = re.compile(
+    r"(?i)^(?:(?:changelog|changes|history|news|release[-_]?notes)(?:\.\w+)?|\.?cover\w*(?:\.\w+)?|\.flake8|setup\.cfg|pyproject\.toml|mypy\.ini|\.pylintrc|tox\.ini)$"
+)
 
 
 def _may_be(file: File, survey: Survey) -> bool:

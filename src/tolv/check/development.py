@@ -39,7 +39,27 @@ def for_developers(survey: Survey, read: Read) -> frozenset[str]:
     """The paths of the compose files and Dockerfiles that only developers use, and are called like production's."""
     procfiles = _named(survey, read, lambda name: name == "Procfile")
     theirs = frozenset(file.path for file, text in procfiles if _DEV_PROCESS.search(text))
-    return theirs | _of_containers(survey, read)
+    return theirs | _of_containers(survey, read) | _left_over(survey, read)
+
+
+#: What an installer writes beside a manifest.
+_LOCKS = frozenset(
+    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb Gemfile.lock composer.lock"
+    " poetry.lock uv.lock Pipfile.lock pdm.lock go.sum".split()
+)
+
+
+def _left_over(survey: Survey, read: Read) -> frozenset[str]:
+    """Dockerfiles that copy a lock file which lies nowhere in the tree: nobody has built them from it for a while."""
+    names = {file.name for file in survey.files}
+    found = set()
+    for file, text in _named(survey, read, is_dockerfile_name):
+        image = parse_dockerfile(text, file.path, file.context)
+        steps = (one for stage in image.stages for one in stage.instructions if one.keyword in ("COPY", "ADD"))
+        copied = (word for one in steps if "from" not in one.flags for word in one.words[:-1])
+        if any((name := posixpath.basename(word)) in _LOCKS and name not in names for word in copied):
+            found.add(file.path)
+    return frozenset(found)
 
 
 #: What a Procfile starts beside the app for somebody who works on it: a bundler's server, a mailbox that catches all.

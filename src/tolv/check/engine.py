@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tolv.check.cache import Cache
 from tolv.check.catalogue import catalogue, chosen
-from tolv.check.facts.browser import is_browser_script
+from tolv.check.facts.browser import is_browser_line, is_browser_script
 from tolv.check.fingerprints import with_fingerprints
 from tolv.check.limits import MOST_FINDINGS
 from tolv.check.model import SEVERITIES, CannotTell, FactorReport, Finding, Outcome, Report, Severity, Unread
@@ -119,7 +119,12 @@ _OF_PROCESSES = frozenset(("IV", "VI", "VII", "VIII", "IX", "XI", "XII"))
 def _placed(finding: Finding, rule: Rule, unit: CheckedUnit | None, repository: CheckedRepository) -> Finding | None:
     """A finding with what the engine knows; None if its context takes it away."""
     severity = finding.severity or rule.severity
-    if unit is not None and rule.label in _OF_PROCESSES and is_browser_script(unit, finding.place.path):
+    place = finding.place
+    if (
+        unit is not None
+        and rule.label in _OF_PROCESSES
+        and (is_browser_script(unit, place.path) or is_browser_line(unit, place.path, place.line))
+    ):
         return None
     if not rule.everywhere and finding.place.path:
         lowered = _lowered(severity, repository.context(finding.place.path))

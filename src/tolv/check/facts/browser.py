@@ -19,6 +19,8 @@ _DRAWS = frozenset(
     "react react-dom preact vue svelte @angular/core solid-js lit ember-source backbone knockout jquery alpinejs"
     " react-scripts @vue/cli-service @ember/test-helpers".split()
 )
+#: Packages with which an app of phones is built: it draws by itself, and no deploy of a server runs it.
+_PHONE = frozenset("react-native expo @capacitor/core @ionic/react @ionic/angular cordova nativescript".split())
 #: Packages with which a program of its own answers requests, asks a database or runs pages on a server.
 _SERVES = frozenset(
     "express koa fastify hapi @hapi/hapi restify polka connect hono elysia sails loopback @nestjs/core @adonisjs/core"
@@ -29,7 +31,7 @@ _SERVES = frozenset(
     " @strapi/strapi parse-server @feathersjs/feathers aws-lambda serverless firebase-functions".split()
 )
 
-_KNOWN: WeakKeyDictionary[Unit, dict[str, bool]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Unit, dict[str, tuple[bool, bool]]] = WeakKeyDictionary()
 
 
 def in_browser(unit: Unit, path: str) -> bool:
@@ -37,6 +39,11 @@ def in_browser(unit: Unit, path: str) -> bool:
     if _PATH.search(path):
         return True
     return _is_script(path) and (_drawing(unit, path) or _says_so(unit, path) or _is_never_served(unit, path))
+
+
+def is_for_phones(unit: Unit, path: str) -> bool:
+    """Whether a file belongs to a package of which an app for phones is built."""
+    return _is_script(path) and _nearest(unit, path)[1]
 
 
 def serves_nothing(unit: Unit) -> bool:
@@ -51,23 +58,48 @@ def is_browser_script(unit: Unit, path: str) -> bool:
     return _is_script(path) and in_browser(unit, path)
 
 
+def is_browser_line(unit: Unit, path: str, line: int | None) -> bool:
+    """Whether a browser runs a line of a file that a server may draw: it is inside of what a component of React hands
+    on, an effect or a handler of events, and a server calls the component alone."""
+    source = unit.source(path) if line is not None and _is_script(path) else None
+    if source is None or line is None or source.words.isdisjoint(_HOOKS):
+        return False
+    scopes = (one.scope for one in source.calls() if one.line <= line <= one.end_line)
+    functions = (
+        [name for name, kind in zip(one.names, one.kinds, strict=True) if kind == "function"] for one in scopes
+    )
+    innermost = max(functions, key=len, default=[])
+    return any(_COMPONENT.match(name) for name in innermost[:-1])
+
+
+#: What only a component, or a hook of one, calls; the first two are left out by a server.
+_HOOKS = frozenset((b"useEffect", b"useLayoutEffect", b"useState", b"useCallback", b"useReducer", b"useRef"))
+_COMPONENT = re.compile(r"^[A-Z]\w*$|^use[A-Z]\w*$")
+
+
 def _is_script(path: str) -> bool:
     return LANGUAGE_BY_SUFFIX.get(path[path.rfind(".") :]) == "javascript"
 
 
 def _drawing(unit: Unit, path: str) -> bool:
     """Whether the nearest package above a file draws pages and serves nothing."""
+    draws, phones = _nearest(unit, path)
+    return draws or phones
+
+
+def _nearest(unit: Unit, path: str) -> tuple[bool, bool]:
+    """Of the nearest package above a file, whether it only draws pages, and whether it is an app for phones."""
     packages = _packages(unit)
     directory = posixpath.dirname(path)
     while directory not in packages:
         if not directory:
-            return False
+            return False, False
         directory = posixpath.dirname(directory)
     return packages[directory]
 
 
-def _packages(unit: Unit) -> dict[str, bool]:
-    """The directories of the packages of JavaScript, and whether each only draws pages."""
+def _packages(unit: Unit) -> dict[str, tuple[bool, bool]]:
+    """The directories of the packages of JavaScript, and of each what `_nearest` says."""
     known = _KNOWN.get(unit)
     if known is None:
         declared: dict[str, set[str]] = {
@@ -79,7 +111,10 @@ def _packages(unit: Unit) -> dict[str, bool]:
             if posixpath.dirname(one.path) in declared:
                 declared[posixpath.dirname(one.path)].add(one.name)
         known = {
-            directory: not _DRAWS.isdisjoint(names) and _SERVES.isdisjoint(names)
+            directory: (
+                not _DRAWS.isdisjoint(names) and _SERVES.isdisjoint(names),
+                not _PHONE.isdisjoint(names) and names.isdisjoint(_SERVES - {"ws", "socket.io"}),
+            )
             for directory, names in declared.items()
         }
         _KNOWN[unit] = known

@@ -243,7 +243,7 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
     for file in unit.named(*_BUNDLERS):
         text = unit.text(file.path) or ""
         if re.search(r"\balias\b|\bmodules\s*:|module-resolver", text):
-            found |= set(re.findall(r"""["']?(@?[\w-]+)["']?\s*:""", text))
+            found |= set(re.findall(r"""["']?(@?[\w-]+)\$?["']?\s*:""", text))
             for directory in ("", "src", "app"):
                 found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), directory)))
     return frozenset(found)

@@ -38,10 +38,41 @@ def imported(dialect: JavaScript, visit: Visit) -> Iterator[Import]:
     source = _source(visit.node)
     if source is None:
         return
-    names = tuple(one.member for one in import_bounds(dialect, visit) if one.member is not None)
+    bounds = list(import_bounds(dialect, visit))
+    names = tuple(one.member for one in bounds if one.member is not None)
     typing = any(child.type in ("type", "typeof") for child in visit.node.children[:2])
     typing = typing or _ONLY_TYPES.match(dialect.syntax.brief(visit.node, 2000)) is not None
+    typing = typing or (bool(bounds) and _is_erased(dialect, visit.node, [one.name for one in bounds]))
     yield Import(unescaped(dialect.syntax, source), names, visit.node.start_point.row + 1, typing=typing)
+
+
+#: Decorators have the types of what they decorate kept.
+_DECORATOR = re.compile(rb"^\s*@[A-Za-z]\w*", re.MULTILINE)
+
+
+def _is_erased(dialect: JavaScript, node: Node, names: list[str]) -> bool:
+    """Whether the names of an import stand only where TypeScript has types: a compiler leaves the import out."""
+    data, root = dialect.syntax.data, dialect.syntax.root
+    if root is None or _DECORATOR.search(data) is not None:
+        return False
+    used = False
+    for name in names:
+        for match in re.finditer(rb"(?<![\w$])%s(?![\w$])" % re.escape(name.encode()), data):
+            if node.start_byte <= match.start() < node.end_byte:
+                continue
+            at = root.descendant_for_byte_range(match.start(), match.end())
+            if at is None or at.type in (
+                "comment",
+                "string_fragment",
+                "template_string",
+                "jsx_text",
+                "property_identifier",
+            ):
+                continue
+            if at.type != "type_identifier":
+                return False
+            used = True
+    return used
 
 
 def exported(dialect: JavaScript, visit: Visit) -> Iterator[Import]:

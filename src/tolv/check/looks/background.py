@@ -192,6 +192,8 @@ def _goroutines(source: Source) -> Iterator[Background]:
             continue  # it is told to stop, and has taken nothing on that would be lost
         if _GO_CONNECTION.search(text):
             continue  # it lives as long as the connection
+        if _is_closed(source, functions, match[1]):
+            continue
         handles = bool(_GO_HANDLER.search("\n".join(source.lines[function.line - 1 : function.line + 3])))
         target = match[1] if match[1] != "func" else ""
         if handles or _GO_WORK.search(target):
@@ -209,6 +211,26 @@ def _goroutines(source: Source) -> Iterator[Background]:
                 bool(_LOCK.search(text)),
                 b"cobra" in source.words and not handles,
             )
+
+
+_GO_CLOSES = re.compile(r"^(?:Close|Stop|Shutdown|Dispose|End|Wait)$")
+_GO_TELLS = re.compile(r"\bclose\(\s*\w+(?:\.\w+)+\s*\)|\b\w+(?:\.\w+)*\.cancel\w*\(\)|\b\w+\.\w+\s*<-")
+_GO_GONE = re.compile(r"<-\s*\w+(?:\.\w+)+|\.Wait\(\)")
+
+
+def _is_closed(source: Source, functions: Sequence[Function], target: str) -> bool:
+    """Whether the goroutine runs a method of something that the file can close: a method tells it to end by a channel
+    or a context, and then waits until it has."""
+    name = target.rpartition(".")[2]
+    if "." not in target or not any(one.name == name for one in functions):
+        return False
+    for one in functions:
+        if _GO_CLOSES.match(one.name):
+            text = "\n".join(source.lines[one.line - 1 : one.end_line])
+            told = _GO_TELLS.search(text)
+            if told is not None and _GO_GONE.search(text, told.end()):
+                return True
+    return False
 
 
 @background.reads("ruby", words=("Thread", "good_job", "execution_mode", "queue_adapter", "Rufus", "Scheduler"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tolv.check.look import Look
-from tolv.check.source import Source, Value
+from tolv.check.source import Binding, Source, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,20 @@ def _read(source: Source) -> Iterator[Chosen]:
         if condition is None and binding.value.kind == "choice" and len(set(kinds)) > 1:
             text = " ".join(source.lines[binding.line - 1 : binding.line + 2])
             condition = text.strip() if by_environment(text) else None
-        if condition is not None and kinds:
+        if condition is not None and kinds and not _is_set_again(source, binding):
             yield Chosen(binding.name, kinds, condition[:200], binding.line, binding.column)
+
+
+def _is_set_again(source: Source, binding: Binding) -> bool:
+    """Whether a setting of its own, whatever the environment is called, has the last word further down."""
+    return any(
+        one.target == binding.target
+        and one.line > binding.line
+        and one.scope.names == binding.scope.names
+        and one.scope.guards
+        and not any(_CONDITION.search(guard) or _TESTING.search(guard) for guard in one.scope.guards)
+        for one in source.bindings(binding.name)
+    )
 
 
 def _kinds(value: Value) -> Iterator[str]:

@@ -130,8 +130,11 @@ def _read(source: Source) -> Iterator[Leak]:
     signed = _signed(source)
     for call, printed in logging_calls(source):
         found = _found(call, source) or _signed_address(call, signed) or _record(call, source)
-        if found is not None and not (found[0] == "secret" and is_over(call.scope.names, found[1])):
+        if found is not None:
             what, name, line = found
+            around = call.scope.names
+            if what == "secret" and (is_over(around, name) or is_published(around, name)):
+                continue
             line = line if call.line <= line <= call.end_line else call.line
             yield Leak(what, name, call.written, line, call.column, call.end_line, printed, call.scope.guards)
 
@@ -415,6 +418,16 @@ def is_over(functions: tuple[str, ...], name: str) -> bool:
     """Whether a secret has just ceased to be one: it is what the function around is there to revoke."""
     last = _snake(name.rpartition(".")[2])
     return any(last in (snake := _snake(one)) and _ENDS.search(snake) is not None for one in functions)
+
+
+#: Functions that write what all may read: `create_txt_record`, `deploy_challenge`.
+_PUBLISHES = re.compile(r"(?:^|_)(?:txt|dns|acme|challenges?)(?:_|$)")
+
+
+def is_published(functions: tuple[str, ...], name: str) -> bool:
+    """Whether a token is the answer to a challenge: it is put where all can read it, into a record of DNS."""
+    last = _snake(name.rpartition(".")[2])
+    return last == "token" and any(_PUBLISHES.search(_snake(one)) for one in functions)
 
 
 def _leaks_by_key(key: str, value: Value) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tolv.check.look import Look
+from tolv.check.looks.stage import for_development
 from tolv.check.source import Call, Source, Value
 
 
@@ -28,6 +29,8 @@ class Outbound:
     """Seconds that the library waits by itself."""
     options: str | None = None
     """The function that gives the options of the call."""
+    developing: bool = False
+    """Only where the app is worked on."""
 
 
 outbound: Look[Outbound] = Look("outbound calls")
@@ -39,7 +42,8 @@ _LIMITS = re.compile(r"time_?out|deadline|signal|max_?time", re.IGNORECASE)
 def _seen(call: Call, what: str, *, limited: bool, certain: bool = True, default: float | None = None) -> Outbound:
     names = [n for n, k in zip(call.scope.names, call.scope.kinds, strict=True) if k == "function"]
     function = names[-1] if names else None
-    return Outbound(what, limited, certain, call.line, call.column, function, call.scope.owner, default)
+    where = (call.line, call.column, function, call.scope.owner)
+    return Outbound(what, limited, certain, *where, default, developing=for_development(call.scope))
 
 
 def _text(source: Source, call: Call) -> str:
@@ -108,7 +112,19 @@ def _javascript(source: Source) -> Iterator[Outbound]:
     for call in source.calls("http.get", "http.request", "https.get", "https.request"):
         if re.match(r"(node:)?https?\.(get|request)$", call.name):
             around = "\n".join(source.lines[call.line - 1 : call.end_line + 12])
-            yield _seen(call, call.name, limited=bool(_LIMITS.search(around)))
+            yield _seen(call, call.name, limited=bool(_LIMITS.search(around)) or _named_limit(source, call))
+
+
+def _named_limit(source: Source, call: Call) -> bool:
+    """Whether options that were put aside under a name have a limit: `const options = { timeout: 2000 }`."""
+    names = {one.via or one.name or "" for one in call.arguments}
+    limits = (one for one in source.bindings("timeout", "signal") if one.how == "key")
+    return any(
+        re.search(rf"\b{re.escape(name)}\b[^=\n]*=\s*\{{", "\n".join(source.lines[max(one.line - 12, 0) : one.line]))
+        for one in limits
+        for name in names
+        if name.isidentifier()
+    )
 
 
 def _is_browser(source: Source) -> bool:
@@ -171,9 +187,15 @@ def _go(source: Source) -> Iterator[Outbound]:
     given = re.search(rb"oauth2\.HTTPClient|oidc\.ClientContext|context\.WithTimeout|WithDeadline", source.data)
     if not given and not source.words.isdisjoint((b"oauth2", b"oidc")):
         names = (".Exchange", "oidc.NewProvider", ".Client", ".UserInfo")
+        own = tuple(f"{one.module}." for one in source.imports() if not _OAUTH_LIBRARY.search(one.module))
         for call in source.calls(*names):
+            if call.name.startswith(own):
+                continue  # a package of the app's that is called like the library
             if re.search(r"oauth2|oidc", call.name) or _makes_oauth(source, call):
                 yield _seen(call, f"{call.written}", limited=False)
+
+
+_OAUTH_LIBRARY = re.compile(r"^golang\.org/x/oauth2(?:/|$)|/(?:go-)?oidc(?:/|$)")
 
 
 def _by_context(source: Source, call: Call) -> bool:

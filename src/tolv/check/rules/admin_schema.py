@@ -260,7 +260,17 @@ def _at_boot(unit: Unit, path: str, change: SchemaChange) -> Severity | None:
         return None
     if any("__main__" in one for one in scope.guards):
         return "note"
-    return full
+    return None if _asks_a_person(unit, path) else full
+
+
+_ASKS = frozenset("read readline readline-sync inquirer @inquirer/prompts prompts prompt prompt-sync enquirer".split())
+
+
+def _asks_a_person(unit: Unit, path: str) -> bool:
+    """Whether a file asks questions at a terminal: no server starts so."""
+    source = unit.source(path)
+    asked = (one.module.removeprefix("node:").partition("/promises")[0] for one in source.imports()) if source else ()
+    return not _ASKS.isdisjoint(asked)
 
 
 def _starts(scope: Scope, decorators: tuple[str, ...], path: str) -> bool:

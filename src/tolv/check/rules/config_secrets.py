@@ -130,6 +130,7 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
     outside = _given_outside(seen)
     told = {name for one, value in seen if one.what.value.kind != "name" for name in _variables(value)}
     found = 0
+    said: set[tuple[str, str, str]] = set()
     for one, value in seen:
         credential = one.what
         if value.kind == "literal":
@@ -146,6 +147,13 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
             continue  # what reads the setting; the line that sets it is the finding
         else:
             severity = _severity_of_default(unit, one, value)
+            if severity == "error" and _is_switched_off(unit, one):
+                severity = "warning"
+            same = (one.path, value.name or "", value.default.text or "" if value.default is not None else "")
+            if severity is not None and all(same):
+                if same in said:
+                    continue  # one variable and one default, for each of the drivers that a file knows
+                said.add(same)
         if severity is not None:
             found += 1
             yield _default(unit, one, value, _for_developers(unit, one.path, severity))
@@ -306,6 +314,22 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
     return severity_of_default(name, credential.name, text)
+
+
+def _is_switched_off(unit: Unit, one: Seen[Credential]) -> bool:
+    """Whether what the secret is for is off unless it is switched on: `authentication` is false by default, a few lines
+    above or below `authentication_password`."""
+    source, name = unit.source(one.path), one.what.name
+    feature = name.rpartition("_")[0]
+    if source is None or not feature:
+        return False
+    switch = re.compile(
+        rf"^\s*(?:self\.)?[\"']?(?:{re.escape(feature)}(?:_?enabled)?|(?:enable|use)_?{re.escape(feature)})[\"']?\s*(?:=>|:|=)"
+        r"[^\n]*\bfalse\b",
+        re.IGNORECASE,
+    )
+    line = one.what.line
+    return any(switch.match(text) for text in source.lines[max(line - 8, 0) : line + 7])
 
 
 _SECTION = re.compile(r"([ \t]*)(?:[\w ]+ )?[\"']?([\w.-]+)[\"']?\s*(?:=>|:|=)\s*[\[{(]")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from tolv.check.facts.browser import is_for_phones
+from tolv.check.facts.by_hand import is_beside_the_deploy, is_command_of_hands
 from tolv.check.facts.needs import ASIDE, DEPLOYED, Need, needs, reached
 from tolv.check.looks.constants import constants
 from tolv.check.looks.mentions import mentions
@@ -66,7 +69,10 @@ def manifest_is_there(unit: Unit) -> Iterator[Outcome]:
         elif other is not None:
             yield CannotTell(f"{other.path} may declare what the {language} code needs; it is not read")
         else:
-            yield _no_manifest(unit, language, wanted)
+            finding = _no_manifest(unit, language, wanted)
+            others = any(unit.packages.manifests_of(one) for one in languages if one != language)
+            aside = others and is_beside_the_deploy(unit, language)
+            yield replace(finding, severity="note") if aside else finding
 
 
 def _no_manifest(unit: Unit, language: Language, wanted: Sequence[Need]) -> Finding:
@@ -168,8 +174,11 @@ class _Declared:
         """The manifest that a file belongs to: of JavaScript's, the nearest above it."""
         if self.language != "javascript":
             return self.manifests[0]
-        above = [one for one in self.manifests if not (at := posixpath.dirname(one)) or path.startswith(f"{at}/")]
-        return max(above, key=len, default=self.manifests[0])
+        return max(self.above(path), key=len, default=self.manifests[0])
+
+    def above(self, path: str) -> list[str]:
+        """The manifests in the directories above a file."""
+        return [one for one in self.manifests if not (at := posixpath.dirname(one)) or path.startswith(f"{at}/")]
 
     @property
     def complete(self) -> bool:
@@ -240,6 +249,11 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         names = need.names if declared.locked(need.names) else _of_namespace(need.module, namespaces) or need.names
         if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
             continue  # a browser gets it as it is, whatever else would load it
+        if language == "javascript":
+            # Of code that no manifest lies above, the one of a directory beside it says nothing.
+            need = replace(need, places=tuple(one for one in need.places if declared.above(one[0])))
+            if not need.places:
+                continue
         if not names or declared.has(names) or _only_aside(need):
             continue
         if language == "javascript" and _BUILT_IN.get(names[0]) in declared.direct:
@@ -260,6 +274,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             severity = "note" if need.guarded else None if declared.complete else "warning"
         if language == "javascript" and severity is None and started.isdisjoint(path for path, _ in need.places):
             severity = "warning"  # what no start is seen to load may be left over, or fails the build for all to see
+        if language == "javascript" and all(is_for_phones(unit, path) for path, _ in need.places):
+            severity = "note"  # whoever builds it sees it; no process of a deploy imports it
         shown = names[-1] if language == "go" else declared.locked(names) or names[0]
         if language == "php" and shown in said:
             continue
@@ -340,6 +356,7 @@ def no_development_dependencies(unit: Unit) -> Iterator[Outcome]:
         for need in needs(unit, language, frozenset(_plain(d.name, language) for d in entries) - development):
             names = [name for name in need.names if _plain(name, language) in development and not _typed(name)]
             places = [one for one in need.places if files is None or one[0] in files]
+            places = [one for one in places if not _serves_developers(unit, one[0])]
             if names and places and not _only_aside(need):
                 found = True
                 yield _for_development(unit, need, names[0], places, entries)
@@ -370,6 +387,15 @@ def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
     return frozenset(_plain(one.name, language) for one in named) - other
 
 
+def _serves_developers(unit: Unit, path: str) -> bool:
+    """Whether a file of JavaScript is the server of a bundler, which pages are worked on with."""
+    source = unit.source(path) if path.endswith(("js", "ts")) else None
+    return source is not None and any(one.module in _DEV_SERVERS for one in source.imports())
+
+
+_DEV_SERVERS = frozenset(("webpack-dev-server", "browser-sync", "live-server", "@rspack/dev-server"))
+
+
 def _typed(name: str) -> bool:
     return name.startswith("@types/")
 
@@ -378,7 +404,8 @@ def _for_development(
     unit: Unit, need: Need, name: str, places: Sequence[tuple[str, int]], entries: Sequence[Declared]
 ) -> Finding:
     where = next(one for one in entries if _plain(one.name, one.language) == _plain(name, one.language))
-    lower: Severity | None = "note" if need.in_functions or need.guarded else None
+    by_hand = all(is_command_of_hands(unit, path) for path, _ in places)
+    lower: Severity | None = "note" if need.in_functions or need.guarded or by_hand else None
     return Finding(
         f"{need.module} is imported here, but {where.path} declares {name} for development only",
         unit.place(*places[0]),

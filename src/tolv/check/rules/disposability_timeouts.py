@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.browser import is_browser_script
+from tolv.check.facts.uncalled import is_uncalled
 from tolv.check.looks.outbound import limiting, outbound
 from tolv.check.looks.reach import requests_of
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -35,7 +36,8 @@ _FIXES = {
     probe="IX-P2",
 )
 def without_timeout(unit: Unit) -> Iterator[Outcome]:
-    calls = [one for one in unit.seen(outbound, "prod") if not is_browser_script(unit, one.path)]
+    seen_calls = (one for one in unit.seen(outbound, "prod") if not one.what.developing)
+    calls = [one for one in seen_calls if not is_browser_script(unit, one.path)]
     if not calls:
         yield NotApplicable("no outbound call of a known client was found")
         return
@@ -50,7 +52,7 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         if one.limited or one.options in limits:
             good = good or (Witness(f"{one.what} has a timeout", place) if one.default is None else None)
             continue
-        if (seen.path, one.line) in told:
+        if (seen.path, one.line) in told or is_uncalled(unit, seen.path, one.line):
             continue
         told.add((seen.path, one.line))
         way = requests.way_to(seen.path, one.line, one.function, one.owner) if requests else None

@@ -73,6 +73,8 @@ def _locked(unit: Unit, manifest: str, language: str) -> Outcome:
     mine = [one for one in packages.declared if one.path == manifest]
     if language == "java":
         loose = [one for one in mine if not _fixed(one)]
+        if _is_managed_above(unit, manifest):
+            loose = [one for one in loose if one.constraint]
         if not loose or _lock_for(packages.locks_of("java"), manifest):
             return Witness(f"{manifest} names exact versions", place)
         names = ", ".join(one.name for one in loose[:5])
@@ -100,6 +102,22 @@ def _locked(unit: Unit, manifest: str, language: str) -> Outcome:
             fix="Let pip-compile (or uv pip compile) write it from the direct requirements",
         )
     return Witness(f"{lock.path} fixes what {manifest} lists", unit.place(lock.path))
+
+
+_FOR_ALL = re.compile(r"\b(?:subprojects|allprojects|configure)\b")
+_MANAGES = re.compile(r"\b(?:mavenBom|enforcedPlatform|platform)\b|\bdependencyManagement\s*\{")
+
+
+def _is_managed_above(unit: Unit, manifest: str) -> bool:
+    """Whether a Gradle build above gives its projects the versions that they leave out, by lists of them (BOMs)."""
+    directory, name = posixpath.split(manifest)
+    while directory and name.startswith("build.gradle"):
+        directory = posixpath.dirname(directory)
+        for one in ("build.gradle", "build.gradle.kts"):
+            text = unit.repository.text(posixpath.join(directory, one)) or ""
+            if _FOR_ALL.search(text) and _MANAGES.search(text):
+                return True
+    return False
 
 
 def _lock_for(locks: Sequence[Lock], manifest: str) -> Lock | None:

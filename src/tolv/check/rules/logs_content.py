@@ -213,6 +213,27 @@ def _says_rejected(unit: Unit, seen: Seen[Leak]) -> bool:
     return _REFUSING.search("\n".join(source.lines[leak.line - 3 : leak.end_line])) is not None
 
 
+_TOKEN = re.compile(r"(?i)(?:^|_|[a-z])(?:token|jwt)$")
+
+
+#: What a token says, once it is no text any more.
+_CLAIMS = "(?:id|sub|exp|iat|jti|email|roles?|scope|user_?id|user_?name|uid)"
+
+
+def _is_decoded(unit: Unit, seen: Seen[Leak]) -> bool:
+    """Whether the code reads claims of what it logs as a token: it has been decoded, and is no text that lets in."""
+    source, leak = unit.source(seen.path), seen.what
+    if (
+        source is None
+        or leak.what != "secret"
+        or not re.fullmatch(r"\$?\w+", leak.name)
+        or not _TOKEN.search(leak.name)
+    ):
+        return False
+    claim = re.compile(rf"(?<![\w.]){re.escape(leak.name)}(?:[?!]?\.|->){_CLAIMS}\b(?!\()", re.IGNORECASE)
+    return any(claim.search(line) for line in source.lines)
+
+
 def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | None:
     leak = seen.what
     context = unit.context(seen.path)
@@ -231,6 +252,8 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return "warning"
     if leak.what == "settings" and "." not in leak.name:
         return "warning"
+    if _is_decoded(unit, seen):
+        return "warning"  # what a token says, and not the token
     if any(_REJECTED.search(one) for one in leak.guards) or _says_rejected(unit, seen):
         return "warning"  # what nobody is let in with
     return "error"

@@ -73,7 +73,9 @@ def _cache_settings(unit: Unit) -> Iterator[Outcome]:
         if text is None or for_development(one.scope) or one.name.upper() not in ("CACHE_TYPE", "BACKEND"):
             continue
         if _LOCAL_CACHE.match(text) and not _is_another(unit, seen.path, one.line):
-            message = f"the cache {text.rpartition('.')[2]} is known to one process alone"
+            # Files are shared by the processes of a machine, not by machines.
+            who = "machine" if re.search(r"file", text, re.IGNORECASE) else "process"
+            message = f"the cache {text.rpartition('.')[2]} is known to one {who} alone"
             message += " unless a variable says otherwise" if open_to_change else ""
             yield Finding(message, unit.place(seen.path, one.line, one.column), subject=one.name)
         elif re.search(r"redis|memcache", text, re.IGNORECASE):

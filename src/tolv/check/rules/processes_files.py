@@ -172,13 +172,23 @@ def _upload_libraries(unit: Unit) -> Iterator[Outcome]:
         call, place = seen.what, unit.place(seen.path, seen.what.line, seen.what.column)
         on_disk = call.name.endswith(".diskStorage") or (call.name.startswith("multer") and "dest" in call.keywords)
         if on_disk and not re.search(r"tmp|temp", str(call.keywords.get("dest")), re.IGNORECASE):
-            yield Finding(
-                "multer keeps uploads on the local disk", place, "warning" if stored else None, subject="multer"
-            )
+            level: Severity | None = "note" if _takes_away(unit) else "warning" if stored else None
+            yield Finding("multer keeps uploads on the local disk", place, level, subject="multer")
         elif call.name.endswith("UploadSet"):
             yield Finding("an upload set keeps uploads on the local disk", place, subject="UploadSet")
         elif call.name.endswith("FileSystemStorage") and not call.scope.at_import and "location" not in call.keywords:
             yield Finding("a storage on the local disk is made in a function", place, "warning", subject="storage")
+
+
+_TAKEN_AWAY = re.compile(
+    rb"\b(?:unlink|rm|remove|readFile|createReadStream)(?:Sync)?\(\s*(?:\w+\??\.)*(?:file\w*|opts|options|upload\w*|image|req\.file)\??\.path\b"
+)
+
+
+def _takes_away(unit: Unit) -> bool:
+    """Whether code of JavaScript reads or removes an upload by its path: where it lay was a stop on its way."""
+    sources = (unit.source(one.path) for one in unit.files if one.language == "javascript" and one.context == "prod")
+    return any(b"path" in one.words and _TAKEN_AWAY.search(one.data) for one in sources if one is not None)
 
 
 #: Modules that keep things elsewhere than in files of the machine.

@@ -68,11 +68,29 @@ def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     final = dockerfile.final
     if final is None or _BUILDERS.search(dockerfile.path):
         return False
+    if _is_base(unit, dockerfile):
+        return False
     if final.name and re.search(r"(?i)upload|artifact|export|\btests?\b|lint|\bdev", final.name):
         return False
     # Where another stage is what runs, the last one only packs or tests it.
     runs = any(one.keyword in ("CMD", "ENTRYPOINT") for stage in dockerfile.stages for one in stage.instructions)
     return dockerfile.command is not None or not runs
+
+
+def _is_base(unit: Unit, dockerfile: Dockerfile) -> bool:
+    """Whether it starts nothing, takes nothing of the app in, and another Dockerfile builds on an image that is called
+    like its directory: only what is built on it runs."""
+    steps = [one.keyword for stage in dockerfile.stages for one in stage.instructions]
+    name = dockerfile.path.rpartition("/")[0].rpartition("/")[2]
+    if dockerfile.command is not None or "CMD" in steps or "ENTRYPOINT" in steps or not name:
+        return False
+    return any(
+        re.search(rf"(?:^|[/:_-]){re.escape(name)}(?:[:@_-]|$)", stage.image.text)
+        for other in unit.dockerfiles
+        if other.path != dockerfile.path
+        for stage in other.stages
+        if not stage.image.is_stage
+    )
 
 
 _UNPRIVILEGED = re.compile(

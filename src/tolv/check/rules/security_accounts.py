@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from tolv.check.looks.accounts import Account, accounts
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity
@@ -29,19 +31,22 @@ from tolv.codebase.survey import File
 )
 def known_administrators(unit: Unit) -> Iterator[Outcome]:
     """SEC-02."""
-    found = 0
+    found, said = 0, False
     for one in unit.seen(accounts, "prod", "migrations", "admin"):
         severity = _severity(unit, one.path, one.what)
         if severity is not None:
             found += 1
+            said = said or severity == "error"
             message = "An administrator is created with a password that stands in the source"
             if one.what.default_of is not None:
                 message = f"Without {one.what.default_of} an administrator gets a password that stands in the source"
             yield Finding(message, unit.place(one.path, one.what.line, one.what.column), severity)
-    for path, line in _in_files(unit):
+    for path, line, known in _in_files(unit):
         found += 1
         message = "An administrator with a known password is in the data that set the app up"
-        yield Finding(message, unit.place(path, line))
+        if not known:
+            message = "An administrator with one password for all who install the app is in its data, as a hash"
+        yield Finding(message, unit.place(path, line), None if known or said or _is_told(unit) else "warning")
     if not found:
         yield NotApplicable("no account is created with a password of the source")
 
@@ -73,7 +78,28 @@ _ADMIN = re.compile(r"(?i)'(?:admin\w*|administrator|root|superuser)(?:@[\w.-]+)
 _PLAIN = re.compile(r"(?i)\bpassw\w*\b[^;]*values[^;]*'(?:admin\w*|password\w*|secret|changeme|123456\w*|root)'")
 
 
-def _in_files(unit: Unit) -> Iterator[tuple[str, int]]:
+#: The head of a file with data for trying the app out.
+_TRIAL = re.compile(
+    r"(?i)\b(?:demo|sample|example|dummy|test(?:ing)?|development|fake)\b[ -]*(?:seed|data|fixtures?|users?|accounts?)"
+)
+#: What a manual says of the first login: `admin` and a word of its own for the password.
+_TOLD = re.compile(
+    r"(?i)\badmin\w*\b[^\n]{0,80}\bpassword\b[^\n\w]{0,12}(?:is\b|:|=|of\b)?[^\n\w]{0,8}[`*\"']+[\w!@#$%-]{3,}[`*\"']|"
+    r"[`*\"']admin[`*\"']\s*(?:/|:|and|,)\s*[`*\"'][\w!@#$%-]{3,}[`*\"']"
+)
+
+
+def _is_told(unit: Unit) -> bool:
+    """Whether a manual of the repository says with which password the administrator logs in."""
+    named = (
+        file for file in unit.repository.files
+        if file.name.lower().endswith((".md", ".mdx", ".rst", ".adoc", ".txt")) and file.size < 1 << 18
+    )  # fmt: skip
+    return any(_TOLD.search(unit.text(file.path) or "") for file in named)
+
+
+def _in_files(unit: Unit) -> Iterator[tuple[str, int, bool]]:
+    """The path and line of each administrator, and whether the password can be read there."""
     for file in unit.files:
         if file.size > 4 << 20 or _DEV.search(file.path.rpartition("/")[2]) or not _is_shipped(unit, file):
             continue
@@ -96,8 +122,8 @@ def _is_shipped(unit: Unit, file: File) -> bool:
     return any(top.encode() in source.words for one in sources if (source := unit.source(one.path)) is not None)
 
 
-def _in_sql(path: str, text: str) -> Iterator[tuple[str, int]]:
-    if "nsert" not in text and "INSERT" not in text:
+def _in_sql(path: str, text: str) -> Iterator[tuple[str, int, bool]]:
+    if ("nsert" not in text and "INSERT" not in text) or _TRIAL.search(_head(text)):
         return
     statement = ""
     for row, line in enumerate(text.splitlines(), 1):
@@ -107,11 +133,30 @@ def _in_sql(path: str, text: str) -> Iterator[tuple[str, int]]:
         )
         if not statement or not _ADMIN.search(line):
             continue
-        if _INSERT.search(statement) and (_HASH.search(line) or _PLAIN.search(statement[:2000])):
-            yield path, row
+        if _INSERT.search(statement):
+            plain, hashed = _PLAIN.search(statement[:2000]), _HASH.search(line)
+            if plain or hashed:
+                yield path, row, hashed is None or _is_guessed(line)
 
 
-def _in_json(path: str, text: str) -> Iterator[tuple[str, int]]:
+def _head(text: str) -> str:
+    """The comment that a file begins with."""
+    lines = (line for line in text[:2000].splitlines())
+    return "\n".join(takewhile(lambda line: line.startswith(("--", "#", "/*", " *")) or not line.strip(), lines))
+
+
+_GUESSES = ("admin", "admin123", "password", "123456", "12345678", "root", "secret", "changeme", "test", "demo")
+_PLAIN_HASH = re.compile(r"'([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})'")
+
+
+def _is_guessed(line: str) -> bool:
+    """Whether a hash without salt is that of a password that everybody tries."""
+    made = (hashlib.md5, hashlib.sha1, hashlib.sha256)
+    known = {how(word.encode(), usedforsecurity=False).hexdigest() for how in made for word in _GUESSES}
+    return any(one in known for one in _PLAIN_HASH.findall(line))
+
+
+def _in_json(path: str, text: str) -> Iterator[tuple[str, int, bool]]:
     """Records with a name and a password side by side."""
     if not re.search(r'(?i)"password"', text) or not re.search(
         r'(?i)"(?:admin\w*|administrator|root)"|is_superuser', text
@@ -131,4 +176,4 @@ def _in_json(path: str, text: str) -> Iterator[tuple[str, int]]:
         admin = any(re.match(r"admin|root|administrator", name) for name in names)
         admin = admin or ("is_superuser" in by_name and by_name["is_superuser"].value.lower() == "true")
         if password is not None and admin and len(password.value) >= 4:
-            yield path, password.line
+            yield path, password.line, _HASH.search(f"'{password.value}'") is None or _is_guessed(f"'{password.value}'")

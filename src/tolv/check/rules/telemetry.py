@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tolv.check.facts.browser import in_browser
+from tolv.check.facts.browser import in_browser, is_for_phones
 from tolv.check.facts.health_tables import WEB
 from tolv.check.facts.telemetry_tables import CARRIERS, ERRORS, REQUESTS, SOME
 from tolv.check.facts.values import is_placeholder
@@ -146,6 +146,8 @@ def telemetry_is_configured(unit: Unit) -> Iterator[Outcome]:
 
 def _literal(unit: Unit, seen: Seen[Target], value: Value) -> Finding | None:
     target = seen.what
+    if is_for_phones(unit, seen.path):
+        return None  # one build for all who install it: no deploy could tell it anything else
     if value.kind == "env":
         default = value.default
         if default is None or not default.is_text or not _is_real(default.text or "", target):

@@ -187,7 +187,7 @@ def nothing_is_installed_at_run_time(unit: Unit) -> Iterator[Outcome]:
                 yield Finding(message, unit.place(path, command.line), severity=lowered, subject=installer)
     for seen in unit.seen(executed, "prod"):
         installer = _installs(seen.what.argv, unit)
-        if installer is not None and not _BY_HAND.search(seen.path):
+        if installer is not None and not _BY_HAND.search(seen.path) and not _builds(unit, seen.path):
             found = True
             lower: Severity | None = (
                 "warning" if re.search(r"plugin|addon|extension", seen.path, re.IGNORECASE) else None
@@ -198,6 +198,16 @@ def nothing_is_installed_at_run_time(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"none of {looked} start commands and scripts installs anything")
     elif not found:
         yield NotApplicable("there is no start command")
+
+
+#: The functions by which an installer of Python has a package built.
+_HOOKS = frozenset((b"build_wheel", b"build_sdist", b"build_editable"))
+
+
+def _builds(unit: Unit, path: str) -> bool:
+    """Whether a file is a backend that builds the package."""
+    source = unit.source(path) if path.endswith(".py") else None
+    return source is not None and any(one.name.encode() in _HOOKS for one in source.functions())
 
 
 def _start_texts(unit: Unit) -> Iterator[tuple[str, str, int]]:
