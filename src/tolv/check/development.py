@@ -1,7 +1,8 @@
 """Compose files and images that only developers use, whatever they are called.
 
 A compose file that lays the checkout over what the image holds runs what is being written, not what was built; one
-whose variables all come from a directory for development runs no deploy. An image that only such files build, that is
+whose variables all come from a directory for development runs no deploy, nor does one that starts an emulator of a
+cloud or a mailbox that catches all, or that names development as the mode. An image that only such files build, that is
 made for it by its own words, and beside which something else is what production runs, is a developer's too.
 """
 
@@ -70,24 +71,30 @@ _DEV_PROCESS = re.compile(
 
 
 def _of_containers(survey: Survey, read: Read) -> frozenset[str]:
-    composes = [parse_compose(text, file.path, file.context) for file, text in _named(survey, read, is_compose_name)]
+    composes = [
+        parse_compose(text, file.path, file.context)
+        for file, text in _named(survey, read, is_compose_name, "prod", "dev", "test")
+    ]
     if not composes:
         return frozenset()
-    theirs = {one.path for one in composes if one.context == "dev" or _is_theirs(one, survey)}
+    theirs = {one.path for one in composes if one.context != "prod" or _is_theirs(one, survey)}
+    theirs |= {one.path for one in composes if one.path not in theirs and _is_laid_over(one, composes, theirs)}
     if not theirs:
         return frozenset()
     images = [
         parse_dockerfile(text, file.path, file.context) for file, text in _named(survey, read, is_dockerfile_name)
     ]
-    found = {one for one in theirs if classify(one) != "dev"}
+    found = {one for one in theirs if classify(one) not in ("dev", "test")}
     found |= {one.path for one in _their_images(images, composes, theirs, survey, read)}
     return frozenset(found)
 
 
-def _named(survey: Survey, read: Read, is_named: Callable[[str], bool]) -> Iterator[tuple[File, str]]:
+def _named(survey: Survey, read: Read, is_named: Callable[[str], bool], *contexts: str) -> Iterator[tuple[File, str]]:
     for file in survey.files:
-        if file.context in ("prod", "dev") and is_named(file.name) and (text := read(file.path)) is not None:
-            yield file, text
+        if file.context in (contexts or ("prod", "dev")) and is_named(file.name):
+            text = read(file.path)
+            if text is not None:
+                yield file, text
 
 
 def _is_theirs(compose: Compose, survey: Survey) -> bool:
@@ -98,9 +105,51 @@ def _is_theirs(compose: Compose, survey: Survey) -> bool:
         return True
     if built and all(_uses_theirs(compose, one) for one in built):
         return True
+    if any(_is_emulator(one) or _says_development(one) for one in compose.services):
+        return True
     given = [entry.value for one in compose.services for entry in one.env_file]
     here = posixpath.dirname(compose.path)
     return bool(given) and all(classify(posixpath.normpath(posixpath.join(here, one))) == "dev" for one in given)
+
+
+#: What stands in for a cloud, an identity provider or a mail server on the machine of somebody who works on the app.
+_EMULATORS = re.compile(
+    r"localstack(?:-pro)?|dynamodb-local|azurite|moto|motoserver|fake-gcs-server|elasticmq(?:-native)?|goaws|wiremock"
+    r"|mock-oauth2-server|mockserver|\S*-emulator|mailhog|mailpit|maildev|mailcatcher|smtp4dev|pact-broker"
+)
+_MODES = re.compile(
+    r"(?:(?:NODE|RAILS|RACK|APP|FLASK|DJANGO|SYMFONY|GO|ASPNETCORE|MIX|DOTNET)_ENV(?:IRONMENT)?|ENV|ENVIRONMENT"
+    r"|SPRING_PROFILES_ACTIVE|DEV_MODE|DEVELOPMENT_MODE)"
+)
+_DEVELOPMENT = re.compile(r"(?i)(?:dev|devel|development|local|localdev)")
+
+
+def _is_emulator(service: ComposeService) -> bool:
+    return service.image is not None and _EMULATORS.fullmatch(service.image.base) is not None
+
+
+def _says_development(service: ComposeService) -> bool:
+    """Whether its environment names development as the mode, and leaves no choice to who starts it."""
+    for name, entry in service.environment.items():
+        if entry is None or not _MODES.fullmatch(name):
+            continue
+        value = entry.value.strip("\"' ")
+        if _DEVELOPMENT.fullmatch(value) or (name.endswith("_MODE") and value.lower() in ("1", "true", "yes", "on")):
+            return True
+    return False
+
+
+def _is_laid_over(compose: Compose, composes: list[Compose], theirs: set[str]) -> bool:
+    """Whether a file adds to the services of a developers' file beside it, which says what they are."""
+    here = posixpath.dirname(compose.path)
+    below = [one for one in composes if one.path in theirs and posixpath.dirname(one.path) == here]
+    added = [one.name for one in compose.services if one.image is None and one.build is None]
+    if re.search(r"(?i)prod|stag(?:e|ing)|deploy|release|live", posixpath.basename(compose.path)):
+        return False
+    others = [one for one in composes if one.path not in theirs and one.path != compose.path]
+    if any(other.service(name) is not None for other in others for name in added):
+        return False
+    return bool(added) and all(any(one.service(name) is not None for one in below) for name in added)
 
 
 def _uses_theirs(compose: Compose, service: ComposeService) -> bool:
@@ -141,6 +190,8 @@ def _their_images(
         for one in images
         if one.context == "prod" and one.command is not None and not builders.get(one.path, set()) & theirs
     ]
+    pipelines = "\n".join(read(file.path) or "" for file in survey.files if _PIPELINES.search(file.path))
+    published = any(_is_named(one.path, pipelines) for one in images)
     other = bool(production) or any(file.name in _PLATFORM and file.context == "prod" for file in survey.files)
     for one in images:
         built_by = builders.get(one.path, set())
@@ -150,6 +201,20 @@ def _their_images(
         idle = one.command is None or one.command.cmd is None
         if (idle and _hands_over(one, survey, read)) or (other and _is_made_for_them(one, survey, read)):
             yield one
+        elif published and "/" in one.path and not _is_named(one.path, pipelines):
+            yield one  # the pipelines build others of the tree, and not this one; that at the top needs no name
+
+
+_PIPELINES = re.compile(
+    r"(?:^|/)(?:\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml|\.circleci/config\.ya?ml|azure-pipelines\.ya?ml|Jenkinsfile\w*)$"
+)
+
+
+def _is_named(path: str, pipelines: str) -> bool:
+    """Whether pipelines name an image's file, or its directory, which has a name of its own."""
+    directory = posixpath.dirname(path)
+    words = [path, posixpath.basename(directory)] if directory else [path]
+    return any(re.search(rf"(?<![\w.-]){re.escape(one)}(?![\w.-])", pipelines) for one in words if one)
 
 
 def _hands_over(image: Dockerfile, survey: Survey, read: Read) -> bool:

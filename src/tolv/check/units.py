@@ -35,12 +35,27 @@ def unit_roots(files: Sequence[File], declared: Iterable[str] = ()) -> tuple[str
             manifests.add(file.directory)
         if _STARTS.fullmatch(file.name):
             starts.add(file.directory)
-    whole = sorted(manifests & starts, key=lambda root: (root.count("/"), root))
+    whole = sorted(_started(manifests, starts), key=lambda root: (root.count("/"), root))
     nested = [root for root in whole if root]
     top_is_one = "" in manifests
     if not nested or (len(nested) == 1 and not top_is_one):
         return ("",)
     return ("", *nested) if top_is_one or "" in starts else tuple(nested)
+
+
+def _started(manifests: set[str], starts: set[str]) -> set[str]:
+    """The directories with a manifest that start. Where no manifest is at the top, what starts in a directory of its
+    own (`backend/docker/`, `backend/apps/api/`) is of the nearest manifest above it."""
+    found = manifests & starts
+    if "" in manifests or not found:
+        return found
+    for start in starts - manifests:
+        above = start
+        while above and above not in manifests:
+            above = above.rpartition("/")[0]
+        if above:
+            found.add(above)
+    return found
 
 
 def unit_of(path: str, roots: Sequence[str]) -> str | None:

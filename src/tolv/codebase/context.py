@@ -63,6 +63,8 @@ def classify_content(path: str, head: bytes) -> Context | None:
     if suffix in words.BROWSER:
         if _BANNER.match(head):
             return "vendored"
+        if _BUNDLE.search(head):
+            return "generated"
         if len(head) > 1000 and len(head) // (head.count(b"\n") + 1) > 400:
             return "generated"
     return None
@@ -193,7 +195,7 @@ def _purpose(place: _Place, part: str) -> Context | None:
         part in words.DEV
         or (place.last, part) in words.DEV_PAIRS
         or (staged and part in words.DEV_STAGES)
-        or (part == "dev" and not place.in_code)
+        or (part in ("dev", "local") and not place.in_code)
     ):
         return "dev"
     if staged and part in words.TEST_STAGES:
@@ -327,7 +329,7 @@ _MESSAGES = re.compile(r"messages?(_[a-z]{2,3}(_[a-z]{2,4})*)?\.properties|.*_[a
 _TEST_DIRECTORY = re.compile(
     r"(?:(?:unit|integration|functional|acceptance|system|load|smoke|api|e2e|perf|performance|regression|browser|ui)"
     r"[-_]?tests?|tests?[-_](?!drive).+|.+[-_]tests?|tests?(?:data|utils?|helpers?|suites?|support|ing|files|cases)"
-    r"|e2e(?:[-_].*)?|.+[-_](?:e2e|specs?))"
+    r"|e2e(?:[-_].*)?|.+[-_](?:e2e|specs?)|(?:mock|fake|stub)[-_].+|.+[-_](?:mocks?|fakes?|stubs?))"
 )
 _SOURCE_SET = re.compile(r"(?:test|it|jmh|aat)[a-z]*|[a-z]{2,20}tests?(?:fixtures)?")
 _EXAMPLES = re.compile(
@@ -344,9 +346,11 @@ _TEST_FILE = re.compile(
     r"|phpunit.*\.xml(?:\.dist)?|codeception\.ya?ml|behat\.ya?ml|locustfile\.py|test[-_]?settings\.py"
     r"|settings[-_]?tests?\.py"
 )
-_TEST_VARIANT = re.compile(r"[._-](?:tests?|testing|e2e|ci-test|integration)(?=[._-]|$)|^tests?[._-]")
+_TEST_VARIANT = re.compile(
+    r"[._-](?:tests?|testing|e2e|ci-test|integration|cypress|playwright|selenium)(?=[._-]|$)|^tests?[._-]"
+)
 _DEV_VARIANT = re.compile(
-    r"[._-](?:dev|devel|development|local|localhost|override|debug)(?=[._-]|$)|^(?:dev|development)[._-]"
+    r"[._-](?:dev|devel|development|local|localhost|override|debug|pr|preview)(?=[._-]|$)|^(?:dev|development)[._-]"
     r"|^local\.(?:ya?ml|env)$"
 )
 _DEV_MODULE = re.compile(
@@ -408,4 +412,9 @@ _MARKER = re.compile(
 _BANNER = re.compile(
     rb"[\s;]*/\*[!*]?[\s*!]*(?:@license\s+|@preserve\s+|@name\s+)?[\w.$@/ -]{2,40}?[\s,:-]{0,4}"
     rb"\(?[vV]?(?:ersion:?\s{0,4})?\d+\.\d+(?:\.\d+)?\b"
+)
+#: What bundlers open their output with: the loader of Browserify, and that of webpack.
+_BUNDLE = re.compile(
+    rb"function \w\(\w,\w,\w\)\{function \w\(\w,\w\)\{if\(!\w\[\w\]\)\{if\(!\w\[\w\]\)\{var \w="
+    rb"|/\*{6}/[ \t]*\(\(?(?:function ?\(modules\)|\(\) ?=>|function ?\(\)) ?\{"
 )

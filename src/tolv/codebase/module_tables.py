@@ -250,6 +250,9 @@ MORE_PYTHON = _words("""
 asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp mailcap msilib nis nntplib ossaudiodev pipes sndhdr
 smtpd spwd sunau telnetlib uu xdrlib lib2to3 annotationlib compression tomllib zoneinfo __future__ __main__ _typeshed
 winreg msvcrt _winapi sitecustomize usercustomize
+mimetools httplib urlparse urllib2 cookielib Cookie HTMLParser ConfigParser StringIO cStringIO cPickle Queue SocketServer
+BaseHTTPServer SimpleHTTPServer xmlrpclib robotparser htmlentitydefs anydbm dbhash commands md5 sha sets rfc822 mimify
+MimeWriter multifile popen2 thread dummy_thread copy_reg exceptions UserDict UserList UserString __builtin__
 """)
 
 #: Modules that Node brings.

@@ -6,6 +6,7 @@ differ are listed: a module that is in no table comes from the distribution of t
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 
@@ -73,6 +74,10 @@ def _python(module: str) -> tuple[str, ...]:
     if parts[0] in ("google", "azure", "zope", "backports", "sphinxcontrib"):
         return tuple(normalise("-".join(parts[:length])) for length in range(min(len(parts), 4), 1, -1))
     name = normalise(parts[0])
+    if match := re.match(r"(mypy-boto3|types-aiobotocore|types-aioboto3)-", name):
+        # One package of stubs for each service; an extra of the one for all brings it.
+        whole = {"mypy-boto3": ("boto3-stubs", "types-boto3")}.get(match[1], (match[1],))
+        return (name, *whole)
     return (name, f"python-{name}", f"py{name}", f"{name}-python", f"django-{name}", f"flask-{name}")
 
 

@@ -38,7 +38,9 @@ def in_browser(unit: Unit, path: str) -> bool:
     """Whether a file's code runs in a browser."""
     if _PATH.search(path):
         return True
-    return _is_script(path) and (_drawing(unit, path) or _says_so(unit, path) or _is_never_served(unit, path))
+    return _is_script(path) and (
+        _drawing(unit, path) or _says_so(unit, path) or _is_never_served(unit, path) or _needs_window(unit, path)
+    )
 
 
 def is_for_phones(unit: Unit, path: str) -> bool:
@@ -126,6 +128,20 @@ _GLOBALS = re.compile(
     rb"\b(?:window|document|navigator|localStorage|sessionStorage|location)\.[a-z]\w*"
     rb"|\bnew (?:XMLHttpRequest|FileReader|Notification)\b"
 )
+
+
+_WINDOW = re.compile(rb"(?<![\w.'\"`$-])window\.[a-z]\w*")
+#: What looks whether there is one, or has one made.
+_ASKS = re.compile(
+    rb"typeof window|globalThis|global\.window|jsdom|puppeteer|playwright|\.evaluate\(|dangerouslySet|<script"
+)
+
+
+def _needs_window(unit: Unit, path: str) -> bool:
+    """Whether a file of a framework whose pages run on both sides uses a browser's window without a look whether there
+    is one: on the server it would fail."""
+    source = unit.source(path) if unit.uses("next") or unit.uses("nuxt") else None
+    return source is not None and _WINDOW.search(source.data) is not None and _ASKS.search(source.data) is None
 
 
 def _is_never_served(unit: Unit, path: str) -> bool:

@@ -201,14 +201,14 @@ def _tails(paths: frozenset[str], suffixes: tuple[str, ...]) -> frozenset[str]:
 
 
 def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) -> frozenset[str]:
-    """What can be imported from directories that are no packages themselves, and from the root."""
+    """What can be imported from directories that are no packages themselves, from the root, and from `src`."""
     names = set()
     for path in paths:
         if path.endswith((".py", ".pyi", ".so", ".pyx")):
             parts = path.split("/")
             for depth in range(len(parts)):
                 above = "/".join(parts[:depth])
-                if above not in packages or above in ("", root):
+                if above not in packages or above in ("", root) or above.rpartition("/")[2] == "src":
                     names.add(parts[depth].partition(".")[0])
     return frozenset(names)
 

@@ -90,7 +90,8 @@ FORMS: tuple[Form, ...] = (
     _form("a Supabase token", "sbp_", r"sbp_[a-f0-9]{40}" + _END),
     _form("a Docker Hub token", "dckr_pat_", r"dckr_pat_[A-Za-z0-9_-]{27}" + _END),
     _form("an Alibaba access key", "LTAI", r"LTAI[A-Za-z0-9]{20}" + _END),
-    Form("an Azure storage key", b"AccountKey=", re.compile(rb"AccountKey=([A-Za-z0-9+/]{86}==)")),
+    # Not that of the emulator, which is the same for all.
+    Form("an Azure storage key", b"AccountKey=", re.compile(rb"AccountKey=((?!Eby8vdM02xNOcqFl)[A-Za-z0-9+/]{86}==)")),
     Form(
         "a private key",
         b"PRIVATE KEY",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tolv.check.facts.defaults import STOCK, severity_of_default
+from tolv.check.facts.spring_profiles import is_aside
 from tolv.check.facts.stages import stage_of_class
 from tolv.check.facts.values import (
     is_hash,
@@ -65,6 +66,8 @@ def _in_settings(unit: Unit, path: str) -> Iterator[FileSecret]:
         return
     settings = read_settings(text, path).settings
     local = any(re.search(r"localhost|127\.0\.0\.1", one.value) for one in settings)
+    aside = is_spring(path) and is_aside(unit, path)
+    known = _of_developers(unit)
     for one in settings:
         severity = _severity(one, local=local)
         if severity is not None:
@@ -73,7 +76,21 @@ def _in_settings(unit: Unit, path: str) -> Iterator[FileSecret]:
                 variable = re.sub(r"[.-]", lambda match: "_" if match[0] == "." else "", one.key).upper()
             if severity == "error" and variable is not None:
                 severity = severity_of_default(variable, one.name, _variable(one.value)[1] or one.value) or "note"
-            yield FileSecret(path, one.name, one.line, severity, variable)
+            if severity == "error" and variable is not None and (_variable(one.value)[1] or one.value) in known:
+                severity = "warning"  # developers run with it: a deploy has another
+            yield FileSecret(path, one.name, one.line, "note" if aside else severity, variable)
+
+
+def _of_developers(unit: Unit) -> frozenset[str]:
+    """What compose files for developers give to containers."""
+    return frozenset(
+        entry.value
+        for compose in unit.composes
+        if compose.context == "dev"
+        for service in compose.services
+        for entry in service.environment.values()
+        if entry is not None
+    )
 
 
 def _severity(one: Setting, *, local: bool) -> Severity | None:

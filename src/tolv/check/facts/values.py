@@ -152,7 +152,7 @@ _PLACEHOLDER = re.compile(
       | (?:\w+[-_])?(?:abc|xyz)[-_]?(?:123|789)\w{0,6}
       | (?:foo|bar|baz|qux|foobar|todo|tbd|fixme|none|null|nil|undefined|n/?a|na|empty|unset|unknown|invalid)
       | (?:fixme|todo|tbd|change)[-_ ].*
-      | (?:redacted|hidden|masked|secret_here)
+      | (?:redacted|hidden|masked|secret_here|anonymous)
       | (?:required|nullable|optional|sometimes|filled|present)(?:[|:,].*)?
       | (?:my|some|any|a|the|insert|dev|test|fake)[-_ ]?(?:super[-_ ]?)?
         (?:secret|password|token|key|api[-_ ]?key)s?(?:[-_ ]?key)?
@@ -219,6 +219,11 @@ def password_in_url(text: str) -> str | None:
 
 
 _WORDY = re.compile(r"[A-Za-z]+(?:[-_.:/ ][A-Za-z]+)*")
+#: Words of names that have digits: encodings, algorithms, versions.
+_FORMS = re.compile(
+    r"(?i)(?:(?<=[-_.:/])|^)(?:base(?:16|32|58|64)|b64|sha\d{1,3}|md5|[rhep]s(?:256|384|512)|ed25519|aes\d{0,3}|rsa\d{0,4}|v\d{1,2}"
+    r"|oauth[12]|oauth2|s3|ec2|k8s|x509|pkcs\d{1,2}|p12|utf8)(?=[-_.:/]|$)"
+)
 _HASH = re.compile(
     r"(?:sha(?:1|256|384|512)-.+|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|\$(?:2[aby]|argon2\w*|pbkdf2|6|5)\$.*)"
 )
@@ -254,7 +259,7 @@ def looks_secret(text: str, name: str = "") -> bool:
     if len(words_of_name(name)) > 1 and "".join(words_of_name(text)) == "".join(words_of_name(name)):
         return False  # the name of a setting or of a kind, in a list of such names
     if name and (is_signing_name(name) or is_service_name(name)):
-        return not text.startswith(("$", "%", "<")) and not _is_lookup(text)
+        return not text.startswith(("$", "%", "<")) and not _is_lookup(text) and not _names_variable(text)
     if _UUID.fullmatch(text):
         return False  # what names a thing
     if len(text) < 6 or (name and repeats_name(name, text)) or _ADDRESS.match(text) or _URL.match(text):
@@ -263,6 +268,8 @@ def looks_secret(text: str, name: str = "") -> bool:
         return False
     if _WORDY.fullmatch(text):
         return text.lower() in _KNOWN or _is_random_letters(text)
+    if _WORDY.fullmatch(_FORMS.sub("form", text)):
+        return False  # `private-jwt-key-base64` says where a key is, and how it is written
     if name and "token" in words_of_name(name):
         return _is_random_letters(text) or _varied(text)
     return not (_ABOUT_TEXT.search(text) and not any(one.isdigit() for one in text) and not _SYMBOL.search(text))
@@ -270,6 +277,14 @@ def looks_secret(text: str, name: str = "") -> bool:
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SYMBOL = re.compile(r"[!@#$%^&*+=?]")
+
+
+_SAID = re.compile(r"(?=.*\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b)[\w.,:'`\"]+(?: [\w.,:'`\"()]+){2,}")
+
+
+def _names_variable(text: str) -> bool:
+    """It is a sentence that says in which variable the value is: `the value is in SMTP_PASSWORD`."""
+    return _SAID.fullmatch(text) is not None
 
 
 def _is_lookup(text: str) -> bool:

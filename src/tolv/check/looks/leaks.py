@@ -69,10 +69,17 @@ _SENT = re.compile(r"(?:^|\.)(?:headers|request_headers|requestHeaders|req_heade
 _ANSWERED = re.compile(
     r"(?i)(?:^|\.)(?:res|resp|response|reply|answer|fetch|urlopen|(?:axios|got|requests|httpx|session|client)\.\w+)\."
 )
+#: What headers are given that are worth hiding; without a word of it, nothing says that these have any.
+_AUTHORIZING = frozenset(
+    b"Authorization authorization AUTHORIZATION HTTP_AUTHORIZATION Bearer bearer Cookie cookie api_key apikey apiKey"
+    b" API_KEY".split()
+)
 #: What lies in these is about a secret: an address to get one from, the label of a field.
 _ABOUT = re.compile(
     r"(?i)(?:endpoint|url|route|field|error|label|type|name|message|schema|constant|enum|path|column)s?\.\w+$"
 )
+#: A member of an enumeration, as TypeScript writes them: `AuditEvent.DeleteApiKey`.
+_MEMBER = re.compile(r"(?:^|\.)[A-Z]\w*[a-z]\w*\.[A-Z]\w*[a-z]\w*$")
 _CLIENTS = frozenset(
     b"requests httpx aiohttp urllib urlopen axios fetch got superagent curl http HttpClient Faraday".split()
 )
@@ -379,7 +386,7 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
         return "environment", full, value.line
     if HEADERS.search(full):
         return "headers", full, value.line
-    if _SENT.search(full) and source.words & _CLIENTS and not source.words & _TABLES and not _ANSWERED.search(full):
+    if _SENT.search(full) and _sends(source) and not _ANSWERED.search(full):
         return "sent", full, value.line
     if re.search(r"(?:^|\.)(?:request|req)\.(?:cookies|COOKIES|signedCookies)$", full):
         return "cookies", full, value.line
@@ -388,9 +395,14 @@ def _by_name(value: Value, source: Source) -> tuple[What, str, int] | None:
     if _SETTINGS.search(full) and value.via is None:
         return "settings", full, value.line
     last = name.rpartition(".")[2].rpartition(">")[2].lstrip("$@:")
-    if _ABOUT.search(name):
+    if _ABOUT.search(name) or (source.language == "javascript" and _MEMBER.search(name)):
         return None
     return ("secret", name, value.line) if is_secret(last) and not _is_lexed(name, source) else None
+
+
+def _sends(source: Source) -> bool:
+    """Code that calls others by HTTP, and by its words with what lets it in."""
+    return bool(source.words & _CLIENTS and source.words & _AUTHORIZING) and not source.words & _TABLES
 
 
 def _is_lexed(name: str, source: Source) -> bool:

@@ -219,6 +219,8 @@ _SSH = re.compile(
     r"\bssh\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*[\w.${}@-]+\s+.*\b(?:manage\.py|rake|artisan|rails|flask|alembic|psql|mysql|"
     r"npm run|php|python3?|bundle exec|docker(?:-compose)? exec)\b"
 )
+#: What stands before a command in a document: nothing, a prompt, another command, or the mark of code.
+_COMMAND = re.compile(r"(?:^\s*(?:[$>#%]\s*)?(?:sudo |exec )?|[`;&|]\s*|\b[A-Z_]+=\S*\s)$")
 _IN_CONTAINER = re.compile(r"supercronic|crond?\b|busybox", re.IGNORECASE)
 
 
@@ -279,7 +281,9 @@ def _on_host(text: str, path: str) -> Iterator[tuple[int, str]]:
         return
     edits = [n for n, line in enumerate(lines, start=1) if _EDIT.search(line)] if not crontab else []
     for number, line in enumerate(lines, start=1):
-        if _SSH.search(line) and not line.lstrip().startswith("#"):
+        if (ssh := _SSH.search(line)) and not line.lstrip().startswith("#"):
+            if documents and not _COMMAND.search(line[: ssh.start()]):
+                continue  # a sentence on it
             yield number, "an admin command is run on the host through ssh"
             return
         match = _CRON_LINE.match(line)

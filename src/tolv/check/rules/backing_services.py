@@ -10,6 +10,7 @@ from tolv.check.facts.connection import Connection, connection_of, is_local, is_
 from tolv.check.facts.overlays import only_defaults
 from tolv.check.facts.prisma import Datasource, datasources
 from tolv.check.facts.settings_files import Setting, settings
+from tolv.check.facts.spring_profiles import is_aside, is_given
 from tolv.check.facts.stores import for_development as is_for_development
 from tolv.check.looks.clients import Client, Given, Part, clients
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
@@ -142,7 +143,7 @@ def literal_address(unit: Unit) -> Iterator[Outcome]:
         found = _in_settings(setting)
         if found is not None and not _is_replaced(unit, setting):
             any_client = True
-            yield found
+            yield replace(found, severity="note") if is_aside(unit, setting.path) else found
     if not any_client:
         yield NotApplicable("it connects to no backing service")
     elif unresolved is not None:
@@ -232,10 +233,13 @@ def _in_settings(setting: Setting) -> Finding | None:
 
 
 def _is_replaced(unit: Unit, setting: Setting) -> bool:
-    """The environment replaces it: node-config's map of variables, the `env.py` of Alembic."""
+    """The environment replaces it: node-config's map of variables, the `env.py` of Alembic, the variable of Spring's
+    that a manifest gives."""
     directory = setting.path.rpartition("/")[0]
     variables = f"{directory}/custom-environment-variables".lstrip("/")
     if any(one.key == setting.key and one.path.startswith(variables) for one in settings(unit)):
+        return True
+    if _is_spring(setting) and is_given(unit, setting.key):
         return True
     if not setting.path.endswith("alembic.ini"):
         return False

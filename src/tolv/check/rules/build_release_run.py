@@ -14,6 +14,7 @@ from tolv.check.looks.way import commands, for_developers, production_starts
 from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
+from tolv.codebase.dockerfile import Dockerfile
 from tolv.codebase.shell import Command
 from tolv.codebase.start import Start
 
@@ -207,8 +208,17 @@ _FRONT = re.compile(r"(?:ng|vite|webpack|webpack-dev-server|vue-cli-service|reac
 def _is_beside(unit: Unit, start: Start) -> bool:
     """The pages' own development server, beside an app in another language that serves them."""
     program = start.argv[0].rpartition("/")[2] if start.argv else ""
-    served = unit.named(*_SERVING)
-    return start.origin == "package.json" and _FRONT.match(program) is not None and bool(served)
+    served = bool(unit.named(*_SERVING)) or any(map(_serves_files, unit.dockerfiles))
+    return start.origin == "package.json" and _FRONT.match(program) is not None and served
+
+
+def _serves_files(dockerfile: Dockerfile) -> bool:
+    """Whether an image has what another stage built, on a server of files."""
+    final, base = dockerfile.final, dockerfile.base
+    if final is None or base is None or dockerfile.context != "prod":
+        return False
+    copied = any(one.keyword == "COPY" and "from" in one.flags for one in final.instructions)
+    return copied and re.match(r"(?:nginx|httpd|caddy|openresty|lighttpd|static)", base.base) is not None
 
 
 #: Manifests of apps in other languages.

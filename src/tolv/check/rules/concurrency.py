@@ -65,7 +65,7 @@ def no_process_types(unit: Unit) -> Iterator[Outcome]:
     for workload, _ in own_workloads(unit):
         yield Witness(f"{workload.kind} {workload.name} declares a process", unit.place(workload.manifest.path))
         return
-    for file in unit.named("manifest.yml", "manifest.yaml"):
+    for file in unit.named("manifest.yml", "manifest.yaml", "manifest-*.yml", "manifest-*.yaml"):
         if "applications:" in (unit.text(file.path) or ""):
             yield Witness("the platform's manifest declares the web process", unit.place(file.path, 1))
             return
@@ -215,6 +215,8 @@ def _daemon_files(unit: Unit) -> Iterator[Finding]:
         script = file.name.endswith((".sh", ".ctl"))
         if "pid" not in text.lower() or (script and not re.search(r"\bkill\b", text)):
             continue
+        if not script and re.search(r"(?m)^\s*-?\s*apiVersion\s*:", text):
+            continue  # what a manifest holds is the configuration of whatever it deploys
         pattern = _PID_SCRIPT if script else _PID_SETTING
         number = next((n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line)), None)
         if number is not None:

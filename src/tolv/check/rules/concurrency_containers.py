@@ -177,5 +177,7 @@ def _said_so(unit: Unit) -> Iterator[Finding]:
             continue
         for number, line in enumerate((unit.text(file.path) or "").splitlines(), start=1):
             comment = line.partition("#")[2]
-            if comment and _ALONE.search(comment):
+            said = _ALONE.search(comment)
+            # One process a container is how images are made.
+            if said and not ("dockerfile" in file.name.lower() and said[0].lower().endswith("process")):
                 yield Finding("a comment says that the app must not be scaled", unit.place(file.path, number))

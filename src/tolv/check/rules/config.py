@@ -49,12 +49,22 @@ def fixed_places(unit: Unit) -> Iterator[Outcome]:
         yield Finding(
             f"{one.what.name}, {kind}, is fixed in the code for all deploys",
             unit.place(one.path, one.what.line, one.what.column),
-            severity="note" if one.path in only_defaults(unit) else None,
+            severity="note" if one.path in only_defaults(unit) or _is_aside(unit, one.path) else None,
             fix=f"Read it from the variable {variable}",
             subject=one.what.name,
         )
     if not found:
         yield _read_from_env(unit, re.compile(r"(?i)url|host|bucket|region|domain|sender|email|port"))
+
+
+def _is_aside(unit: Unit, path: str) -> bool:
+    """What ran once, to bring data into a new form, or a script that a pipeline runs: nothing that is deployed."""
+    if unit.context(path) == "migrations":
+        return True
+    if unit.context(path) not in ("admin", "ci") or any(one.entry == path for one in unit.starts):
+        return False
+    pipelines = (file.path for file in unit.files if file.context == "ci" and file.name.endswith((".yml", ".yaml")))
+    return any(path in (unit.text(one) or "") for one in pipelines)
 
 
 def _is_judged(path: str) -> bool:

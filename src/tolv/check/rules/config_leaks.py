@@ -225,6 +225,7 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
         certain = any(
             is_signing_name(name) or is_random(by_name[name]) or _is_strong(by_name[name]) for name, _ in secrets
         )
+        certain = certain and not _is_of_this_machine(path, [value for _, value, _ in values])
         message = f"{path} is tracked with values of secrets: {names}"
         return Finding(message, unit.place(path, secrets[0][1]), "error" if certain else "warning")
     if all(_is_flag(name, value) for name, value, _ in values):
@@ -236,6 +237,18 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
     placeholders = all(is_placeholder(value) or _is_flag(name, value) for name, value, _ in values)
     what = "placeholders, in the place of the real file" if placeholders else f"{len(values)} values of one environment"
     return Finding(f"{path} is tracked, with {what}", unit.place(path, values[0][2]), "warning")
+
+
+_HOST = re.compile(r"(?i)^[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?(\[[^]]*\]|[^:/\s?#]+)")
+
+
+def _is_of_this_machine(path: str, values: list[str]) -> bool:
+    """Whether all addresses of a file, three or more, are of the machine that it lies on, or of containers beside it:
+    then its secrets open what a developer runs."""
+    hosts = [match[1].lower() for value in values if (match := _HOST.match(value))]
+    near = [one for one in hosts if "." not in one or one.startswith("127.") or one.endswith((".internal", ".local"))]
+    named = re.search(r"(?i)prod|stag|live|deploy", posixpath.basename(path))
+    return named is None and len(hosts) >= 3 and len(near) == len(hosts)
 
 
 _ENV_FILE = re.compile(r"(?i)^(?:\.env(?:\.[\w-]+)*|[\w.-]+\.env|env\.(?:prod|production|staging))$")

@@ -232,7 +232,7 @@ def _in_kubernetes(manifest: Manifest) -> Iterator[Held]:
 def _in_secret(manifest: Manifest) -> Iterator[Held]:
     """A Secret that is in the tree is encoded, not encrypted."""
     for name, node in _scalars(manifest.node.at("stringData")):
-        if node.value and not is_placeholder(node.value) and _is_real("password", node.value):
+        if node.value and not is_placeholder(node.value) and _is_secret_of(name, node.value):
             yield Held(manifest.path, node.line, name, "error", "is in the tree, in a Secret", _KUBERNETES_FIX)
     for name, node in _scalars(manifest.node.at("data")):
         try:
@@ -242,6 +242,13 @@ def _in_secret(manifest: Manifest) -> Iterator[Held]:
         if value.strip() and not is_placeholder(value.strip()) and is_secret_name(name):
             what = "is in the tree, in a Secret: encoded, not encrypted"
             yield Held(manifest.path, node.line, name, "error", what, _KUBERNETES_FIX)
+
+
+def _is_secret_of(name: str, value: str) -> bool:
+    """A Secret may hold settings too: what is a secret says so by its name, or is as random as only one is."""
+    if not is_secret_name(name) and not is_signing_name(name) and password_in_url(value) is None:
+        return len(value) >= 16 and _is_random(value) and _is_real("password", value)
+    return _is_real("password", value)
 
 
 def _scalars(node: Node | None) -> Iterator[tuple[str, Node]]:

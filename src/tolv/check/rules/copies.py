@@ -139,7 +139,8 @@ def _without_manifests(unit: Unit) -> Iterator[Finding]:
         return
     started: dict[str, str] = {}
     for file in unit.named("Procfile", "Dockerfile"):
-        if file.context == "prod" and file.directory != unit.root and file.directory not in listing:
+        below = not unit.root or file.directory.startswith(f"{unit.root}/")
+        if file.context == "prod" and below and file.directory != unit.root and file.directory not in listing:
             started.setdefault(file.directory, file.path)
     language = packages.languages.get(above)
     apps = [one for one in sorted(started) if _code_below(unit, one, language) >= 3]

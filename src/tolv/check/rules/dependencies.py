@@ -171,10 +171,10 @@ class _Declared:
         return "only the lock has it, as what another package needs" if self._locked(plain) else None
 
     def near(self, path: str) -> str:
-        """The manifest that a file belongs to: of JavaScript's, the nearest above it."""
-        if self.language != "javascript":
+        """The manifest that a file belongs to: of JavaScript's and Python's, the nearest above it."""
+        if self.language not in ("javascript", "python"):
             return self.manifests[0]
-        return max(self.above(path), key=len, default=self.manifests[0])
+        return max(self.above(path), key=lambda one: len(posixpath.dirname(one)), default=self.manifests[0])
 
     def above(self, path: str) -> list[str]:
         """The manifests in the directories above a file."""
@@ -206,6 +206,16 @@ class _Declared:
         """Whether such a distribution is among those that others need."""
         locked = (_plain(name, self.language) for lock in self.locks for name in lock.pinned)
         return any(_is_of(module, one) for one in (*self.indirect, *locked))
+
+    def locked_of(self, module: str) -> str | None:
+        """The locked package whose name has all words of a module's path, the first one first:
+        `notifications-ruby-client` of `notifications/client`."""
+        words = re.split(r"[/_-]", module.lower())
+        for name in sorted(name for lock in self.locks for name in lock.pinned):
+            own = re.split(r"[_-]", name.lower())
+            if len(words) > 1 and own[0] == words[0] and set(words) <= set(own):
+                return name
+        return None
 
     def _locked(self, plain: Sequence[str]) -> bool:
         return any(_plain(name, self.language) in set(plain) for lock in self.locks for name in lock.pinned)
@@ -261,6 +271,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
         how = declared.bringer(names)
         if language == "ruby" and how is None and declared.resembles(need.module):
             continue
+        brought = declared.locked_of(need.module) if language == "ruby" and how is None else None
+        how = "only the lock has it, as what another package needs" if brought else how
         if language == "php" and declared.resembles(*need.module.split("\\")[1:2]):
             continue  # a package of another vendor's that has its place: `fruitcake/laravel-debugbar`
         if language == "python" and how is None:
@@ -276,7 +288,7 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             severity = "warning"  # what no start is seen to load may be left over, or fails the build for all to see
         if language == "javascript" and all(is_for_phones(unit, path) for path, _ in need.places):
             severity = "note"  # whoever builds it sees it; no process of a deploy imports it
-        shown = names[-1] if language == "go" else declared.locked(names) or names[0]
+        shown = names[-1] if language == "go" else brought or declared.locked(names) or names[0]
         if language == "php" and shown in said:
             continue
         said.add(shown)

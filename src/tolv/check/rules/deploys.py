@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.image_steps import steps
 from tolv.check.looks.self_change import self_changes
 from tolv.check.looks.way import commands, production_starts
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -32,8 +33,9 @@ _STAGES = "https://12factor.net/build-release-run"
 def changes_itself(unit: Unit) -> Iterator[Outcome]:
     found = False
     volumes = _volumes(unit)
+    built = _run_by_builds(unit)
     for seen in unit.seen(self_changes, "prod"):
-        if _is_tooling(unit, seen.path):
+        if _is_tooling(unit, seen.path) or (seen.path.rpartition("/")[2] in built and not _is_entry(unit, seen.path)):
             continue
         change = seen.what
         if change.kind == "update" and change.what.startswith("git") and re.search(r"(?:^|/)bin/", seen.path):
@@ -94,7 +96,22 @@ _TOOLING = re.compile(
 
 def _is_tooling(unit: Unit, path: str) -> bool:
     """Code that people or pipelines run, not the app."""
-    return bool(_TOOLING.search(path)) and path not in {one.entry for one in unit.starts}
+    return bool(_TOOLING.search(path)) and not _is_entry(unit, path)
+
+
+def _is_entry(unit: Unit, path: str) -> bool:
+    return any(one.entry == path for one in unit.starts)
+
+
+def _run_by_builds(unit: Unit) -> frozenset[str]:
+    """The names of the files that a step of an image's build runs: what they change is not released yet."""
+    return frozenset(
+        word.rpartition("/")[2]
+        for dockerfile in unit.dockerfiles
+        for step in steps(dockerfile)
+        for word in step.argv[:4]
+        if "." in word
+    )
 
 
 def _pulls(command: Command) -> bool:

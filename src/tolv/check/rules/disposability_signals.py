@@ -77,11 +77,12 @@ def _fronted(unit: Unit) -> Iterator[Outcome]:
                 yield Witness(f"{start.server} is started without a shell in front of it", unit.place(*place))
         elif not held and not _is_one_off(start):
             names = " and ".join(dict.fromkeys(deaf))
+            stays = "stays in front of {} and keeps" if len(set(deaf)) == 1 else "stay in front of {} and keep"
             also = tuple(unit.place(path, line) for path, line in start.through if path != start.path)
             server = start.server or "the server"
             handed = any(_HANDS_OVER.search(unit.text(path) or "") for path, _ in start.through)
             yield Finding(
-                f"{names} {'stays' if len(set(deaf)) == 1 else 'stay'} in front of {server} and keeps TERM to itself",
+                f"{names} {stays.format(server)} TERM to {'itself' if len(set(deaf)) == 1 else 'themselves'}",
                 unit.place(*place),
                 # The command is what the script is given, on another way through it.
                 severity="note" if handed and start.origin == "Dockerfile" else None,

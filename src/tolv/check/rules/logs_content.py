@@ -256,7 +256,19 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return "warning"  # what a token says, and not the token
     if any(_REJECTED.search(one) for one in leak.guards) or _says_rejected(unit, seen):
         return "warning"  # what nobody is let in with
+    if leak.name.lower().endswith("token") and _is_of_device(unit, seen):
+        return "warning"  # it says where messages go, and lets nobody in
     return "error"
+
+
+_DEVICES = re.compile(r"(?i)(?:device|push|registration)_?token|\b(?:fcm|apns|firebase)\b|(?:^|/)push\b")
+
+
+def _is_of_device(unit: Unit, seen: Seen[Leak]) -> bool:
+    """Whether a token is the address of a device that gets messages, as the line or the file's name says."""
+    source = unit.source(seen.path)
+    line = source.lines[seen.what.line - 1] if source is not None and seen.what.line <= len(source.lines) else ""
+    return _DEVICES.search(line) is not None or _DEVICES.search(seen.path) is not None
 
 
 def _is_program(unit: Unit, path: str) -> bool:

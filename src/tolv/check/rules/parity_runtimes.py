@@ -42,6 +42,8 @@ def runtime_drift(unit: Unit) -> Iterator[Outcome]:
                 continue
             if one.where == reference.where == "image" or (one.where == "ci" and _is_tested(own, reference)):
                 continue
+            if one.where == "ci" and _is_anothers(unit, one):
+                continue
             drifted = True
             said.add(one.path)
             # An image that is not what a version file asks for is the one to be changed.
@@ -79,6 +81,17 @@ def _is_tested(own: Sequence[Stated], reference: Stated) -> bool:
     return any(one.where == "ci" and one.meets(reference) for one in own)
 
 
+def _is_anothers(unit: Unit, one: Stated) -> bool:
+    """A pipeline of the whole codebase states the version of another app's image: it may be that app's."""
+    others = (other for other in unit.repository.units if other.root != unit.root)
+    return any(
+        each.where == "image" and each.language == one.language and one.meets(each)
+        for other in others
+        for each in stated(other)
+        if other.root and each.path.startswith(f"{other.root}/")
+    )
+
+
 def _drift(one: Stated, reference: Stated) -> Finding:
     name = _SHOWN[one.language]
     return Finding(
@@ -91,7 +104,7 @@ def _drift(one: Stated, reference: Stated) -> Finding:
     )
 
 
-_UNVERSIONED = re.compile(r"(?<![\w./-])nodejs(?![\w./-])")
+_UNVERSIONED = re.compile(r"(?<![\w./-])nodejs(?![\w./=~<>-])")
 
 
 def _undeclared(unit: Unit, every: Sequence[Stated]) -> Iterator[Finding]:
@@ -179,10 +192,16 @@ _SYSTEMS = (
 _ON_DEBIAN = frozenset("python node golang ruby php openjdk perl rust buildpack-deps gradle maven".split())
 
 
+#: Images of backing services: nothing of the app runs on their system.
+_STORES = re.compile(
+    r"postgres|postgis|pgvector|timescale|mysql|mariadb|mongo|redis|valkey|rabbitmq|elasticsearch|opensearch|minio"
+)
+
+
 def _system(one: Dockerfile) -> str | None:
     """The family of the image's system; None: it cannot be told, or it has none (scratch, distroless)."""
     base = one.base
-    if base is None or base.is_scratch or "distroless" in base.text or "$" in base.text:
+    if base is None or base.is_scratch or "distroless" in base.text or "$" in base.text or _STORES.match(base.base):
         return None
     for pattern, name in _SYSTEMS:
         if re.search(pattern, f"{base.base}:{base.tag or ''}"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.functions import is_function
+from tolv.check.looks.mentions import mentions
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
@@ -20,6 +22,7 @@ _DOCKER = "https://docs.docker.com/build/building/best-practices/#user"
     "SEC-01",
     severity="warning",
     materials=("manifests",),
+    looks=(mentions,),
     title="A container has more rights than the app needs",
     why="Who breaks into the app has the rights of its process: as root, or with the host's socket, those of the host.",
     fix="Make a user in the image and switch to it: USER app",
@@ -66,7 +69,7 @@ _BUILDERS = re.compile(
 def _serves(unit: Unit, dockerfile: Dockerfile) -> bool:
     """It makes an image in which the app runs, and does not only build or test something."""
     final = dockerfile.final
-    if final is None or _BUILDERS.search(dockerfile.path):
+    if final is None or _BUILDERS.search(dockerfile.path) or is_function(unit, dockerfile):
         return False
     if _is_base(unit, dockerfile):
         return False
