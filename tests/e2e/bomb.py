@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from e2e.machine import Machine, alive, eventually
@@ -24,12 +25,16 @@ def survives(machine: Machine, acts: int, words: list[str]) -> bool:
     return False
 
 
+#: By home, what makes its servers with a bomb.
+_makers: dict[Path, subprocess.Popen[bytes]] = {}
+
+
 def start_with_bomb(machine: Machine) -> None:
     """The server with the bomb, in place of one that a command may have started."""
-    start_server(machine, "crashing_server")
+    start_server(machine, "crashing_server", _one_more)
 
 
-def start_server(machine: Machine, kind: str) -> None:
+def start_server(machine: Machine, kind: str, start: Callable[[Machine, str], object] | None = None) -> None:
     """The server that a file of that name beside this one makes, in place of one that a command may have started."""
     state = machine.home / "server.json"
     pid, ours = _server(machine, kind)
@@ -40,16 +45,29 @@ def start_server(machine: Machine, kind: str) -> None:
         eventually(lambda: not alive(pid))
     state.unlink(missing_ok=True)
     machine.home.mkdir(mode=0o700, exist_ok=True)
+    (start or _program)(machine, kind)
+    eventually(state.exists, machine.server_log())
+
+
+def _program(machine: Machine, kind: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     with (machine.home / "server.log").open("ab") as log:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name(f"{kind}.py"))],
             env=machine.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    eventually(state.exists, machine.server_log())
+
+
+def _one_more(machine: Machine, kind: str) -> None:
+    maker = _makers.get(machine.home)
+    if maker is None or maker.poll() is not None:
+        maker = _makers[machine.home] = _program(machine, kind, subprocess.PIPE)
+    assert maker.stdin is not None
+    maker.stdin.write(b"!")
+    maker.stdin.flush()
 
 
 def _server(machine: Machine, kind: str) -> tuple[int | None, bool]:

@@ -2,6 +2,9 @@
 
 An act is what others can see: a transaction in the store, an order to the keeper, a new table for the router, a start
 or a change of the HTTPS edge.
+
+For each line on its standard input this program becomes a server once more: a server dies often here, and most of the
+time that a new one takes goes into its imports.
 """
 
 from __future__ import annotations
@@ -66,4 +69,10 @@ for _kind, _names in (
         setattr(_kind, _name, _counted(getattr(_kind, _name)))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while os.read(0, 1):
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            sys.exit(main())

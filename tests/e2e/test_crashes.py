@@ -123,6 +123,7 @@ def test_a_change_of_domains_that_was_cut_off_is_done_or_undone(fresh: Fresh, co
             break
         start_with_bomb(machine)
         if machine.api("/domains"):
+            eventually(lambda: machine.tolv("domains", "ca", ok=False).code == 0)
             eventually(lambda: get(machine, "shop.localhost").status == 200)
         else:
             eventually(lambda: machine.api("/server")["edge_pid"] is None)

@@ -164,7 +164,9 @@ def test_an_attached_one_off_ends_with_its_keeper(bench: Any) -> None:
 def test_a_terminal_is_the_one_offs_own_and_interrupts_reach_its_foreground(bench: Any) -> None:
     person = Person()
     before = termios.tcgetattr(person.far)
-    script = "tty; trap 'echo caught' INT; echo ready; sleep 600; read word; echo got $word; exit 3"
+    # It is the foreground that says it is ready: a shell that has not started it yet would wait for its end.
+    waiting = "sh -c 'echo ready; exec sleep 600'"
+    script = f"tty; trap 'echo caught' INT; {waiting}; read word; echo got $word; exit 3"
     process = client(bench, one_off(bench, script, tty=True), "tty", **person.descriptors())
     bench.until(lambda: b"ready" in person.seen)
     person.type(b"\x03")

@@ -79,6 +79,8 @@ def test_confirmed_messages_survive_kill_9(broker: Running) -> None:
     url = broker.provider.grant(broker.instance, "shop_prod", SECRET)
     assert (parse(url).user, parse(url).password) == ("shop_prod", SECRET)
     _publish(url, "orders", *(b"%d" % number for number in range(200)))
+    # Messages are on disk when they are confirmed; that there is such a queue, RabbitMQ writes down within two seconds.
+    eventually(lambda: any(b"orders" in one.read_bytes() for one in _schema(broker)))
     broker.kill()
     broker.begin()
     assert _received(url, "orders") == [b"%d" % number for number in range(200)]
@@ -218,6 +220,11 @@ def test_what_answers_but_is_no_rabbitmq_is_said_so(answer: bytes | None, reason
         thread.join(30)
     assert raised.value.reason == reason
     assert "wrongsecret" not in str(raised.value)
+
+
+def _schema(broker: Running) -> list[Path]:
+    """The files in which RabbitMQ keeps what there is beside messages."""
+    return [one for end in ("LOG", "DCL", "DCD") for one in (broker.instance.directory / "data").rglob(f"*.{end}")]
 
 
 def _group(leader: int) -> list[int]:

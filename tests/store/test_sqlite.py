@@ -121,3 +121,23 @@ def test_a_full_disk_is_an_error_with_a_remedy_and_loses_nothing(tmp_path: Path)
     assert "no space left" in result["error"]["problem"]
     assert result["error"]["remedy"]
     assert result["keys"] == ["after", "kept"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a file system read-only")
+def test_a_store_that_was_read_only_for_a_while_can_be_written_again(path: Path) -> None:
+    store = make_store(f"sqlite:///{path}")
+    store.close()
+    place = str(path.parent)
+    with store.read():  # so that the next one needs a connection of its own
+        subprocess.run(["mount", "--bind", place, place], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+            with store.read() as connection:
+                connection.execute(text("SELECT * FROM meta"))
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+        insert = text("INSERT INTO meta VALUES ('a', 'b')")
+        with pytest.raises(PlatformError, match="readonly"), store.write() as connection:
+            connection.execute(insert)  # on the connection that was made just now
+        with store.write() as connection:
+            connection.execute(insert)

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tolv.errors import PlatformError
@@ -43,6 +43,13 @@ def open_engine(url: URL, deadline: float) -> Engine:
         for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
+
+    @event.listens_for(engine, "handle_error")
+    def _renew(context: ExceptionContext) -> None:
+        # A connection that was opened while the files could not be written reads for ever; the next is a new one.
+        name = getattr(context.original_exception, "sqlite_errorname", None) or ""
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            context.is_disconnect = True
 
     return engine
 
