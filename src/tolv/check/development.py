@@ -40,7 +40,10 @@ def for_developers(survey: Survey, read: Read) -> frozenset[str]:
     """The paths of the compose files and Dockerfiles that only developers use, and are called like production's."""
     procfiles = _named(survey, read, lambda name: name == "Procfile")
     theirs = frozenset(file.path for file, text in procfiles if _DEV_PROCESS.search(text))
-    return theirs | _of_containers(survey, read) | _left_over(survey, read)
+    images = [
+        parse_dockerfile(text, file.path, file.context) for file, text in _named(survey, read, is_dockerfile_name)
+    ]
+    return theirs | _of_containers(survey, read, images) | _left_over(survey, images)
 
 
 #: What an installer writes beside a manifest.
@@ -50,16 +53,15 @@ _LOCKS = frozenset(
 )
 
 
-def _left_over(survey: Survey, read: Read) -> frozenset[str]:
+def _left_over(survey: Survey, images: list[Dockerfile]) -> frozenset[str]:
     """Dockerfiles that copy a lock file which lies nowhere in the tree: nobody has built them from it for a while."""
     names = {file.name for file in survey.files}
     found = set()
-    for file, text in _named(survey, read, is_dockerfile_name):
-        image = parse_dockerfile(text, file.path, file.context)
+    for image in images:
         steps = (one for stage in image.stages for one in stage.instructions if one.keyword in ("COPY", "ADD"))
         copied = (word for one in steps if "from" not in one.flags for word in one.words[:-1])
         if any((name := posixpath.basename(word)) in _LOCKS and name not in names for word in copied):
-            found.add(file.path)
+            found.add(image.path)
     return frozenset(found)
 
 
@@ -70,7 +72,7 @@ _DEV_PROCESS = re.compile(
 )
 
 
-def _of_containers(survey: Survey, read: Read) -> frozenset[str]:
+def _of_containers(survey: Survey, read: Read, images: list[Dockerfile]) -> frozenset[str]:
     composes = [
         parse_compose(text, file.path, file.context)
         for file, text in _named(survey, read, is_compose_name, "prod", "dev", "test")
@@ -81,9 +83,6 @@ def _of_containers(survey: Survey, read: Read) -> frozenset[str]:
     theirs |= {one.path for one in composes if one.path not in theirs and _is_laid_over(one, composes, theirs)}
     if not theirs:
         return frozenset()
-    images = [
-        parse_dockerfile(text, file.path, file.context) for file, text in _named(survey, read, is_dockerfile_name)
-    ]
     found = {one for one in theirs if classify(one) not in ("dev", "test")}
     found |= {one.path for one in _their_images(images, composes, theirs, survey, read)}
     return frozenset(found)

@@ -222,7 +222,7 @@ _WORDY = re.compile(r"[A-Za-z]+(?:[-_.:/ ][A-Za-z]+)*")
 #: Words of names that have digits: encodings, algorithms, versions.
 _FORMS = re.compile(
     r"(?i)(?:(?<=[-_.:/])|^)(?:base(?:16|32|58|64)|b64|sha\d{1,3}|md5|[rhep]s(?:256|384|512)|ed25519|aes\d{0,3}|rsa\d{0,4}|v\d{1,2}"
-    r"|oauth[12]|oauth2|s3|ec2|k8s|x509|pkcs\d{1,2}|p12|utf8)(?=[-_.:/]|$)"
+    r"|oauth[12]|s3|ec2|k8s|x509|pkcs\d{1,2}|p12|utf8)(?=[-_.:/]|$)"
 )
 _HASH = re.compile(
     r"(?:sha(?:1|256|384|512)-.+|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|\$(?:2[aby]|argon2\w*|pbkdf2|6|5)\$.*)"

@@ -141,7 +141,7 @@ def _in_sql(path: str, text: str) -> Iterator[tuple[str, int, bool]]:
 
 def _head(text: str) -> str:
     """The comment that a file begins with."""
-    lines = (line for line in text[:2000].splitlines())
+    lines = text[:2000].splitlines()
     return "\n".join(takewhile(lambda line: line.startswith(("--", "#", "/*", " *")) or not line.strip(), lines))
 
 
