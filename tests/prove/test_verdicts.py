@@ -18,6 +18,7 @@ import json
 import os
 import signal
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Handler(BaseHTTPRequestHandler):
     def say(self, status, text):
         self.send_response(status)
         self.end_headers()
+        time.sleep({pause})
         self.wfile.write(text.encode())
 
 
@@ -81,12 +83,14 @@ def prove(tolv: Run, tmp_path: Path) -> Callable[..., dict[str, tuple[str, str]]
         status: int = 0,
         manifest: str = "",
         start: str = "exec python3 app.py",
+        pause: float = 0,
         spec: dict[str, Any] | None = None,
     ) -> dict[str, tuple[str, str]]:
         app = tmp_path / "small"
         app.mkdir()
         (app / "Procfile").write_text(f"web: {start}\n")
-        (app / "app.py").write_text(APP.replace("{get}", get).replace("{status}", str(status)))
+        code = APP.replace("{get}", get).replace("{status}", str(status)).replace("{pause}", str(pause))
+        (app / "app.py").write_text(code)
         (app / "manage.py").write_text("import signal, sys\nsys.argv[1] == 'check' or signal.pause()\n")
         (app / "tolv.toml").write_text(f'name = "small"\n{manifest}')
         if spec is not None:
@@ -134,6 +138,12 @@ def test_what_lies_on_the_disk_outlives_a_kill_there_and_nowhere_else(prove: Pro
     assert found["IX-P4"][1].startswith("ready again on the same disk, ")
     assert found["VI-P2"][0] == "refuted"
     assert " -> 200 without k" in found["VI-P2"][1]
+
+
+def test_an_answer_that_a_kill_cuts_short_confirms_nothing(prove: Prove) -> None:
+    """Heads go out before bodies here, and no head says how long the body is: its end is the connection's."""
+    found = prove("IX-P4", get=NOTE, manifest=RECIPES, pause=0.2)
+    assert found["IX-P4"][0] == "proved", found
 
 
 def test_a_write_that_was_found_and_that_the_app_refuses_is_left(prove: Prove) -> None:

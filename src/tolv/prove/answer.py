@@ -22,6 +22,14 @@ class Answer:
     """From the beginning of the request to the answer's last byte."""
     http_version: str = "1.1"
 
+    @property
+    def framed(self) -> bool:
+        """Whether it told where it ends. If not, its end is the connection's, and a kill in its midst looks like that.
+
+        RFC 9112, 6.3 and 8.
+        """
+        return self.status in (204, 304) or bool(self.header("content-length") or self.header("transfer-encoding"))
+
     def text(self) -> str:
         """The body as text: in the charset that its content type names, else UTF-8; what is no text is replaced."""
         charset = self.header("content-type", "").lower().partition("charset=")[2].partition(";")[0].strip(" \"'")

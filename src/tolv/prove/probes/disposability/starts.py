@@ -163,13 +163,16 @@ async def starts_after_kill(trial: Trial) -> Outcome:
 
 
 async def _killed_while_writing(trial: Trial, instance: Instance) -> list[Written]:
-    """Kill it while several write. What it had confirmed."""
+    """Kill it while several write. What it had confirmed: in answers of which none is cut short by the kill."""
     confirmed: list[Written] = []
+    killed = False
 
     async def write() -> None:
         while True:
             try:
-                confirmed.append(await trial.traffic.write(instance))
+                written = await trial.traffic.write(instance)
+                if written.answer.framed or not killed:
+                    confirmed.append(written)
             except (NoAnswer, Unexpected):
                 if not instance.alive:
                     return
@@ -179,9 +182,10 @@ async def _killed_while_writing(trial: Trial, instance: Instance) -> list[Writte
     try:
         if not await until(lambda: len(confirmed) >= _WRITES, 30.0):
             raise CannotProve(f"it took no {_WRITES} writes within 30 s")
+        killed = True
         await instance.kill()
     finally:
         for one in writers:
             one.cancel()
         await asyncio.wait(writers)
-    return list(confirmed)
+    return confirmed
