@@ -16,6 +16,17 @@ from e2e.machine import Machine, alive, eventually, kill
 
 PYTHON = sys.executable
 Fresh = Callable[..., Machine]
+#: A worker that says that it was told to stop, and does so when it may.
+SLOW = """\
+import signal, time
+from pathlib import Path
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+signal.sigwait({signal.SIGTERM})
+Path("{at}/told").touch()
+while not Path("{at}/free").exists():
+    time.sleep(0.05)
+"""
 
 
 def test_the_server_is_started_when_needed_and_says_so(fresh: Fresh) -> None:
@@ -137,6 +148,31 @@ def test_a_stop_does_not_wait_for_a_build(fresh: Fresh) -> None:
     assert deploying.returncode == 3
     assert machine.survivors() == []
     assert list((machine.home / "work").iterdir()) == []
+
+
+def test_a_stop_lets_no_release_begin_that_was_on_its_way(fresh: Fresh) -> None:
+    """The old release takes its time to stop, and the build of the next one is done meanwhile."""
+    machine = fresh()
+    at = machine.projects
+    path = machine.app("shop", {"slow.py": SLOW.replace("{at}", str(at)), "Procfile": f"worker: {PYTHON} slow.py\n"})
+    machine.deploy(path)
+    build = f"touch {at}/building; until [ -e {at}/built ]; do sleep 0.05; done"
+    machine.commit(path, {"tolv.toml": f'[build]\ncommand = "{build}"\n'})
+    deploying = machine.start("deploy", str(path), "-e", "prod")
+    eventually((at / "building").exists)
+    stopping = machine.start("server", "stop")
+    eventually((at / "told").exists)
+    late = machine.tolv("restart", "-a", "shop", "-e", "prod", ok=False)
+    assert (late.code, "the server is stopping" in late.err) == (3, True), late.err
+    (at / "built").touch()
+    _, said = deploying.communicate(timeout=60)
+    assert deploying.returncode == 3, said
+    assert "the server was told to stop" in said
+    (at / "free").touch()
+    _, said = stopping.communicate(timeout=60)
+    assert stopping.returncode == 0, said
+    assert machine.survivors() == []
+    assert [(one["release"], one["status"]) for one in machine.releases("shop")] == [("v2", "failed"), ("v1", "live")]
 
 
 def _commands() -> list[bytes]:

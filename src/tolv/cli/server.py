@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +156,7 @@ def _still_there(pid: int) -> NoReturn:
 def systemd_unit(home: Home) -> str:
     """A unit for this user: the system's for root, the user's own otherwise."""
     program = Path(__file__).parents[3] / "bin" / "tolv"
-    words = [str(program)] if program.exists() else [sys.executable, "-m", "tolv"]
+    words = [str(program)] if program.exists() else own_program("tolv")
     variables = [f"TOLV_HOME={home.root}"] + [f"{name}={os.environ[name]}" for name in _SETTINGS if name in os.environ]
     return _UNIT.format(
         command=" ".join(map(_quoted, [*words, "server"])),

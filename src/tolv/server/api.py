@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from tolv import __version__
-from tolv.errors import AppError, ConflictError, TolvError, UsageError
+from tolv.errors import AppError, ConflictError, PlatformError, TolvError, UsageError
 from tolv.logs.model import LogLine
 from tolv.logs.reader import follow, read
 from tolv.route.edge.certificates import authority_root
@@ -105,15 +105,17 @@ async def server_stop(request: Request, asked: StopRequest) -> StreamingResponse
     stop: Callable[[], None] = request.app.state.stop
 
     async def act(progress: Progress) -> dict[str, Any]:
+        platform.stopping = True
         if not asked.leave_running:
             progress.begin("stop", "processes, router, keeper")
+            await platform.bakery.close()
             await platform.engine.stop_all()
             progress.done("stop", "processes, router, keeper")
         request.app.state.leave_running = asked.leave_running
         stop()
         return {"pid": os.getpid(), "stopped": True}
 
-    return _operate(platform, act)
+    return StreamingResponse(platform.operating.start(act).lines(), media_type=NDJSON)
 
 
 @api.get("/resolve")
@@ -539,6 +541,8 @@ def _platform(request: Request) -> Platform:
 
 
 def _operate(platform: Platform, act: Act) -> StreamingResponse:
+    if platform.stopping:
+        raise PlatformError("the server is stopping", remedy="try again once it has stopped")
     return StreamingResponse(platform.operating.start(act).lines(), media_type=NDJSON)
 
 

@@ -109,6 +109,8 @@ class Platform:
         self.one_offs = OneOffs(self.store)
         self.operations = Operations(self.store)
         self.operating = Operating()
+        self.stopping = False
+        """It was told to stop, and takes no new operations."""
         self.owner: Owner = this_process()
         self.engine = LocalEngine(
             home,

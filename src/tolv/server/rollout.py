@@ -16,7 +16,7 @@ from tolv.codebase.model import RolloutPolicy
 from tolv.config.assemble import assemble
 from tolv.config.judge import judge
 from tolv.config.references import known, plain
-from tolv.errors import AppError
+from tolv.errors import AppError, PlatformError
 from tolv.release.model import Release
 from tolv.run.formation import describe, formation_for
 from tolv.run.local.launch import Launch
@@ -233,8 +233,9 @@ async def _roll(platform: Platform, operation: Operation, release: Release, laun
     if rolled.live:
         progress.done("run", describe(release.formation))
         return
-    process = rolled.failed.name if rolled.failed else None
-    said = await in_thread(last_lines, platform.home.logs, launch, process)
+    if rolled.failed is None:  # it is not its own doing
+        raise PlatformError(f"{release.name} did not go live: {rolled.reason}", remedy="deploy it again")
+    said = await in_thread(last_lines, platform.home.logs, launch, rolled.failed.name)
     raise AppError(
         f"{release.name} did not become ready: {rolled.reason}",
         where=said,

@@ -122,12 +122,18 @@ async def _kill(platform: Platform, app: str, environment: str) -> dict[str, Any
     deployment = platform.engine.deployment(app, environment)
     platform.engine.run(deployment)
     deployment.set_running(False)
+    ended = _ids(deployment)
     names = await deployment.kill()
-    await deployment.until(lambda: not deployment.processes() and not deployment.promoting)
-    # A release that was just going live meanwhile has said that the deploy runs.
-    await in_thread(platform.deploys.set_running, app, environment, False)
+    await deployment.until(lambda: not deployment.promoting and ended.isdisjoint(_ids(deployment)))
+    if not deployment.running:
+        # A release that was just going live meanwhile has said that the deploy runs; one that came later does run.
+        await in_thread(platform.deploys.set_running, app, environment, False)
     await platform.settle(app, environment)
     return {"app": app, "environment": environment, "stopped": names}
+
+
+def _ids(deployment: Deployment) -> set[str]:
+    return {one.identity.id for one in deployment.processes()}
 
 
 async def _stop_baking(platform: Platform, app: str, environment: str) -> None:

@@ -57,6 +57,8 @@ class Deployment:
         self.promoting = False
         """The candidate is just being made the live release."""
         self._stopped = False
+        self._ended = False
+        """Nothing is to start any more."""
         self._switching = False
         """The candidate is live, but requests perhaps do not go to it yet."""
         self._ground = ground
@@ -73,6 +75,8 @@ class Deployment:
     async def roll(self, candidate: Launch, formation: Mapping[str, int]) -> Outcome:
         """Bring `candidate` up beside the live release and switch to it; returns when requests go to it, or when it
         has been given up. The live release is untouched until then: one that was stopped stays so, too."""
+        if self._ended:
+            return Outcome(False, "the server was told to stop")
         self._outcome = asyncio.get_running_loop().create_future()
         self.candidate, self.candidate_formation = candidate, dict(formation)
         self._stopped = False
@@ -100,12 +104,18 @@ class Deployment:
 
     def set_running(self, running: bool) -> None:
         """Start or stop all processes; the releases stay. Stopping ends a rollout that is under way."""
+        running = running and not self._ended
         self.running = running
         self._stopped = not running
         if not running and self.candidate is not None and not self.promoting:
             self.candidate = None
             self._finish(Outcome(False, "the deploy was stopped"))
         self.wake()
+
+    def end(self) -> None:
+        """Stop all processes, and let nothing start any more: what was to roll later is refused."""
+        self._ended = True
+        self.set_running(False)
 
     async def kill(self) -> list[str]:
         """End all processes at once, whatever they are at; returns their names."""

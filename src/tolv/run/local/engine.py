@@ -64,6 +64,7 @@ class LocalEngine:
         self._listen = (port, bind, routers)
         self._promoted = promoted
         self._temporary: Temporary | None = None
+        self._ended = False
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._loops: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -102,6 +103,8 @@ class LocalEngine:
                 await self._promoted(app, environment, release)
 
             self._deployments[key] = Deployment(app, environment, self.ground, promote)
+            if self._ended:
+                self._deployments[key].end()
         return self._deployments[key]
 
     async def expect(self, app: str, environment: str) -> None:
@@ -208,7 +211,9 @@ class LocalEngine:
         return frozenset(log_files(self.home, one)[0].stem for one in identities)
 
     async def stop_all(self) -> None:
-        """Stop every process of every deploy, gracefully and side by side; then what they needed."""
+        """Stop every process of every deploy, gracefully and side by side, and let none start any more; then what they
+        needed."""
+        self._ended = True
         async with asyncio.TaskGroup() as group:
             for deployment in self.deployments():
                 group.create_task(self._stop(deployment))
@@ -219,7 +224,7 @@ class LocalEngine:
 
     async def _stop(self, deployment: Deployment) -> None:
         self.run(deployment)
-        deployment.set_running(False)
+        deployment.end()
         await deployment.until(lambda: not deployment.processes())
 
     async def close(self, *, leave_running: bool) -> None:
