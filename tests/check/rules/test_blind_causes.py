@@ -202,7 +202,7 @@ CASES = [
         {"requirements.txt": "celery-progress==0.5\n", "app.py": "import progressbar\n"},
         "app.py:1",
         why="whose name ends otherwise",
-        severity="error",
+        severity="warning",
     ),
     ok(
         "II-04",

@@ -135,13 +135,11 @@ CASES = [
         why="a page as the server draws it",
     ),
     # A token, or what it says.
-    bad(
+    ok(
         "XI-06",
         "javascript",
         {**_NODE, "server.js": _CLAIMS.replace("  res.", "  if (!token?.id) return;\n  res.")},
-        "server.js:5",
-        why="claims of a token that was decoded",
-        severity="warning",
+        "claims of a token that was decoded",
     ),
     bad(
         "XI-06",
@@ -149,7 +147,7 @@ CASES = [
         {**_NODE, "server.js": _CLAIMS},
         "server.js:5",
         why="a token as it came",
-        severity="error",
+        severity="warning",
     ),
     # Phones.
     ok("TEL-02", "javascript", {"package.json": _PHONES, "app.tsx": _DSN.format("react-native")}, "an app for phones"),

@@ -480,7 +480,7 @@ CASES = [
         },
         "tokens.py:8",
         why="a token that nobody is let in with",
-        severity="warning",
+        severity="note",
     ),
     bad(
         "XI-06",
@@ -491,7 +491,7 @@ CASES = [
         },
         "tokens.py:8",
         why="a token that is good",
-        severity="error",
+        severity="warning",
     ),
     ok(
         "HLT-01",
@@ -575,6 +575,22 @@ CASES = [
     ),
     bad(
         "III-01",
+        "ruby",
+        {"Gemfile": "gem 'rails'\n", "app/models/login.rb": 'module Login\n  EMAIL_PASSWORD = "open-s3same"\nend\n'},
+        "app/models/login.rb:2",
+        why="a password of words, which may be an example",
+        severity="warning",
+    ),
+    bad(
+        "XI-06",
+        "python",
+        {"app.py": "import logging\n\ndef sign_in(password):\n    logging.info('sign in with %s', password)\n"},
+        "app.py:4",
+        why="a password",
+        severity="error",
+    ),
+    bad(
+        "III-01",
         "php",
         {
             "config.php": "<?php\ndefine('MAIL_SMTP_PASS', 'Zt8fkq0v');\n",
@@ -594,7 +610,7 @@ CASES = [
         },
         "hook.py:7",
         why="a message that says that it is none",
-        severity="warning",
+        severity="note",
     ),
     bad(
         "VI-03",
@@ -915,7 +931,7 @@ CASES = [
         },
         "over.js:1",
         why="a module that the start loads",
-        severity="error",
+        severity="warning",
     ),
     ok(
         "II-04",

@@ -143,7 +143,7 @@ def _declared(language: str) -> list[Case]:
     at = f"app.{kit.suffix}:{kit.line}"
     manifest = {kit.manifest: kit.declares}
     return [
-        bad("II-04", language, _app(kit, kit.other, manifest), at, severity="error"),
+        bad("II-04", language, _app(kit, kit.other, manifest), at, severity="warning"),
         bad(
             "II-04",
             language,

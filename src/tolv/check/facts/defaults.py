@@ -39,6 +39,29 @@ def severity_of_default(variable: str, name: str, text: str) -> Severity | None:
     return "error" if doors and not others and secret.lower() not in STOCK - _TRIED else "warning"
 
 
+def is_certain(name: str, text: str) -> bool:
+    """Whether a text that nothing can set from outside is surely a secret that is in use: somebody's real one, or what
+    signs, encrypts or lets people into the app itself, whatever it is.
+
+    Other names and words may be examples, markers, or what a service for trials opens with: a reader is to judge them.
+    """
+    secret = password_in_url(text) or text
+    if is_random(secret) or _is_jumbled(secret):
+        return True
+    return not opens_another(name) and (is_signing_name(name) or opens_the_app(name))
+
+
+def _is_jumbled(text: str) -> bool:
+    """Whether a text is short, and yet as only a generator makes them: letters of both cases and digits, and no words,
+    also none in disguise."""
+    if not 8 <= len(text) <= 64 or re.search(r"[A-Za-z]{5}|\s", text) or _SAID.search(text.translate(_DISGUISES)):
+        return False
+    return all(any(check(one) for one in text) for check in (str.islower, str.isupper, str.isdigit))
+
+
+_DISGUISES = str.maketrans("0@1!3$5", "oaiiess")
+
+
 #: What people try first.
 _TRIED = frozenset("root guest admin password passwd secret test user".split())
 

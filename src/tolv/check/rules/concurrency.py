@@ -221,9 +221,9 @@ def _daemon_files(unit: Unit) -> Iterator[Finding]:
         number = next((n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line)), None)
         if number is not None:
             what = "the script finds its server by a pid file" if script else "the server leaves a pid file"
-            yield Finding(
-                f"{what}, as one does that runs in the background", unit.place(file.path, number), subject="pid"
-            )
+            # A sign of it only: what is told so may stay in the foreground all the same.
+            said = f"{what}, as one does that runs in the background"
+            yield Finding(said, unit.place(file.path, number), "warning", subject="pid")
     for file in unit.named("*uwsgi*.ini", "uwsgi.ini"):
         if file.context == "prod":
             for one in parse_ini(unit.text(file.path) or "", file.path):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.browser import is_browser_script
-from tolv.check.facts.defaults import is_never_read, is_random, severity_of_default
+from tolv.check.facts.defaults import is_certain, is_never_read, is_random, severity_of_default
 from tolv.check.facts.secret_files import file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
 from tolv.check.facts.values import (
@@ -59,7 +59,7 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
         if _fills_in(unit, one) or (one.path, value.text) in defaults:
             continue  # the same text is a default, whose line is the finding
         severity = _severity_of_literal(credential, value)
-        if severity == "error" and not is_random(value.text or "") and is_browser_script(unit, one.path):
+        if severity is not None and not is_random(value.text or "") and is_browser_script(unit, one.path):
             continue  # a page has the names of what it keeps, and no secrets that a server would trust
         if severity is not None and credential.how == "key" and any(map(_REFUSED.search, _sections(unit, one))):
             continue
@@ -259,7 +259,9 @@ def _severity_of_literal(credential: Credential, value: Value) -> Severity | Non
         return None
     if not credential.scope.at_import and not (signing or service) and _is_weak_local(credential, text):
         return None
-    return "note" if stage == "dev" else "error"
+    if stage == "dev":
+        return "note"
+    return "error" if is_certain(name, text) else "warning"
 
 
 #: Tables of values that code looks out for: those that nobody may use.

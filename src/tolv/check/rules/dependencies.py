@@ -94,7 +94,7 @@ def _only_aside(need: Need) -> bool:
 
 @rule(
     "II-04",
-    severity="error",
+    severity="warning",
     materials=("python", "javascript", "go", "ruby", "php"),
     looks=(mentions, constants),
     title="Code imports a package that no manifest declares",
@@ -106,7 +106,10 @@ def _only_aside(need: Need) -> bool:
     probe="II-P4",
 )
 def imports_are_declared(unit: Unit) -> Iterator[Outcome]:
-    """One finding for each package: at its first import, as an error if nothing brings it along, else as a warning."""
+    """One finding for each package, at its first import.
+
+    A warning, however sure it looks: what every start imports and nothing brings along would have been noticed by now.
+    """
     asked = False
     for language in (one for one in unit.languages if one in ("python", "javascript", "go", "ruby", "php")):
         declared = _Declared(unit, language)
@@ -180,11 +183,6 @@ class _Declared:
         """The manifests in the directories above a file."""
         return [one for one in self.manifests if not (at := posixpath.dirname(one)) or path.startswith(f"{at}/")]
 
-    @property
-    def complete(self) -> bool:
-        """Whether it is known all that the declared ones bring along: a lock says it, or there is next to nothing."""
-        return len(self.direct) <= 3 or any(lock.tool not in ("pip", "pylock") for lock in self.locks)
-
     def locked(self, names: Sequence[str]) -> str | None:
         """The first of the names that a lock has."""
         pinned = {_plain(name, self.language) for lock in self.locks for name in lock.pinned}
@@ -254,7 +252,6 @@ _SERVED = re.compile(r"(?:^|/)(?:public|static|www|webroot|htdocs)/")
 def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Finding]:
     namespaces = {prefix: name for lock in declared.locks for prefix, name in lock.namespaces.items()}
     said: set[str] = set()
-    started = reached(unit) if language == "javascript" else frozenset()
     for need in needs(unit, language, declared.direct):
         names = need.names if declared.locked(need.names) else _of_namespace(need.module, namespaces) or need.names
         if language == "javascript" and all(_SERVED.search(path) for path, _ in need.places):
@@ -281,11 +278,9 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             how = "only the lock has it, as what another package needs" if declared.may_lock(need.module) else None
         if how and all(unit.context(path) == "migrations" for path, _ in need.places):
             continue  # the environment that a tool of migrations writes asks for what the tool brings along
-        severity: Severity | None = "warning" if how or need.in_functions else None
-        if language == "python" and severity is None:
-            severity = "note" if need.guarded else None if declared.complete else "warning"
-        if language == "javascript" and severity is None and started.isdisjoint(path for path, _ in need.places):
-            severity = "warning"  # what no start is seen to load may be left over, or fails the build for all to see
+        severity: Severity | None = None
+        if language == "python" and need.guarded and not (how or need.in_functions):
+            severity = "note"
         if language == "javascript" and all(is_for_phones(unit, path) for path, _ in need.places):
             severity = "note"  # whoever builds it sees it; no process of a deploy imports it
         shown = names[-1] if language == "go" else brought or declared.locked(names) or names[0]
@@ -316,7 +311,6 @@ def _used_without_require(unit: Unit, declared: _Declared, known: set[str]) -> I
             yield Finding(
                 f"{gem} is used, but not declared in {declared.manifests[0]}: {how}",
                 unit.place(*found[0]),
-                severity="warning",
                 fix=f"Declare {gem} in {declared.manifests[0]}",
                 also=tuple(unit.place(*one) for one in found[1:8]),
                 subject=gem,

@@ -173,7 +173,9 @@ _WHOLE = {
 def _flow_severity(flow: Flow, redacted: bool) -> Severity:
     if redacted or any(_DEVELOPING.search(one) for one in flow.guards):
         return "note"
-    return "warning" if any(_DEBUGGING.search(one) for one in flow.guards) else "error"
+    if flow.what not in _CERTAIN or any(_DEBUGGING.search(one) for one in flow.guards):
+        return "warning"
+    return "error"
 
 
 def _generators(unit: Unit) -> set[str]:
@@ -250,15 +252,13 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return "note"
     if leak.what in ("body", "sent") or any(_DEBUGGING.search(one) for one in leak.guards):
         return "warning"
-    if leak.what == "settings" and "." not in leak.name:
-        return "warning"
     if _is_decoded(unit, seen):
-        return "warning"  # what a token says, and not the token
+        return None  # what a token says, and not the token
     if any(_REJECTED.search(one) for one in leak.guards) or _says_rejected(unit, seen):
-        return "warning"  # what nobody is let in with
+        return "warning" if _PASSWORD.search(leak.name) else "note"  # what nobody is let in with
     if leak.name.lower().endswith("token") and _is_of_device(unit, seen):
-        return "warning"  # it says where messages go, and lets nobody in
-    return "error"
+        return "note"  # it says where messages go, and lets nobody in
+    return "error" if leak.what in _CERTAIN or _PASSWORD.search(leak.name) else "warning"
 
 
 _DEVICES = re.compile(r"(?i)(?:device|push|registration)_?token|\b(?:fcm|apns|firebase)\b|(?:^|/)push\b")
@@ -269,6 +269,12 @@ def _is_of_device(unit: Unit, seen: Seen[Leak]) -> bool:
     source = unit.source(seen.path)
     line = source.lines[seen.what.line - 1] if source is not None and seen.what.line <= len(source.lines) else ""
     return _DEVICES.search(line) is not None or _DEVICES.search(seen.path) is not None
+
+
+#: What is a secret whatever it is called. Where a name alone says so a reader is to judge: a token may be decoded,
+#: refused, a word of a grammar, or the address of a device.
+_CERTAIN = ("headers", "environment", "address")
+_PASSWORD = re.compile(r"(?i)pass(?:word|wd|phrase)")
 
 
 def _is_program(unit: Unit, path: str) -> bool:
