@@ -142,9 +142,14 @@ def make_app(directory: Path, uv: str, packages: Sequence[str] = LEAN) -> App:
 
 
 def make_venv(directory: Path, app: App, uv: str) -> Path:
-    """An environment with the app's packages, compiled, for whoever runs it without Tolv."""
+    """An environment with the app's packages, compiled, for whoever runs it without Tolv.
+
+    Its static files are collected, as they are in Tolv's build: the app reads them all when it starts.
+    """
     venv = directory / "venv"
     subprocess.run([uv, "venv", "--quiet", str(venv)], check=True)
     installing = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "-r", "requirements.txt"]
     subprocess.run(installing, cwd=app.path, env={**os.environ, "VIRTUAL_ENV": str(venv)}, check=True)
+    collecting = [str(venv / "bin" / "python"), "manage.py", "collectstatic", "--noinput"]
+    subprocess.run(collecting, cwd=app.path, check=True, stdout=subprocess.DEVNULL)
     return venv

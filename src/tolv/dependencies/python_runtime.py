@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,16 @@ def _executables() -> Iterator[Path]:
     directories += [Path("/usr/local/bin"), Path("/usr/bin")]
     directories += [one / "bin" for root in installs if root.is_dir() for one in sorted(root.iterdir())]
     for directory in dict.fromkeys(directories):
-        if directory.name != "shims" and directory.is_dir():
-            yield from sorted(
-                entry for entry in directory.glob("python3.*") if re.fullmatch(r"python3\.\d+", entry.name)
-            )
+        if directory.name != "shims":
+            with suppress(OSError):
+                yield from _named(directory, directory.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _named(directory: Path, changed: int) -> tuple[Path, ...]:
+    """What a directory has that is named like an interpreter. Raises OSError if it is none."""
+    del changed  # part of the key: a directory in which something was added or removed is listed again
+    return tuple(directory / name for name in sorted(os.listdir(directory)) if re.fullmatch(r"python3\.\d+", name))
 
 
 @functools.lru_cache(maxsize=256)

@@ -124,7 +124,8 @@ async def _settle(platform: Platform, operation: Operation) -> Coroutine[Any, An
         platform.backing.know((app, environment), await platform.attached(release))
         deployment = platform.engine.deployment(app, environment)
         return _finish_rollout(platform, operation, deployment, launch, release.formation)
-    reason = f"the server ended during {operation.phase}"
+    began = operation.phase in (_ROLLING, "release phase")
+    reason = f"the server ended during {operation.phase}" if began else "the server ended before it was rolled out"
     await platform.insist(platform.releases.mark_failed, app, environment, number, reason, operation.by)
     await platform.insist(platform.operations.finish, operation.id, "abandoned")
     return None

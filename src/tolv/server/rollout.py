@@ -85,7 +85,8 @@ async def _roll_out(
     platform: Platform, operation: Operation, proposal: Proposal, progress: Progress, notes: tuple[str, ...]
 ) -> dict[str, Any]:
     release = await _make_release(platform, proposal)
-    await in_thread(platform.operations.advance, operation.id, "release", release=release.number)
+    if proposal.build.release_command is not None:  # else it rolls at once, and says so
+        await in_thread(platform.operations.advance, operation.id, "release", release=release.number)
     progress.done("release", release.name)
     for note in notes:
         progress.warn("release", note)
@@ -225,7 +226,7 @@ async def _release_phase(
 
 
 async def _roll(platform: Platform, operation: Operation, release: Release, launch: Launch, progress: Progress) -> None:
-    await in_thread(platform.operations.advance, operation.id, "rolling")
+    await in_thread(platform.operations.advance, operation.id, "rolling", release=release.number)
     progress.begin("run", describe(release.formation))
     deployment = platform.engine.deployment(release.app, release.environment)
     platform.engine.run(deployment)

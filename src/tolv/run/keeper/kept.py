@@ -69,6 +69,8 @@ class KeptProcess:
         self.checks = 0
         self._namespace: int | None = None
         """Its mount namespace, held."""
+        self._launcher: Launcher | None = None
+        """What waits for the word to become the app."""
 
     def start(
         self,
@@ -79,7 +81,8 @@ class KeptProcess:
         anchor: Anchor,
         standing_by: StandingBy,
     ) -> None:
-        """Put on record, start, put on record, let go. `descriptors` become 0, 1 and 2 of an attached one-off.
+        """Put on record, start, put on record; the word to go on is `let_go`'s. `descriptors` become 0, 1 and 2 of an
+        attached one-off.
 
         Raises OSError, and leaves nothing behind, if the disk or the process table is full.
         """
@@ -175,6 +178,13 @@ class KeptProcess:
         except OSError as error:  # a full disk: the server still gets to know, only a next keeper would not
             print(f"tolv-keeper: the exit of {self.id} is not on disk: {error}", file=sys.stderr, flush=True)
 
+    def let_go(self) -> None:
+        """Give the launcher the word to become the app."""
+        if self._launcher is not None:
+            self._launcher.go()
+            self._launcher.close()
+            self._launcher = None
+
     def _launch(self, env: dict[str, str], descriptors: list[int] | None, standing_by: StandingBy) -> None:
         # Terminals and files are passed on at the start alone.
         launcher = standing_by.take() if descriptors is None else None
@@ -199,9 +209,10 @@ class KeptProcess:
                     "limited_in": self.limited_in,
                 },
             )
-            launcher.go()
-        finally:
+        except BaseException:
             launcher.close()
+            raise
+        self._launcher = launcher
 
     def _order(self, env: dict[str, str], attached: bool) -> dict[str, Any]:
         spec = self.spec

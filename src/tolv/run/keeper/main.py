@@ -179,8 +179,21 @@ class Keeper:
             "sandbox": self._sandbox,
         }
 
-    def _start(self, _: Connection, request: Request) -> Request:
-        return self._begin(self._new(request), request["env"], None)
+    def _start(self, connection: Connection, request: Request) -> None:
+        """Answered once it is let go: that is when those are prepared, too, that are asked for in one breath.
+
+        A process that joins its cgroup holds up whoever makes another for milliseconds, and one that boots takes the
+        processor.
+        """
+        process = self._new(request)
+        self._begin(process, request["env"], None)
+
+        def let_go() -> None:
+            process.let_go()
+            connection.send({"id": request.get("id"), "result": {"pid": process.pid}})
+
+        # The second timer comes after one more look at what has arrived meanwhile.
+        self._loop.after(0, lambda: self._loop.after(0, let_go))
 
     def _stand_by(self, _: Connection, request: Request) -> Request:
         launchers = self._standing_by.fill(take(request, "count", int))
@@ -205,11 +218,12 @@ class Keeper:
             raise Refused("attach comes with three descriptors")
         process = self._new(order)
         try:
-            result = self._begin(process, order["env"], connection.descriptors)
+            self._begin(process, order["env"], connection.descriptors)
         finally:
             connection.drop_descriptors()
+        process.let_go()
         process.client = connection
-        return result
+        return {"pid": process.pid}
 
     def _new(self, request: Request) -> KeptProcess:
         spec = check_spec(request)
@@ -219,11 +233,10 @@ class Keeper:
             raise Refused(f"there is a process {spec['id']} already", "exists")
         return KeptProcess(f"{self._root}/processes/{spec['id']}", spec, self._home)
 
-    def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> Request:
+    def _begin(self, process: KeptProcess, env: dict[str, str], descriptors: list[int] | None) -> None:
         process.start(env, descriptors, self._groups, self._controllers, self._anchor, self._standing_by)
         self._life.add(process)
         self._life.reap()  # it may have ended before it was on the list
-        return {"pid": process.pid}
 
     def _signal(self, _: Connection, request: Request) -> Request:
         process = self._process(request)

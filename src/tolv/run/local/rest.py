@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 
 #: Seconds without any work that count as rest, and between two looks: short, as a rollout waits for the last one.
 _REST, _LOOK = 0.025, 0.005
@@ -19,38 +21,61 @@ async def until_rest(leader: int, longest: float) -> None:
 
     On a kernel that does not tell (no `schedstat`) it is `longest` in any case.
     """
-    deadline = time.monotonic() + longest
-    before, since = None, time.monotonic()
+    deadline = since = time.monotonic()
+    deadline += longest
+    session = _Session(leader)
     while (now := time.monotonic()) < deadline:
-        used = _used(leader)
-        if used is None or used != before:
-            before, since = used, now
+        if session.computes():
+            since = now
         elif now - since >= _REST:
             return
         await asyncio.sleep(_LOOK)
 
 
-def _used(leader: int) -> dict[str, str] | None:
-    """The processor time (ns) that each thread of the session has had; None while one runs, or waits for a disk.
+class _Session:
+    """What each thread of a session has computed, as of the last look.
 
-    Only processes that are younger than the leader are looked at, by number: others cannot be of its session, until
-    numbers wrap.
+    While one of them computes the others are not looked at: the app that boots needs the processor more.
     """
-    used: dict[str, str] = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) < leader:
-            continue
-        try:
-            state, _parent, _group, session = _read(f"/proc/{name}/stat").rpartition(")")[2].split()[:4]
-            if int(session) != leader and int(name) != leader:  # the leader may not have made its session yet
-                continue
-            if state in "RD":
-                return None
-            for thread in os.listdir(f"/proc/{name}/task"):
-                used[thread] = _read(f"/proc/{name}/task/{thread}/schedstat").split()[0]
-        except OSError:
+
+    def __init__(self, leader: int) -> None:
+        self._leader = leader
+        self._used: dict[str, dict[str, str] | None] = {}
+
+    def computes(self) -> bool:
+        """Whether any of it has computed since the last look, or has just come to it."""
+        for name, before in list(self._used.items()):
+            used = self._used[name] = _used(name)
+            if used is None or used != before:
+                if not os.path.exists(f"/proc/{name}"):
+                    del self._used[name]
+                return True
+        fresh = [name for name in self._members() if name not in self._used]
+        self._used.update((name, _used(name)) for name in fresh)
+        return bool(fresh) or not self._used
+
+    def _members(self) -> Iterator[str]:
+        """Only processes that are younger than the leader are looked at, by number: others cannot be of its session,
+        until numbers wrap."""
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) >= self._leader:
+                with suppress(OSError):
+                    session = _read(f"/proc/{name}/stat").rpartition(")")[2].split()[3]
+                    # The leader may not have made its session yet.
+                    if int(session) == self._leader or int(name) == self._leader:
+                        yield name
+
+
+def _used(name: str) -> dict[str, str] | None:
+    """The processor time (ns) that each thread of a process has had; None while its first one runs, or waits for a
+    disk, and where it cannot be told."""
+    try:
+        if _read(f"/proc/{name}/stat").rpartition(")")[2].split()[0] in "RD":
             return None
-    return used or None
+        threads = os.listdir(f"/proc/{name}/task")
+        return {one: _read(f"/proc/{name}/task/{one}/schedstat").split()[0] for one in threads}
+    except OSError:
+        return None
 
 
 def _read(path: str) -> str:
