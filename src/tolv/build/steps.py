@@ -120,9 +120,14 @@ def _keep(
 def _link_over(source: Path, target: Path) -> None:
     """Hard-link a tree's files over another tree."""
     for directory, names, files in os.walk(source):
-        place = target / os.path.relpath(directory, source)
+        place = os.path.normpath(f"{target}/{os.path.relpath(directory, source)}")
         for name in names:
-            (place / name).mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(f"{place}/{name}")
         for name in files:
-            (place / name).unlink(missing_ok=True)
-            os.link(f"{directory}/{name}", place / name, follow_symlinks=False)
+            made, there = f"{directory}/{name}", f"{place}/{name}"
+            try:
+                os.link(made, there, follow_symlinks=False)
+            except FileExistsError:
+                os.unlink(there)
+                os.link(made, there, follow_symlinks=False)
