@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import hashlib
 import os
 import pickle
@@ -24,6 +26,8 @@ class Cache:
         name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=12).hexdigest()
         self._path = directory / f"{_version()}-{name}"
         self.entries: dict[bytes, Any] = self._load()
+        self.changed = False
+        """Something was added to it, or to an entry."""
 
     def get(self, digest: bytes) -> Any | None:
         """What was taken from a file of that content, or None."""
@@ -31,13 +35,13 @@ class Cache:
 
     def save(self) -> None:
         """Write it all; a cache that cannot be written is none, and no error."""
-        entries = dict(list(self.entries.items())[-_MOST:])
+        entries, self.changed = dict(list(self.entries.items())[-_MOST:]), False
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._forget_other_versions()
             with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
                 try:
-                    pickle.dump(entries, file, protocol=pickle.HIGHEST_PROTOCOL)
+                    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(entries)
                     os.replace(file.name, self._path)
                 except BaseException:
                     os.unlink(file.name)
@@ -59,6 +63,21 @@ class Cache:
         for path in self._path.parent.iterdir():
             if not path.name.startswith(_version()):
                 path.unlink(missing_ok=True)
+
+
+class _Pickler(pickle.Pickler):
+    """Writes a frozen dataclass as a call of its class: what `dataclasses` has for it takes twice as long to read."""
+
+    def reducer_override(self, one: object) -> Any:
+        kind: type = type(one)
+        if dataclasses.is_dataclass(kind):
+            return kind, tuple(getattr(one, name) for name in _fields(kind))
+        return NotImplemented
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in dataclasses.fields(kind))  # all of them are arguments of their class
 
 
 def _version() -> str:

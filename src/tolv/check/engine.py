@@ -16,7 +16,7 @@ from tolv.check.model import SEVERITIES, CannotTell, FactorReport, Finding, Outc
 from tolv.check.precedence import settle
 from tolv.check.repository import PRODUCTION, CheckedRepository, CheckedUnit
 from tolv.check.rule import Rule
-from tolv.check.sightings import Progress, take
+from tolv.check.sightings import Progress, no_garbage, take
 from tolv.check.units import unit_roots
 from tolv.check.verdict import judge_factor
 from tolv.check.wording import order, sentence
@@ -45,12 +45,17 @@ def check(path: Path, options: Options | None = None) -> Report:
 
     Raises `UsageError` for a path that is no directory and for a rule that there is not, `PlatformError` if git fails.
     """
-    options = options or Options()
+    with no_garbage():
+        return _check(path, options or Options())
+
+
+def _check(path: Path, options: Options) -> Report:
     began = time.perf_counter()
     repository, commit = open_repository(path, cache=options.cache, progress=options.progress)
     known = catalogue()
     rules = {id: known[id] for id in chosen(options.only, known) or known}
     outcomes = list(_judged(repository, rules, strict=options.strict))
+    repository.sightings.keep()
     factors = _factors(repository, rules, outcomes)
     taken = repository.sightings.by_path.values()
     return Report(

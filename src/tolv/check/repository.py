@@ -17,7 +17,7 @@ from tolv.check.looks.mentions import mentions
 from tolv.check.model import Place, Unread
 from tolv.check.resolve import Resolver
 from tolv.check.sightings import Sightings
-from tolv.check.source import LANGUAGES, Language, Source, Value
+from tolv.check.source import LANGUAGES, Import, Language, Source, Value
 from tolv.check.units import unit_of
 from tolv.codebase.compose import Compose, is_compose, is_compose_name, parse_compose
 from tolv.codebase.context import Context, classify
@@ -105,6 +105,13 @@ class CheckedRepository:
             self._sources[path] = None if data is None else make_source(path, language, data)
         return self._sources[path]
 
+    def imports(self, path: str) -> tuple[Import, ...]:
+        def read() -> tuple[Import, ...]:
+            source = self.source(path)
+            return tuple(source.imports()) if source is not None else ()
+
+        return self.sightings.imports(path, read)
+
     def _bytes(self, path: str, most: int) -> bytes | None:
         file = self.survey.by_path.get(path)
         if file is None:
@@ -158,15 +165,22 @@ class CheckedUnit:
             by_path = _one_of(one for one in patterns if "/" in one)
             by_name = _one_of(one for one in patterns if "/" not in one)
             self._named[patterns] = tuple(
-                file for file in self.files if by_name.match(file.name) or by_path.match(file.path)
+                file for name, file in self._by_name if by_name.match(name) or by_path.match(file.path)
             )
         return self._named[patterns]
+
+    @cached_property
+    def _by_name(self) -> list[tuple[str, File]]:
+        return [(file.name, file) for file in self.files]
 
     def text(self, path: str) -> str | None:
         return self.repository.text(path)
 
     def source(self, path: str) -> Source | None:
         return self.repository.source(path)
+
+    def imports(self, path: str) -> tuple[Import, ...]:
+        return self.repository.imports(path)
 
     def context(self, path: str) -> str:
         return self.repository.context(path)

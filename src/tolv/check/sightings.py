@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from tolv.check.cache import Cache
 from tolv.check.languages import make_source
 from tolv.check.limits import LARGEST_SOURCE
 from tolv.check.look import LOOKS
-from tolv.check.source import Source
+from tolv.check.source import Import, Source
 from tolv.codebase.context import classify_content
 from tolv.codebase.survey import File, read_bytes
 
@@ -42,6 +43,8 @@ class Taken:
     lines: int = 0
     skipped: bool = False
     """Its content is a machine's: minified or generated."""
+    imports: tuple[Import, ...] | None = None
+    """All imports; None: no rule has asked for them yet."""
 
 
 @dataclass(slots=True)
@@ -52,11 +55,28 @@ class Sightings:
     unread: list[tuple[str, str]] = field(default_factory=list)
     fresh: int = 0
     """Files that were parsed anew."""
+    cache: Cache | None = None
+
+    def imports(self, path: str, read: Callable[[], tuple[Import, ...]]) -> tuple[Import, ...]:
+        """The imports of a file, which is `read` for them where nobody has asked before."""
+        taken = self.by_path.get(path)
+        if taken is None:
+            return read()
+        if taken.imports is None:
+            taken.imports = read()
+            if self.cache is not None:
+                self.cache.changed = True
+        return taken.imports
+
+    def keep(self) -> None:
+        """Have the cache written, if there is anything new in it."""
+        if self.cache is not None and self.cache.changed:
+            self.cache.save()
 
 
 def take(root: Path, files: Sequence[File], cache: Cache | None, progress: Progress | None = None) -> Sightings:
     """Read every source file that has a language. What cannot be read is in `unread`."""
-    found = Sightings()
+    found = Sightings(cache=cache)
     wanted = []
     for file in files:
         if file.language is None:
@@ -78,11 +98,10 @@ def take(root: Path, files: Sequence[File], cache: Cache | None, progress: Progr
             found.fresh += 1
             if cache is not None:
                 cache.entries[digest] = taken
+                cache.changed = True
         done += len(results)
         if progress:
             progress(done, len(wanted))
-    if cache is not None and found.fresh:
-        cache.save()
     return found
 
 
@@ -144,16 +163,23 @@ def _read_all(root: Path, files: Sequence[File]) -> Iterable[list[_Result]]:
         yield from pool.map(_read_chunk, chunks)
 
 
-def _read_chunk(chunk: tuple[str, list[tuple[str, str]]]) -> list[_Result]:
-    root, files = chunk
-    # Syntax trees hold no cycles: looking for some among their millions of nodes takes a tenth of all time.
+@contextlib.contextmanager
+def no_garbage() -> Iterator[None]:
+    """Syntax trees and sightings hold no cycles: looking for some among millions of objects takes a tenth of all
+    time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return [_read_one(Path(root), path, language) for path, language in files]
+        yield
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _read_chunk(chunk: tuple[str, list[tuple[str, str]]]) -> list[_Result]:
+    root, files = chunk
+    with no_garbage():
+        return [_read_one(Path(root), path, language) for path, language in files]
 
 
 def _read_one(root: Path, path: str, language: Any) -> _Result:

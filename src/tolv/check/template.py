@@ -96,6 +96,7 @@ def make_template(path: Path) -> Template:
     Raises `UsageError` for a path that is no app's, and for an `.env.example` that cannot be read.
     """
     repository, _ = open_repository(path)
+    repository.sightings.keep()
     root = repository.survey.root
     unit, remarks = _own_unit(repository.units, path)
     before = Tree(root).read(FILE)

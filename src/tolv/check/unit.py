@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from tolv.check.look import Look, Seen
 from tolv.check.model import Place
-from tolv.check.source import Language, Source, Value
+from tolv.check.source import Import, Language, Source, Value
 
 Sighting = TypeVar("Sighting")
 
@@ -65,6 +65,9 @@ class Unit(Protocol):
     def text(self, path: str) -> str | None: ...
 
     def source(self, path: str) -> Source | None: ...
+
+    def imports(self, path: str) -> tuple[Import, ...]:
+        """All imports of a file, in order; none if its code cannot be read. A file is parsed for them only once."""
 
     def context(self, path: str) -> str: ...
 

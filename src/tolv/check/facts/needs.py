@@ -72,8 +72,7 @@ def _confirmed(unit: Unit, language: Language, by_path: Mapping[str, Sequence[st
     """The need as the parsed files have it; None if what looked like imports were none that matter."""
     places, found = [], []
     for path, modules in sorted(by_path.items()):
-        source = unit.source(path)
-        for one in source.imports() if source is not None else ():
+        for one in unit.imports(path):
             if _names(one, language) & set(modules) and not one.optional and not one.typing:
                 places.append((path, one.line))
                 found.append(one)

@@ -123,15 +123,10 @@ class _Places:
         if not parts:
             return here, None, ""
         last = parts[-1]
-        defined = re.compile(
-            rf"^\s*(?:async\s+)?(?:def|class|func(?:\s*\([^)]*\))?|function|public function|public\s+[\w<>\[\], ]+)\s+"
-            rf"{re.escape(last)}\b|\b{re.escape(last)}\s*[:=]\s*(?:async\s*)?(?:function\b|\()|^\s*(?:async\s+)?"
-            rf"{re.escape(last)}\s*\([^)]*\)\s*\{{"
-        )
         for path in self._candidates(here, parts[:-1]):
             lines = self._of(path)
             for number, line in enumerate(lines):
-                if last in line and defined.search(line):
+                if last in line and _DEFINED.search(line.replace(last, "\0")):
                     return path, number + 1, _block(lines, number)
         return here, None, ""
 
@@ -158,6 +153,14 @@ class _Places:
         if path not in self._lines:
             self._lines[path] = (self._unit.text(path) or "").splitlines()
         return self._lines[path]
+
+
+#: The definition of a function or class, whose name is written `\0` here: one pattern serves for all names.
+_DEFINED = re.compile(
+    r"^\s*(?:async\s+)?(?:def|class|func(?:\s*\([^)]*\))?|function|public function|public\s+[\w<>\[\], ]+)\s+\0(?!\w)"
+    r"|(?<!\w)\0\s*[:=]\s*(?:async\s*)?(?:function\b|\()"
+    r"|^\s*(?:async\s+)?\0\s*\([^)]*\)\s*\{"
+)
 
 
 def _block(lines: list[str], start: int) -> str:

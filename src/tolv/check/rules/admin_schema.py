@@ -268,8 +268,7 @@ _ASKS = frozenset("read readline readline-sync inquirer @inquirer/prompts prompt
 
 def _asks_a_person(unit: Unit, path: str) -> bool:
     """Whether a file asks questions at a terminal: no server starts so."""
-    source = unit.source(path)
-    asked = (one.module.removeprefix("node:").partition("/promises")[0] for one in source.imports()) if source else ()
+    asked = (one.module.removeprefix("node:").partition("/promises")[0] for one in unit.imports(path))
     return not _ASKS.isdisjoint(asked)
 
 
@@ -295,7 +294,7 @@ def _called_at_boot(unit: Unit, path: str, scope: Scope, suffix: str, depth: int
         if file.context != "prod" or not file.path.endswith(f".{suffix}"):
             continue
         source = unit.source(file.path)
-        if source is None or word not in source.words:
+        if source is None or word not in source.data or word not in source.words:
             continue
         for call in source.calls(name, f".{name}"):
             decorators = decorators_around(source, call.line)

@@ -392,15 +392,16 @@ def _replaced(one: Seen[Credential], seen: list[tuple[Seen[Credential], Value]])
     )
 
 
-_OVERLAYS = re.compile(
-    r"from_prefixed_env|load_from_env|AutomaticEnv\(|envconfig\.Process|env\.Parse\(|custom-environment-variables"
+_OVERLAYS = (
+    *(b"from_prefixed_env", b"load_from_env", b"AutomaticEnv(", b"envconfig.Process", b"env.Parse("),
+    b"custom-environment-variables",
 )
 
 
 def _overlaid(unit: Unit, path: str) -> bool:
     """Variables are laid over all settings of the file by a rule of their names."""
     source = unit.source(path)
-    return source is not None and any(_OVERLAYS.search(line[:1000]) for line in source.lines)
+    return source is not None and any(one in source.data for one in _OVERLAYS)
 
 
 def _fills_in(unit: Unit, one: Seen[Credential]) -> bool:

@@ -177,8 +177,7 @@ def _paths_imported(unit: Unit, others: Sequence[str]) -> Iterator[tuple[str, in
         text = unit.text(file.path) or ""
         if not file.path.startswith(f"{unit.root}/") or not any(name in text for name in names):
             continue
-        source = unit.source(file.path)
-        for one in source.imports() if source is not None else ():
+        for one in unit.imports(file.path):
             if not one.typing:
                 yield file.path, one.line, _leads_to(file.language, file.path, one.module)
 

@@ -395,8 +395,7 @@ def _only_for(entries: Sequence[Declared], language: str) -> frozenset[str]:
 
 def _serves_developers(unit: Unit, path: str) -> bool:
     """Whether a file of JavaScript is the server of a bundler, which pages are worked on with."""
-    source = unit.source(path) if path.endswith(("js", "ts")) else None
-    return source is not None and any(one.module in _DEV_SERVERS for one in source.imports())
+    return path.endswith(("js", "ts")) and any(one.module in _DEV_SERVERS for one in unit.imports(path))
 
 
 _DEV_SERVERS = frozenset(("webpack-dev-server", "browser-sync", "live-server", "@rspack/dev-server"))
