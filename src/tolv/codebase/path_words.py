@@ -123,7 +123,7 @@ TELLING = _words(
     " locustfile behat mocks stub stubs fake fakes fixture fixtures"
 )
 #: Names of code, without suffix, that are for development.
-DEV_STEMS = _words("development noxfile gulpfile gruntfile locustfile")
+DEV_STEMS = _words("development setupproxy noxfile gulpfile gruntfile locustfile")
 ADMIN_FILES = _words("manage.py fabfile.py rakefile capfile artisan deploy.rb")
 
 # Suffixes.

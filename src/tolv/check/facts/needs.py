@@ -148,7 +148,7 @@ class Own:
         owned = [one for other in repository.units for one in other.packages.own if one.language == language]
         if language == "python":
             packages = frozenset(posixpath.dirname(p) for p in paths if p.endswith("__init__.py"))
-            names = _python_names(paths, packages, unit.root)
+            names = _python_names(paths, packages, unit.root) | _put_on_path(unit, paths)
             return cls(language, names, (), paths, packages, _tails(paths, (".py",)))
         if language == "javascript":
             names = frozenset(one.name for one in owned) | _aliases(unit, paths)
@@ -210,6 +210,30 @@ def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) ->
                 if above not in packages or above in ("", root) or above.rpartition("/")[2] == "src":
                     names.add(parts[depth].partition(".")[0])
     return frozenset(names)
+
+
+#: Files that say where Python looks for modules, and how they say it.
+_SAYS_PATH = re.compile(
+    r"(?:^|/)(?:settings|config|conf)/[^/]+\.py$|(?:^|/)(?:settings\w*|base|manage|wsgi|asgi|main|app|run|conftest|env|__init__)\.py$"
+    r"|(?:^|/)(?:[\w.-]*Dockerfile[\w.-]*|Procfile|Makefile|(?:docker-)?compose[\w.-]*\.ya?ml)$"
+)
+_PATH_LINE = re.compile(r"(?m)^(?!\s*#).*(?:\bsys\.path\b|\bPYTHONPATH\b).*$")
+_PATH_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
+
+
+def _put_on_path(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
+    """What lies in directories that the app puts on Python's path itself: `sys.path.insert(0, root("apps"))`."""
+    named: set[str] = set()
+    for file in unit.repository.files:
+        if file.size < 1 << 16 and _SAYS_PATH.search(file.path):
+            for line in _PATH_LINE.findall(unit.repository.text(file.path) or ""):
+                named |= {one.strip("./").rpartition("/")[2] for one in _PATH_NAME.findall(line)}
+    found: set[str] = set()
+    for path in paths if named else ():
+        parts = path.split("/")
+        if path.endswith(".py"):
+            found |= {parts[at + 1].removesuffix(".py") for at, part in enumerate(parts[:-1]) if part in named}
+    return frozenset(found)
 
 
 #: `pin "name"` and `pin_all_from "directory", under: "name"` of Rails' import maps.
