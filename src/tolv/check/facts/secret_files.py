@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tolv.check.facts.defaults import STOCK, is_certain, severity_of_default
+from tolv.check.facts.defaults import STOCK, is_made, severity_of_default
 from tolv.check.facts.spring_profiles import is_aside
 from tolv.check.facts.stages import stage_of_class
 from tolv.check.facts.values import (
@@ -112,7 +112,8 @@ def _severity(one: Setting, *, local: bool) -> Severity | None:
     password = is_service_name(name) and not is_signing_name(name)
     if password and (local or text.lower() in STOCK):
         return "warning"
-    return "error" if variable is not None or is_certain(name, text) else "warning"
+    # Words in a file of settings may be what comes with it, and a deploy lays its own file over it.
+    return "error" if variable is not None or is_made(text) else "warning"
 
 
 def _environment(one: Setting) -> str | None:

@@ -147,6 +147,7 @@ _PLACEHOLDER = re.compile(
       | .*\b(?:change|replace|fill|set|insert|enter|put|edit|use|add|type|paste|provide|update|modify)
         [-_ ]?(?:me|this|it|your|here)(?:\b|_).*
       | .*change[-_]?me.* | .*change[-_]?it.* | .*replace[-_]?me.*
+      | .*change[-_ ]?th(?:is|ese).* | .*random[-_ ]?(?:string|text|value|characters?|letters?|phrase).*
       | (?:.*[^a-z])?your[-_ ]?(?!s).* | .*[-_ ](?:goes[-_ ])?here$
       | .*placeholder.* | .*example.* | .*dummy.* | .*sample.* | demo[-_]?(?:key|secret|token|password)
       | (?:\w+[-_])?(?:abc|xyz)[-_]?(?:123|789)\w{0,6}
