@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.built_elsewhere import built_elsewhere
 from tolv.check.facts.image_steps import steps
 from tolv.check.looks.build_commands import BUILDING, DEVELOPMENT, MIGRATES, WITH_TYPESCRIPT, plain
 from tolv.check.looks.listens import listens
@@ -132,6 +133,9 @@ def no_build(unit: Unit) -> Iterator[Outcome]:
             ):
                 yield Witness("CI builds it", unit.place(workflow.path, step.line))
                 return
+    if (called := built_elsewhere(unit)) is not None:
+        yield Witness("CI builds it by a workflow that it calls", unit.place(called))
+        return
     tools = [one for one in unit.named(*_BUILD_TOOLS) if one.context == "prod"]
     script = next((one for one in unit.starts if one.origin == "package.json" and one.prod), None)
     if tools:

@@ -162,11 +162,21 @@ _TELLING = re.compile(
 )
 
 
+#: Programs that make a deploy's infrastructure: what they name as a variable, its containers are given.
+_DEPLOYING = re.compile(r"(?:^|/)(?:cdk|cdktf|pulumi|infra|infrastructure|iac|sst)/|(?:^|/)sst\.config\.\w+$")
+_QUOTED = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,})[\"']|(?m:^\s+([A-Z][A-Z0-9_]{2,}):)")
+
+
 def _told(unit: Unit) -> tuple[set[str], str | None]:
     """The variables that manuals, templates and manifests name, and the template if there is one."""
     told: set[str] = set()
     template: str | None = None
     left = 32 << 20
+    for file in unit.repository.files:
+        if file.language in ("python", "javascript") and _DEPLOYING.search(file.path) and file.size < 1 << 18:
+            told.update(
+                one for found in _QUOTED.findall(unit.repository.text(file.path) or "") for one in found
+            )  # the deploy gives it
     for file in unit.files:
         if (
             file.language is not None
