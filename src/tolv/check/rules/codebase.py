@@ -214,7 +214,7 @@ def tracked_output(repository: Repository) -> Iterator[Outcome]:
     found = list(clutter(history.tracked, repository.text))
     for one in found[:20]:
         ignored = one.examples[0] in history.ignored_but_tracked
-        said = f", {len(one.examples)} files" if len(one.examples) > 1 else ""
+        said = f", {len(one.examples)}{' or more' * (len(one.examples) >= 100)} files" if len(one.examples) > 1 else ""
         also = tuple(Place(path) for path in one.examples[1:4] if path != one.path)
         yield Finding(
             f"{one.path} is tracked: {one.what}{said}" + (", though .gitignore names it" if ignored else ""),

@@ -61,6 +61,9 @@ def _deployed(unit: Unit, manifest: str, language: str) -> bool:
     mine = [one for one in unit.packages.declared if one.path == manifest and one.group in ("main", "dev", "optional")]
     if not mine or (posixpath.basename(manifest).startswith("requirements") and all(d.group == "dev" for d in mine)):
         return False
+    tools = posixpath.basename(manifest) == "package.json" and all(d.group == "dev" for d in mine)
+    if tools and not re.search(r'"(?:build|start|prestart|postinstall)[\w:-]*"\s*:', unit.text(manifest) or ""):
+        return False  # those of who works on it: no build and no start needs them
     if manifest.endswith((".gemspec", "requirements.in", ".in")) or language not in unit.languages:
         return False
     published = posixpath.basename(manifest) in ("setup.py", "setup.cfg", "pyproject.toml") and not unit.starts

@@ -139,7 +139,10 @@ def nginx_files(unit: Unit) -> list[str]:
 
 def _is_copied(path: str, copied: str) -> bool:
     parts = path.split("/")
-    return any("/".join(parts[:end]) in copied for end in range(1, len(parts) + 1)) or " . " in f" {copied} "
+    above = ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return any(re.search(rf"(?<![\w./-])(?:\./)?{re.escape(one)}(?![\w.-])", copied) for one in above) or bool(
+        re.search(r"(?<!\S)\./?(?!\S)", copied)
+    )
 
 
 def _nginx_ports(unit: Unit) -> Iterator[Finding]:
