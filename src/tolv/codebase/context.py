@@ -360,7 +360,7 @@ _DEV_MODULE = re.compile(
 _DEV_FILE = re.compile(
     r"(?:dev|development|local)[-_](?:data|seeds?|fixtures?|users?|setup|server|start|run|init|bootstrap)\.\w+|"
     r"(?:seed|populate|load|create)[-_](?:dev|development|local)(?:[-_]\w+)?\.\w+|"
-    r"procfile\.(?!prod|production|heroku|web$).+|.*\.stories\.[jt]sx?|(?:webpack|rollup|vite|babel|eslint|prettier|postcss|"
+    r"procfile\.(?!prod|production|heroku|web$).+|.*\.stor(?:y|ies)\.[jt]sx?|(?:server|start|run|main|index|app|serve)[-_.]dev\.(?:[cm]?[jt]s|py|rb|go)|(?:webpack|rollup|vite|babel|eslint|prettier|postcss|"
     r"tailwind|gulp|grunt|commitlint|stylelint|lint-staged|nodemon|rspack|esbuild|storybook)[.-]?config.*|"
     r"\.(?:eslint|prettier|babel|stylelint|rubocop|golangci|pylint|flake8|editorconfig|nodemon|jshint|jscs|php-cs-fixer).*"
 )

@@ -118,9 +118,9 @@ DEV_FILES = _words(
 TELLING = _words(
     "spec specs e2e cy bench pb2 pb grpc gw validate gen generated mock string min bundle chunk d designer zz"
     " example examples sample samples dist dev devel development local localhost override debug config configuration"
-    " conf settings stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch app main"
-    " vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env integration testing"
-    " locustfile behat mocks stub stubs fake fakes fixture fixtures"
+    " conf settings story stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch"
+    " app main vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env"
+    " integration testing locustfile behat mocks stub stubs fake fakes fixture fixtures"
 )
 #: Names of code, without suffix, that are for development.
 DEV_STEMS = _words("development setupproxy noxfile gulpfile gruntfile locustfile")

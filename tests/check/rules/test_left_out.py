@@ -51,6 +51,38 @@ _MIGRATES = (
     'package main\n\nimport "gorm.io/gorm"\n\nfunc main() {\n\tvar db *gorm.DB\n'
     "\tif back {\n\t\tdb.AutoMigrate(&Old{})\n\t}\n\tdb.AutoMigrate(&New{})\n}\n"
 )
+_SHOP = "services:\n  web:\n    image: acme/shop:latest\n"
+_SETS_TAG = 'on: push\njobs:\n  deploy:\n    steps:\n      - run: echo "TAG=sha-${{ github.sha }}" >> .env\n'
+_BY_SSH = (
+    "name: deploy\non: push\njobs:\n  deploy:\n    steps:\n"
+    "      - uses: appleboy/ssh-action@v1\n        with: {script: a}\n"
+    "      - uses: appleboy/ssh-action@v1\n        with: {script: b}\n"
+)
+_FILAMENT = {
+    "composer.json": '{"require": {"php": "^8", "filament/filament": "^3"}}',
+    "composer.lock": '{"packages": [{"name": "filament/filament", "version": "v3.2"}, {"name": "filament/forms", '
+    '"version": "v3.2", "autoload": {"psr-4": {"Filament\\\\Forms\\\\": "src"}}}]}',
+    "app/Page.php": "<?php\nuse Filament\\Forms\\Form;\nclass Page { function a(Form $a) {} }\n",
+}
+_NODE_APP = {"package.json": _EXPRESS, "server.js": "require('express')().listen(process.env.PORT);\n"}
+_SHELL_FORM = "FROM {}\nCOPY . .\nCMD node server.js\n"
+_PREFIXED = (
+    "from pydantic import BaseSettings\n\n\nclass Settings(BaseSettings):\n    HUNT: str\n    WIKI: str\n"
+    "    MAPS: str\n\n"
+    '    class Config:\n        env_prefix = "SHOP_"\n'
+)
+_SESSION = (
+    "const express = require('express');\nconst session = require('express-session');\n"
+    "express().use(session({ secret: process.env.S }));\n"
+)
+_REPLICAS = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 3\n  template:\n    spec:\n"
+    "      containers:\n        - {name: web, image: 'acme/shop:1'}\n"
+)
+_SPRING_ROUTE = (
+    'package a;\n@RestController\nclass A {\n  @GetMapping("/index")\n  String a() { return ""; }\n'
+    '  @GetMapping("/b")\n  String b() { return ""; }\n  @GetMapping("/c")\n  String c() { return ""; }\n}\n'
+)
 
 CASES = [
     # Files behind a tag of Go.
@@ -313,6 +345,190 @@ CASES = [
         "left.js:2",
         "used.js:2",
         why="a file that nothing asks for",
+    ),
+    # Names of files, and what a file says of itself.
+    bad(
+        "III-01",
+        "javascript",
+        {"package.json": _EXPRESS, "app.js": "1;\n", "ui/Key.story.tsx": f"export const apiKey = '{_MADE}';\n"},
+        "ui/Key.story.tsx:1",
+        why="a story of a component",
+        severity="note",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"package.json": _EXPRESS, "app.js": "1;\n", "server-dev.js": f"const apiKey = '{_MADE}';\n"},
+        "server-dev.js:1",
+        why="the server of developers",
+        severity="note",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"package.json": _EXPRESS, "app.js": "1;\n", "server-devices.js": f"const apiKey = '{_MADE}';\n"},
+        "server-devices.js:1",
+        why="a server of devices",
+        severity="error",
+    ),
+    bad(
+        "V-03",
+        "manifests",
+        {
+            "docker-compose.yml": "# A start.\n# NOTE: please do not use this configuration for production setups.\n"
+            + _SHOP
+        },
+        "docker-compose.yml:5",
+        why="its head says that no deploy is to use it",
+        severity="note",
+    ),
+    bad(
+        "V-03",
+        "manifests",
+        {"docker-compose.yml": "# Not for tests: this is the one of production.\n" + _SHOP},
+        "docker-compose.yml:4",
+        why="its head says that it is production's",
+        severity="warning",
+    ),
+    ok(
+        "V-03",
+        "manifests",
+        {"docker-compose.yml": _SHOP.replace(":latest", ":${TAG:-dev}"), ".github/workflows/d.yml": _SETS_TAG},
+        "the pipeline sets the tag",
+    ),
+    bad(
+        "V-03",
+        "manifests",
+        {"docker-compose.yml": _SHOP.replace(":latest", ":${TAG:-latest}"), ".github/workflows/d.yml": _BY_SSH},
+        "docker-compose.yml:3",
+        why="nothing sets the tag",
+    ),
+    bad("V-07", "manifests", {".github/workflows/deploy.yml": _BY_SSH}, ".github/workflows/deploy.yml:6", why="steps"),
+    # Roots and aliases of imports.
+    ok(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^19"}}',
+            "tsconfig.json": '{"compilerOptions": {"paths": {"*": ["./src/*"], "@server/*": ["../lib/*"]}}}',
+            ".gitignore": "src/generated-sources\n",
+            "src/themes/dark.ts": "export const a = 1;\n",
+            "src/app.ts": "import { a } from 'themes/dark';\nimport { b } from 'generated-sources';\n",
+        },
+        "an alias of all, and what a build makes",
+    ),
+    bad(
+        "II-04",
+        "javascript",
+        {
+            "package.json": '{"dependencies": {"react": "^19"}}',
+            "src/themes/dark.ts": "export const a = 1;\n",
+            "src/app.ts": "import { a } from 'themes/dark';\n",
+        },
+        "src/app.ts:1",
+        why="no alias",
+    ),
+    ok("II-04", "php", _FILAMENT, "parts that are released with the whole"),
+    bad(
+        "II-04",
+        "php",
+        {**_FILAMENT, "composer.json": _FILAMENT["composer.json"].replace("filament/filament", "filament/pretty")},
+        "app/Page.php:2",
+        why="another package of the vendor's",
+    ),
+    # Which shell it is.
+    ok("IX-03", "manifests", {**_NODE_APP, "Dockerfile": _SHELL_FORM.format("node:22-alpine")}, "BusyBox gives way"),
+    bad(
+        "IX-03",
+        "manifests",
+        {**_NODE_APP, "Dockerfile": _SHELL_FORM.format("node:22-slim")},
+        "Dockerfile:3",
+        why="dash stays",
+    ),
+    # Settings.
+    ok(
+        "III-09",
+        "python",
+        _FLASK | {"config.py": _PREFIXED, ".env": "SHOP_HUNT=1\nSHOP_WIKI=2\nSHOP_MAPS=3\n"},
+        "the prefix of a class of settings",
+    ),
+    bad(
+        "III-09",
+        "python",
+        _FLASK | {"config.py": _PREFIXED, ".env": "HUNT=1\nWIKI=2\nMAPS=3\n"},
+        "config.py:5",
+        why="told without the prefix",
+    ),
+    ok(
+        "SEC-03",
+        "python",
+        _FLASK
+        | {
+            "s/base.py": "ALLOWED_HOSTS = ['*']\n",
+            "s/production.py": "from s.base import *\nALLOWED_HOSTS = ['a.org']\n",
+        },
+        "production sets it anew",
+    ),
+    bad(
+        "II-02",
+        "python",
+        {"app.py": "1\n", "requirements/base.txt": "flask==3.0.0\n", "requirements/travis.txt": "tox\n"},
+        "requirements/base.txt",
+        why="the list of a pipeline is none of a deploy",
+    ),
+    bad(
+        "XI-06",
+        "javascript",
+        {
+            "package.json": _EXPRESS,
+            "app.js": "app.post('/a', (req, res) => {\n  console.error('Invalid payload', req.body);\n});\n",
+        },
+        "app.js:2",
+        why="a body that is refused",
+        severity="note",
+    ),
+    bad(
+        "V-01",
+        "manifests",
+        _FLASK | {"Procfile": "web: python manage.py collectstatic --noinput && gunicorn app:app\n"},
+        "Procfile:1",
+        why="what takes seconds",
+        severity="warning",
+    ),
+    bad(
+        "V-01",
+        "manifests",
+        _FLASK | {"Procfile": "web: pip install -r requirements.txt && gunicorn app:app\n"},
+        "Procfile:1",
+        why="what needs a registry",
+        severity="error",
+    ),
+    # Copies.
+    bad(
+        "VI-03",
+        "javascript",
+        {**_NODE_APP, "server.js": _SESSION},
+        "server.js:3",
+        why="one copy, for all that is said",
+        severity="warning",
+    ),
+    bad(
+        "VI-03",
+        "javascript",
+        {**_NODE_APP, "server.js": _SESSION, "k8s/web.yaml": _REPLICAS},
+        "server.js:3",
+        why="three copies",
+        severity="error",
+    ),
+    ok(
+        "HLT-01",
+        "java",
+        {
+            "api/build.gradle": "plugins { id 'org.springframework.boot' version '3.4.0' }\ndependencies {\n"
+            "    implementation libs.spring.starter.actuator\n}\n",
+            "api/src/main/java/a/A.java": _SPRING_ROUTE,
+        },
+        "the catalogue's name of the actuator",
     ),
 ]
 

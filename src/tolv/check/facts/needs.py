@@ -252,10 +252,13 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
         found |= {match.partition("/")[0] for match in re.findall(r'"([^"]+)"\s*:', inner[1] if inner else "")}
         base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
         here = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1] if base else ""))
-        for prefix, target in re.findall(r'"([^"/*]+)\*"\s*:\s*\[\s*"([^"]*)\*"', inner[1] if inner else ""):
+        for prefix, target in re.findall(r'"([^"/*]*)\*"\s*:\s*\[\s*"([^"]*)\*"', inner[1] if inner else ""):
             found |= {f"{prefix}{one}" for one in _children(paths, posixpath.normpath(posixpath.join(here, target)))}
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
+    for file in unit.named(".gitignore"):
+        for line in re.findall(r"(?m)^/?((?:[\w.-]+/)*[\w.-]*generated[\w.-]*)/?\s*$", unit.text(file.path) or ""):
+            found.add(line.rpartition("/")[2])  # a build makes what is imported from it
     for file in unit.named("shakapacker.yml", "webpacker.yml"):
         for directory in re.findall(r"(?m)^\s*source_path:\s*[\"']?([\w./-]+)", unit.text(file.path) or ""):
             found |= _children(paths, posixpath.normpath(posixpath.join(unit.root, directory)))

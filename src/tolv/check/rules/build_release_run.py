@@ -63,11 +63,14 @@ def _building(unit: Unit, start: Start, path: str, command: Command) -> Finding 
     for pattern, what in BUILDING:
         if pattern.fullmatch(text):
             # Under a condition it may be for development alone.
-            severity: Severity = (
-                "warning" if {"if", "case", "||"} & {*command.inside, command.joined_by or ""} else "error"
-            )
+            perhaps = {"if", "case", "||"} & {*command.inside, command.joined_by or ""}
+            severity: Severity = "warning" if perhaps or _COLLECTS.search(text) else "error"
             return Finding(f"{start.type} {what} at each start: {text[:60]}", place, severity)
     return None
+
+
+#: What takes seconds, and nothing but what the image holds.
+_COLLECTS = re.compile(r"\b(?:collectstatic|compilemessages)\b")
 
 
 def _migrating_builds(unit: Unit) -> Iterator[Finding]:

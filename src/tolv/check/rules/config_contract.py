@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.facts.browser import in_browser
 from tolv.check.facts.given import is_given
@@ -44,6 +45,7 @@ def env_contract(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("the code reads no variable of its own")
         return
     told, template = _told(unit)
+    reads = [_with_prefix(unit, one) for one in reads]
     read_names = {one.what.name for one in reads}
     found = 0
     missing: dict[str, list[Seen[EnvRead]]] = {}
@@ -69,6 +71,20 @@ def env_contract(unit: Unit) -> Iterator[Outcome]:
         yield _optional(unit, [one for one in minor if one.path == path or len(files) > 5])
     if not found:
         yield Witness(f"all {len(read_names)} variables that the code reads are told", unit.place(template or ""))
+
+
+_PREFIX = re.compile(r"\benv_prefix\s*=\s*[\"'](\w+)[\"']")
+
+
+def _with_prefix(unit: Unit, one: Seen[EnvRead]) -> Seen[EnvRead]:
+    """The read with the name that the environment has, where a class of settings puts a prefix before its fields."""
+    source = unit.source(one.path)
+    if source is None or b"env_prefix" not in source.words or one.what.line > len(source.lines):
+        return one
+    prefix = _PREFIX.search("\n".join(source.lines))
+    if prefix is None or not re.match(rf"\s+{re.escape(one.what.name)}\s*:", source.lines[one.what.line - 1], re.I):
+        return one
+    return replace(one, what=replace(one.what, name=f"{prefix[1]}{one.what.name}".upper()))
 
 
 def _nothing_told(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:

@@ -59,7 +59,7 @@ def versions_are_locked(unit: Unit) -> Iterator[Outcome]:
 def _deployed(unit: Unit, manifest: str, language: str) -> bool:
     """It lists something that an install of the app brings, and is no library's."""
     mine = [one for one in unit.packages.declared if one.path == manifest and one.group in ("main", "dev", "optional")]
-    if not mine or (posixpath.basename(manifest).startswith("requirements") and all(d.group == "dev" for d in mine)):
+    if not mine or (_is_requirements(manifest) and all(d.group == "dev" for d in mine)):
         return False
     tools = posixpath.basename(manifest) == "package.json" and all(d.group == "dev" for d in mine)
     if tools and not re.search(r'"(?:build|start|prestart|postinstall)[\w:-]*"\s*:', unit.text(manifest) or ""):
@@ -68,6 +68,10 @@ def _deployed(unit: Unit, manifest: str, language: str) -> bool:
         return False
     published = posixpath.basename(manifest) in ("setup.py", "setup.cfg", "pyproject.toml") and not unit.starts
     return not published or not any(d.group == "build" and d.path == manifest for d in unit.packages.declared)
+
+
+def _is_requirements(manifest: str) -> bool:
+    return posixpath.basename(manifest).startswith("requirements") or manifest.endswith(".txt")
 
 
 def _locked(unit: Unit, manifest: str, language: str) -> Outcome:

@@ -250,7 +250,7 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return None
     if redacted or any(_DEVELOPING.search(one) for one in leak.guards):
         return "note"
-    if leak.what == "body" and _is_report(unit, seen):
+    if leak.what == "body" and (_is_report(unit, seen) or _is_refused(unit, seen)):
         return "note"
     if leak.what in ("body", "sent") or any(_DEBUGGING.search(one) for one in leak.guards):
         return "warning"
@@ -261,6 +261,20 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
     if leak.name.lower().endswith("token") and _is_of_device(unit, seen):
         return "note"  # it says where messages go, and lets nobody in
     return "error" if leak.what in _CERTAIN or _PASSWORD.search(leak.name) else "warning"
+
+
+_OF_PEOPLE = re.compile(
+    r"(?i)auth(?!or)|login|user|account|session|passw|regist|sign-?(?:in|up)|payment|patient|profile"
+)
+
+
+def _is_refused(unit: Unit, seen: Seen[Leak]) -> bool:
+    """Whether the line says that the body is none that is taken, in code that deals with things, not with people."""
+    source, line = unit.source(seen.path), seen.what.line
+    if source is None or line > len(source.lines) or _OF_PEOPLE.search(seen.path.rpartition("/")[2]):
+        return False
+    said = source.lines[line - 1]
+    return re.search(r"(?i)\binvalid\b|\bno valid\b|\bmissing\b|\bunsupported\b", said) is not None
 
 
 _REPORT = re.compile(r"(?i)\bcsp\b|violation|-report\b|report-(?:uri|to)")

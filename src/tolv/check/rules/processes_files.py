@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.copies_run import worse_in_several
 from tolv.check.look import Seen
 from tolv.check.looks.executed import executed
 from tolv.check.looks.files_written import Written, writes_of_files
@@ -77,7 +78,7 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
 
 @rule(
     "VI-04",
-    severity="error",
+    severity="warning",
     materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(writes_of_files, storage_settings, storage_calls, routes),
     title="Uploads are kept on the local disk",
@@ -89,6 +90,11 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
     probe="VI-P5",
 )
 def uploads_on_disk(unit: Unit) -> Iterator[Outcome]:
+    """An error where several copies are deployed: one alone may have a volume, which nothing here tells."""
+    yield from worse_in_several(unit, _uploads(unit))
+
+
+def _uploads(unit: Unit) -> Iterator[Outcome]:
     requests = requests_of(unit)
     found = False
     for seen, way in local_writes(unit, requests) if requests or "php" in unit.languages else ():

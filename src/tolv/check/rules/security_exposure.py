@@ -84,6 +84,8 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
         return Finding(message, place, fix="Name the origins, from the environment", subject="cors")
     if opening.scope.guards or not _is_any(unit, opening.value, one.path) or _env_hosts(unit, one):
         return None
+    if _is_set_anew(unit, one.path):
+        return None
     message = "Any host name is answered, so that links and caches can be made to name another"
     argued: Severity = "note" if _is_argued(unit, one) else "warning"
     return Finding(message, place, argued, "Name the hosts, from the environment", subject="hosts")
@@ -126,6 +128,15 @@ def _env_hosts(unit: Unit, one: Seen[Opening]) -> bool:
     """Another line of the file gives the hosts from the environment."""
     others = (each for each in unit.seen(openings) if each.path == one.path and each.what.kind == "hosts")
     return any(each.what.value is not None and any(each.what.value.envs()) for each in others if each is not one)
+
+
+def _is_set_anew(unit: Unit, path: str) -> bool:
+    """Whether the settings of production, which build on these, name the hosts themselves."""
+    if path.rpartition("/")[2] not in ("base.py", "common.py", "defaults.py"):
+        return False
+    return any(
+        one.what.kind == "hosts" and one.path != path and "prod" in one.path for one in unit.seen(openings, "prod")
+    )
 
 
 def _is_any(unit: Unit, value: Value | None, path: str) -> bool:
