@@ -83,6 +83,12 @@ _SPRING_ROUTE = (
     'package a;\n@RestController\nclass A {\n  @GetMapping("/index")\n  String a() { return ""; }\n'
     '  @GetMapping("/b")\n  String b() { return ""; }\n  @GetMapping("/c")\n  String c() { return ""; }\n}\n'
 )
+_MAILS = (
+    "const nodemailer = require('nodemailer');\nmodule.exports = (key) =>\n"
+    "  nodemailer.createTransport({{ host: '{}', auth: {{ pass: key }} }});\n"
+)
+_BASIC = "BASIC_AUTH_PASSWORD = os.environ.get('BASIC_AUTH_PASSWORD', 'wagtail')\n"
+_HOOKS = "class Hook\n  def initialize\n    @http = {}\n  end\n\n  def post(url)\n    @http.post(url)\n  end\nend\n"
 
 CASES = [
     # Files behind a tag of Go.
@@ -366,7 +372,11 @@ CASES = [
     bad(
         "III-01",
         "javascript",
-        {"package.json": _EXPRESS, "app.js": "1;\n", "server-devices.js": f"const apiKey = '{_MADE}';\n"},
+        {
+            "package.json": _EXPRESS,
+            "app.js": "require('./server-devices');\n",
+            "server-devices.js": f"const apiKey = '{_MADE}';\n",
+        },
         "server-devices.js:1",
         why="a server of devices",
         severity="error",
@@ -530,6 +540,111 @@ CASES = [
         },
         "the catalogue's name of the actuator",
     ),
+    # What a provider, a switch, a caller or a builder says.
+    bad(
+        "IV-02",
+        "javascript",
+        {**_NODE_APP, "mail.js": _MAILS.format("smtp.sendgrid.net")},
+        "mail.js:3",
+        why="the one address of a provider",
+        severity="note",
+    ),
+    bad(
+        "IV-02",
+        "javascript",
+        {**_NODE_APP, "mail.js": _MAILS.format("mail.acme.net")},
+        "mail.js:3",
+        why="a host of somebody's own",
+        severity="error",
+    ),
+    bad(
+        "III-05",
+        "python",
+        _FLASK | {"s.py": "import os\n\nif os.environ.get('BASIC_AUTH_ENABLED', 'false') == 'true':\n    " + _BASIC},
+        "s.py:4",
+        why="only where it is switched on",
+        severity="warning",
+    ),
+    bad("III-05", "python", _FLASK | {"s.py": f"import os\n\n{_BASIC}"}, "s.py:3", why="always", severity="error"),
+    ok(
+        "II-09",
+        "manifests",
+        {**_NODE_APP, "Dockerfile": "ARG BASE=placeholder\nFROM ${BASE}\n" + 'CMD ["node", "server.js"]\n'},
+        "who builds it says on what",
+    ),
+    ok(
+        "SEC-01",
+        "manifests",
+        {**_NODE_APP, "Dockerfile": "ARG BASE=placeholder\nFROM ${BASE}\n" + 'CMD ["node", "server.js"]\n'},
+        "who builds it says as whom",
+    ),
+    ok(
+        "IX-06",
+        "ruby",
+        {"a.rb": _HOOKS.format("Faraday.new('https://a.example.org', request: { timeout: 5 })")},
+        "a client of the object's own that has a limit",
+    ),
+    bad(
+        "IX-06",
+        "ruby",
+        {"a.rb": _HOOKS.format("Faraday.new('https://a.example.org')")},
+        "a.rb:3",
+        why="a client of the object's own without one",
+    ),
+    ok(
+        "API-01",
+        "javascript",
+        {**_NODE_APP, "server.js": _ROUTES, "swagger.js": "module.exports = {\n  swagger: '2.0',\n  paths: {},\n};\n"},
+        "a contract that the code makes",
+    ),
+    ok(
+        "II-02",
+        "python",
+        {
+            "app.py": "import flask\n",
+            "Procfile": "web: gunicorn app:app\n",
+            "requirements.txt": "click==8.1.0\n",
+            "setup.cfg": "[metadata]\nname = shop\n[options]\ninstall_requires =\n    flask\n",
+        },
+        "the manifest of a package beside the list of the app",
+    ),
+    # Secrets in files of settings.
+    bad(
+        "III-01",
+        "manifests",
+        {**_NODE_APP, "settings.yaml": f"auth:\n  jwt_secret: {_MADE}\n"},
+        "settings.yaml:2",
+        why="a file that nothing loads",
+        severity="warning",
+    ),
+    bad(
+        "III-01",
+        "manifests",
+        {
+            **_NODE_APP,
+            "settings.yaml": f"auth:\n  jwt_secret: {_MADE}\n",
+            "Dockerfile": "FROM node:22\nCOPY settings.yaml /etc/\n",
+        },
+        "settings.yaml:2",
+        why="a file that the image takes in",
+        severity="error",
+    ),
+    bad(
+        "III-01",
+        "manifests",
+        {**_NODE_APP, "contrib/local-environment/shop-config.cfg": f'cookie_secret="{_MADE}"\n'},
+        "contrib/local-environment/shop-config.cfg:1",
+        why="a trial on one machine",
+        severity="note",
+    ),
+    bad(
+        "III-01",
+        "javascript",
+        {"package.json": _EXPRESS, "app.js": "1;\n", "left.js": f"const apiKey = '{_MADE}';\n"},
+        "left.js:1",
+        why="a file that nothing asks for",
+        severity="warning",
+    ),
 ]
 
 
@@ -588,3 +703,26 @@ def test_scripts_that_study_what_was_kept_need_not_be_in_the_image(tmp_path: Pat
     del files["scripts/work/orders.py"]
     files |= {".dockerignore": "scripts/data-analysis\n", "scripts/data-analysis/orders.py": script}
     assert findings_of("XII-04", files, tmp_path / "study") == []
+
+
+def test_a_branch_that_nobody_has_touched_for_years_is_worth_a_note(tmp_path: Path) -> None:
+    def commands(last: str) -> tuple[str, ...]:
+        return (
+            *("init -q -b main", "add -A", "@2015-01-01 commit -q -m a", "checkout -q -b prod"),
+            *("@2015-02-01 commit -q --allow-empty -m b", f"@{last} commit -q --allow-empty -m c", "checkout -q main"),
+            "@2024-06-01 commit -q --allow-empty -m d",
+        )
+
+    for last, severity in (("2016-01-01", "note"), ("2024-01-01", "warning")):
+        (found,) = findings_of("I-03", {"a.txt": "a\n"}, tmp_path / last, commands(last))
+        assert found.severity == severity
+
+
+def test_a_file_that_is_written_step_by_step_is_told_once(tmp_path: Path) -> None:
+    steps = "".join(f"        file_put_contents($this->envPath, 'a{n}');\n" for n in range(3))
+    files = {
+        "composer.json": '{"require": {"laravel/framework": "^12"}}',
+        "routes/web.php": "<?php\nRoute::get('/', fn () => 'a');\n",
+        "app/Storage/Keeper.php": f"<?php\nclass Keeper {{\n    function save() {{\n{steps}    }}\n}}\n",
+    }
+    assert [one.place.line for one in findings_of("VI-05", files, tmp_path)] == [4]

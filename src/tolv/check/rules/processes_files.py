@@ -244,6 +244,7 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         yield without_handlers(unit)
         return
     found = False
+    same: set[tuple[str, str | None, str]] = set()
     for seen, way in local_writes(unit, requests):
         one = seen.what
         if one.uploaded or (one.removed and one.stored) or (way is None and one.generated):
@@ -253,6 +254,9 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         if way is None and not stores and re.fullmatch(r"[$\w]*", one.path):
             continue  # whoever calls names the file
         found = True
+        if way is None and one.path and one.function and (seen.path, one.function, one.path) in same:
+            continue  # the same file, written step by step
+        same.add((seen.path, one.function, one.path))
         chosen = one.stored or _is_one_of_several(unit, seen.path)
         message = f"{way} writes a file on the local disk" if way else "a file is written on the local disk"
         yield Finding(
