@@ -337,7 +337,7 @@ _EXAMPLES = re.compile(
 )
 _TEST_FILE = re.compile(
     r"(?:test_.*|.*_tests?|tests|conftest)\.pyw?"
-    r"|.*[._-](?:test|tests|spec|specs|e2e|cy|bench)\.(?:[cm]?[jt]sx?|vue|coffee)|tests?\.[cm]?[jt]sx?"
+    r"|.*[._-](?:test|tests|spec|specs|e2e|cy|bench)\.(?:[cm]?[jt]sx?|vue|coffee)|tests?\.[cm]?[jt]sx?|setupTests\.[cm]?[jt]sx?"
     r"|.*\.(?:mocks?|stubs?|fakes?|fixtures?)\.[cm]?[jt]sx?|.*_(?:mock|stub|fake|fixture)s?\.go"
     r"|.*_(?:test|spec)\.(?:go|rb|exs?|php)|test_.*\.rb|.*\.snap"
     r"|(?:.*[a-z0-9_])?(?:Tests?|TestCase|TestBase|IT|ITCase|Spec|TestSuite)\.(?:java|kt|groovy|scala)"

@@ -48,7 +48,7 @@ DOCS = _words("docs doc documentation apidocs apidoc wiki website guides guide p
 DEV = _words(
     ".devcontainer .vscode .idea .vs .husky .githooks .hooks .storybook .vagrant .gitpod .devenv benchmarks"
     " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev"
-    " local-dev docker-dev local-environment local-env localenv dev-environment dev-env"
+    " local-dev docker-dev local-environment .devtools local-env localenv dev-environment dev-env"
 )
 DEV_STAGES = _words("dev devel development local localhost debug sandbox preview previews")
 TEST_STAGES = _words("test tests testing ci")

@@ -88,7 +88,20 @@ _MAILS = (
     "  nodemailer.createTransport({{ host: '{}', auth: {{ pass: key }} }});\n"
 )
 _BASIC = "BASIC_AUTH_PASSWORD = os.environ.get('BASIC_AUTH_PASSWORD', 'wagtail')\n"
-_HOOKS = "class Hook\n  def initialize\n    @http = {}\n  end\n\n  def post(url)\n    @http.post(url)\n  end\nend\n"
+_HOOKS = (
+    "class Hook < Job\n  before_perform do\n    @http = {}\n  end\n\n  def post(url)\n    @http.post(\n      url\n"
+    "    )\n  end\nend\n"
+)
+_AGENTS = (
+    "const https = require('https');\nclass Asker {{\n  constructor(token) {{\n"
+    "    {} = new https.Agent({{ rejectUnauthorized: false }});\n  }}\n}}\n"
+)
+_JAVA = {
+    "pom.xml": "<project>\n<properties>\n<maven.compiler.release>17</maven.compiler.release>\n</properties>\n"
+    "</project>\n",
+    "src/main/java/a/A.java": "package a;\nclass A {}\n",
+}
+_ADMIN = "<?php\nUser::create(['email' => 'admin@a.org', 'role' => 'super admin', 'password' => 'shop@123']);\n"
 
 CASES = [
     # Files behind a tag of Go.
@@ -482,7 +495,7 @@ CASES = [
     bad(
         "II-02",
         "python",
-        {"app.py": "1\n", "requirements/base.txt": "flask==3.0.0\n", "requirements/travis.txt": "tox\n"},
+        {"app.py": "1\n", "requirements/base.txt": "flask>=3,<4\n", "requirements/travis.txt": "tox\n"},
         "requirements/base.txt",
         why="the list of a pipeline is none of a deploy",
     ),
@@ -589,6 +602,7 @@ CASES = [
         "ruby",
         {"a.rb": _HOOKS.format("Faraday.new('https://a.example.org')")},
         "a.rb:3",
+        "a.rb:7",
         why="a client of the object's own without one",
     ),
     ok(
@@ -597,16 +611,17 @@ CASES = [
         {**_NODE_APP, "server.js": _ROUTES, "swagger.js": "module.exports = {\n  swagger: '2.0',\n  paths: {},\n};\n"},
         "a contract that the code makes",
     ),
-    ok(
+    bad(
         "II-02",
         "python",
         {
             "app.py": "import flask\n",
             "Procfile": "web: gunicorn app:app\n",
-            "requirements.txt": "click==8.1.0\n",
+            "requirements.txt": "click==8.1.0\nh11>=0.16\n",
             "setup.cfg": "[metadata]\nname = shop\n[options]\ninstall_requires =\n    flask\n",
         },
-        "the manifest of a package beside the list of the app",
+        "requirements.txt",
+        why="the manifest of a package beside the list of the app",
     ),
     # Secrets in files of settings.
     bad(
@@ -644,6 +659,58 @@ CASES = [
         "left.js:1",
         why="a file that nothing asks for",
         severity="warning",
+    ),
+    # One of two, an example, a default that can be beaten, a level.
+    ok(
+        "SEC-03",
+        "javascript",
+        {**_NODE_APP, "ask.js": _AGENTS.format("this.agentInsecure")},
+        "the one of two clients that somebody picks",
+    ),
+    bad(
+        "SEC-03",
+        "javascript",
+        {**_NODE_APP, "ask.js": _AGENTS.format("this.agent")},
+        "ask.js:4",
+        why="the only one",
+        severity="error",
+    ),
+    ok(
+        "III-01",
+        "javascript",
+        {**_NODE_APP, "server.js": "require('./openapi/auth');\n", "openapi/auth.js": f"const apiKey = '{_MADE}';\n"},
+        "an example of an API's document",
+    ),
+    bad(
+        "VII-02",
+        "python",
+        _FLASK | {"Procfile": "web: gunicorn app:app\n", "gunicorn.conf.py": "bind = '127.0.0.1:3000'\n"},
+        "gunicorn.conf.py:1",
+        why="a default that the command can beat",
+        severity="warning",
+    ),
+    ok(
+        "II-04",
+        "javascript",
+        {"package.json": '{"dependencies": {"react": "19"}}', "src/setupTests.ts": "import 'jest-dom-matchers';\n"},
+        "the set-up of tests",
+    ),
+    ok("X-03", "java", _JAVA | {"Dockerfile": "FROM eclipse-temurin:25-jre\nCMD java -jar a.jar\n"}, "a later runtime"),
+    bad(
+        "X-03",
+        "java",
+        _JAVA | {"Dockerfile": "FROM eclipse-temurin:11-jre\nCMD java -jar a.jar\n"},
+        "Dockerfile:1",
+        why="an earlier runtime",
+    ),
+    ok(
+        "SEC-02",
+        "php",
+        {"composer.json": "{}", "index.php": "<?php\n", ".devtools/reset.php": _ADMIN},
+        "a script of developers",
+    ),
+    bad(
+        "SEC-02", "php", {"composer.json": "{}", "index.php": "<?php\n", "seeds/reset.php": _ADMIN}, "seeds/reset.php:2"
     ),
 ]
 

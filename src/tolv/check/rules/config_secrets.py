@@ -68,6 +68,8 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
             continue  # it signs nothing: who leaves the text there gets no answer
         if severity is not None and (_SEEDS.search(one.path) or _TOOLS.search(one.path)):
             severity = "note"  # what fills an empty database; SEC-02 sees to accounts
+        if severity is not None and _DESCRIBED.search(one.path):
+            continue  # an example in the document of an API
         if severity is not None and not _repeated(credential, value):
             found += 1
             copy = (one.path.rpartition("/")[2], credential.name, value.text)
@@ -98,6 +100,7 @@ def _for_developers(unit: Unit, path: str, severity: Severity) -> Severity:
 
 #: Settings of tools that change the schema: what they set for themselves, the app never sees.
 _TOOLS = re.compile(r"(?:^|/)(?:knexfile|ormconfig|\.sequelizerc|drizzle\.config|data-?source)\.\w+$")
+_DESCRIBED = re.compile(r"(?i)(?:^|/)(?:openapi|swagger|api[-_]?docs?)/")
 _SEEDS = re.compile(r"(?i)(?:^|/)(?:seeds?|seeders?|seeding)(?:/|\.\w+$)")
 
 

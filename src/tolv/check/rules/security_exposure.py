@@ -72,6 +72,10 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
             return None  # it asks the app itself
         if any(re.search(r"localhost|127\.0\.0\.1|self-?signed|\?\s*\{|&&\s*\{", line) for line in lines):
             return None
+        if source is not None and re.search(
+            r"(?i)\b\w*(?:insecure|unsafe|unverified)\w*\s*[:=]", source.lines[opening.line - 1]
+        ):
+            return None  # one of two clients, which somebody picks
         message = f"{opening.what} switches the check of certificates off: anybody on the way can read along"
         severity: Severity | None = None if _carries(unit, one) else "warning"
         return Finding(
