@@ -73,7 +73,7 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
         if any(re.search(r"localhost|127\.0\.0\.1|self-?signed|\?\s*\{|&&\s*\{", line) for line in lines):
             return None
         if source is not None and re.search(
-            r"(?i)\b\w*(?:insecure|unsafe|unverified)\w*\s*[:=]", source.lines[opening.line - 1]
+            r"(?i)\b(?!InsecureSkipVerify)\w*(?:insecure|unsafe|unverified)\w*\s*[:=]", source.lines[opening.line - 1]
         ):
             return None  # one of two clients, which somebody picks
         message = f"{opening.what} switches the check of certificates off: anybody on the way can read along"
