@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
 from tolv.check.development import for_developers
+from tolv.check.left_out import unbuilt, unloaded
 from tolv.check.looks.mentions import mentions
 from tolv.check.sightings import Sightings
 from tolv.codebase.start import starts
@@ -29,7 +30,10 @@ _SHOWN = ("python", "javascript", "go")
 
 def set_aside(survey: Survey, sightings: Sightings, read: Callable[[str], str | None]) -> Survey:
     """The survey, with the scripts beside the app and what only developers use as files for development."""
-    return _without_scripts(_with(survey, for_developers(survey, read)), sightings, read)
+    survey = _with(survey, for_developers(survey, read))
+    survey = _with(survey, unloaded(survey, read))
+    survey = _with(survey, unbuilt(survey, read))
+    return _without_scripts(survey, sightings, read)
 
 
 def _with(survey: Survey, paths: Set[str]) -> Survey:

@@ -73,19 +73,35 @@ _DEV_PROCESS = re.compile(
 
 
 def _of_containers(survey: Survey, read: Read, images: list[Dockerfile]) -> frozenset[str]:
-    composes = [
-        parse_compose(text, file.path, file.context)
-        for file, text in _named(survey, read, is_compose_name, "prod", "dev", "test")
-    ]
+    texts = list(_named(survey, read, is_compose_name, "prod", "dev", "test"))
+    composes = [parse_compose(text, file.path, file.context) for file, text in texts]
     if not composes:
         return frozenset()
     theirs = {one.path for one in composes if one.context != "prod" or _is_theirs(one, survey)}
+    theirs |= {file.path for file, text in texts if file.context == "prod" and _warns(text)}
     theirs |= {one.path for one in composes if one.path not in theirs and _is_laid_over(one, composes, theirs)}
     if not theirs:
         return frozenset()
     found = {one for one in theirs if classify(one) not in ("dev", "test")}
     found |= {one.path for one in _their_images(images, composes, theirs, survey, read)}
     return frozenset(found)
+
+
+_WARNED = re.compile(
+    r"(?i)\b(?:not|never|n't)\b[^.;]{0,60}\b(?:used?|intended|suitable|meant|recommended|designed|safe)\b[^.;]{0,60}"
+    r"\bproduction\b|\bnot production[- ]ready\b"
+    r"|\b(?:demo|development|testing|learning|evaluation)\b(?: purposes)? only\b"
+)
+
+
+def _warns(text: str) -> bool:
+    """Whether the comment at the head of a file says that no deploy is to use it."""
+    head = []
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+        head.append(line.strip().lstrip("#").strip())
+    return _WARNED.search(" ".join(head)) is not None
 
 
 def _named(survey: Survey, read: Read, is_named: Callable[[str], bool], *contexts: str) -> Iterator[tuple[File, str]]:

@@ -337,7 +337,7 @@ _EXAMPLES = re.compile(
 )
 _TEST_FILE = re.compile(
     r"(?:test_.*|.*_tests?|tests|conftest)\.pyw?"
-    r"|.*[._-](?:test|tests|spec|specs|e2e|cy|bench)\.(?:[cm]?[jt]sx?|vue|coffee)|tests?\.[cm]?[jt]sx?"
+    r"|.*[._-](?:test|tests|spec|specs|e2e|cy|bench)\.(?:[cm]?[jt]sx?|vue|coffee)|tests?\.[cm]?[jt]sx?|setupTests\.[cm]?[jt]sx?"
     r"|.*\.(?:mocks?|stubs?|fakes?|fixtures?)\.[cm]?[jt]sx?|.*_(?:mock|stub|fake|fixture)s?\.go"
     r"|.*_(?:test|spec)\.(?:go|rb|exs?|php)|test_.*\.rb|.*\.snap"
     r"|(?:.*[a-z0-9_])?(?:Tests?|TestCase|TestBase|IT|ITCase|Spec|TestSuite)\.(?:java|kt|groovy|scala)"
@@ -360,7 +360,7 @@ _DEV_MODULE = re.compile(
 _DEV_FILE = re.compile(
     r"(?:dev|development|local)[-_](?:data|seeds?|fixtures?|users?|setup|server|start|run|init|bootstrap)\.\w+|"
     r"(?:seed|populate|load|create)[-_](?:dev|development|local)(?:[-_]\w+)?\.\w+|"
-    r"procfile\.(?!prod|production|heroku|web$).+|.*\.stories\.[jt]sx?|(?:webpack|rollup|vite|babel|eslint|prettier|postcss|"
+    r"procfile\.(?!prod|production|heroku|web$).+|.*\.stor(?:y|ies)\.[jt]sx?|(?:server|start|run|main|index|app|serve)[-_.]dev\.(?:[cm]?[jt]s|py|rb|go)|(?:webpack|rollup|vite|babel|eslint|prettier|postcss|"
     r"tailwind|gulp|grunt|commitlint|stylelint|lint-staged|nodemon|rspack|esbuild|storybook)[.-]?config.*|"
     r"\.(?:eslint|prettier|babel|stylelint|rubocop|golangci|pylint|flake8|editorconfig|nodemon|jshint|jscs|php-cs-fixer).*"
 )

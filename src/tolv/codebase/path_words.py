@@ -48,7 +48,7 @@ DOCS = _words("docs doc documentation apidocs apidoc wiki website guides guide p
 DEV = _words(
     ".devcontainer .vscode .idea .vs .husky .githooks .hooks .storybook .vagrant .gitpod .devenv benchmarks"
     " benchmark bench hack devel development devtools dev-tools devscripts dev-scripts .docker-dev localdev"
-    " local-dev docker-dev"
+    " local-dev docker-dev local-environment .devtools local-env localenv dev-environment dev-env"
 )
 DEV_STAGES = _words("dev devel development local localhost debug sandbox preview previews")
 TEST_STAGES = _words("test tests testing ci")
@@ -118,12 +118,12 @@ DEV_FILES = _words(
 TELLING = _words(
     "spec specs e2e cy bench pb2 pb grpc gw validate gen generated mock string min bundle chunk d designer zz"
     " example examples sample samples dist dev devel development local localhost override debug config configuration"
-    " conf settings stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch app main"
-    " vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env integration testing"
-    " locustfile behat mocks stub stubs fake fakes fixture fixtures"
+    " conf settings story stories storybook jest vitest karma playwright cypress wdio protractor codecept nightwatch"
+    " app main vendor runtime polyfills gulpfile gruntfile application appsettings database webpack env"
+    " integration testing locustfile behat mocks stub stubs fake fakes fixture fixtures"
 )
 #: Names of code, without suffix, that are for development.
-DEV_STEMS = _words("development noxfile gulpfile gruntfile locustfile")
+DEV_STEMS = _words("development setupproxy noxfile gulpfile gruntfile locustfile")
 ADMIN_FILES = _words("manage.py fabfile.py rakefile capfile artisan deploy.rb")
 
 # Suffixes.

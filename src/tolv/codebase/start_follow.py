@@ -104,10 +104,16 @@ class _Follower:
             gives_way = (
                 one.exec
                 or (inline and way.shell in ("platform", "execlineb"))
-                or (inline and way.shell == "bash" and one.last and not (one.piped or one.background))
+                or (inline and self.replaces(way) and one.last and not (one.piped or one.background))
             )
             parents = way.parents if gives_way or way.shell is None else (*way.parents, way.shell)
             self.command(one, replace(way, env=env, parents=parents))
+
+    def replaces(self, way: _Way) -> bool:
+        """Whether the shell, given a text with `-c`, becomes the last command of it: bash does, and the one of
+        BusyBox, which is Alpine's; dash does not."""
+        container = way.source.container
+        return way.shell in ("bash", "ash") or (way.shell == "sh" and container is not None and container.is_alpine)
 
     def command(self, command: Command, way: _Way) -> None:
         """Follow one command."""

@@ -70,6 +70,12 @@ class Container:
         self.workdir = file.workdir if stage is None else (self._copies[-1].workdir if self._copies else "/")
         self.context = context if context is not None else self._context(posixpath.dirname(file.path))
 
+    @property
+    def is_alpine(self) -> bool:
+        """Whether its base says that it is Alpine Linux, whose shell is BusyBox's."""
+        base = self._file.base
+        return base is not None and "alpine" in base.text.lower()
+
     def file(self, path: str) -> str | None:
         """The tree's file that lies at a path in the container, absolute or from where its command runs."""
         return self._find(posixpath.normpath(posixpath.join(self.workdir, path)), self._tree.exists)

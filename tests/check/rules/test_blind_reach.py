@@ -446,7 +446,7 @@ CASES = [
         },
         "app.js:4",
         why="it is only called something else",
-        severity="error",
+        severity="warning",
     ),
     # What is published, built, switched off, said twice, asked at a terminal.
     ok(

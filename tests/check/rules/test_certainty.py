@@ -636,7 +636,7 @@ CASES = [
         "app.js:2",
         "app.js:3",
         why="the one store",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "III-09",

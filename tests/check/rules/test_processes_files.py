@@ -22,7 +22,7 @@ CASES = [
         "python",
         {"app.py": _POST + '    file = request.files["f"]\n    file.save(os.path.join("uploads", file.filename))\n'},
         "app.py:8",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",
@@ -125,7 +125,7 @@ CASES = [
         "javascript",
         {"app.js": _EXPRESS + "const multer = require('multer');\nconst upload = multer({ dest: 'uploads/' });\n"},
         "app.js:4",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",
@@ -213,7 +213,7 @@ CASES = [
         "php",
         {"up.php": "<?php\nfunction up($n) {\n  move_uploaded_file($_FILES['a']['x'], 'uploads/' . $n);\n}\n"},
         "up.php:3",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",
@@ -243,7 +243,7 @@ CASES = [
             '\t\tc.SaveUploadedFile(f, "uploads/"+f.Filename)\n\t})\n}\n'
         },
         "m.go:7",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",
@@ -281,7 +281,7 @@ CASES = [
         "java",
         {"C.java": _SPRING + '    file.transferTo(new File("uploads/" + file.getName()));\n  }\n}\n'},
         "C.java:5",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",
@@ -310,7 +310,7 @@ CASES = [
             "  config.active_storage.service = :local\nend\n",
         },
         "config/environments/production.rb:2",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-04",

@@ -18,7 +18,7 @@ CASES = [
         "python",
         {"app.py": _FLASK + 'app.config["SESSION_TYPE"] = "cachelib"\n'},
         "app.py:3",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-03",
@@ -123,7 +123,7 @@ CASES = [
             + "const session = require('express-session');\napp.use(session({ secret: process.env.S }));\n"
         },
         "app.js:4",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-03",
@@ -194,7 +194,11 @@ CASES = [
         "a test",
     ),
     bad(
-        "VI-03", "go", {"m.go": _GO + 'var store = sessions.NewFilesystemStore("", key)\n'}, "m.go:5", severity="error"
+        "VI-03",
+        "go",
+        {"m.go": _GO + 'var store = sessions.NewFilesystemStore("", key)\n'},
+        "m.go:5",
+        severity="warning",
     ),
     bad(
         "VI-03",
@@ -214,7 +218,7 @@ CASES = [
         "java",
         {"C.java": 'class C {\n  void f(HttpSession session) {\n    session.setAttribute("cart", c);\n  }\n}\n'},
         "C.java:3",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-03",
@@ -256,7 +260,7 @@ CASES = [
         "ruby",
         {"app.rb": "require 'sinatra'\nuse Rack::Session::Pool\n"},
         "app.rb:2",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-03",
@@ -282,7 +286,7 @@ CASES = [
         "php",
         {"index.php": "<?php\nsession_start();\n$_SESSION['u'] = $u;\n"},
         "index.php:2",
-        severity="error",
+        severity="warning",
     ),
     bad(
         "VI-03",

@@ -194,7 +194,8 @@ def _app_json(unit: Unit, path: str, context: str) -> Iterator[Attached]:
                     version = one.at("options", "version")
                     number = _VERSION.match(version.value) if version is not None else None
                     numbers = tuple(int(part) for part in number[1].split(".")) if number else ()
-                    yield Attached(engine, numbers, plan.value, path, plan.line, context, "platform")
+                    text = f"{plan.value} {version.value}" if version is not None and numbers else plan.value
+                    yield Attached(engine, numbers, text, path, plan.line, context, "platform")
 
 
 def _tolv_toml(text: str, path: str, context: str) -> Iterator[Attached]:

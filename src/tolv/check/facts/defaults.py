@@ -45,10 +45,13 @@ def is_certain(name: str, text: str) -> bool:
 
     Other names and words may be examples, markers, or what a service for trials opens with: a reader is to judge them.
     """
+    return is_made(text) or (not opens_another(name) and (is_signing_name(name) or opens_the_app(name)))
+
+
+def is_made(text: str) -> bool:
+    """Whether a text, or the password of a URL, is as only a generator makes them: somebody's real secret."""
     secret = password_in_url(text) or text
-    if is_random(secret) or _is_jumbled(secret):
-        return True
-    return not opens_another(name) and (is_signing_name(name) or opens_the_app(name))
+    return is_random(secret) or _is_jumbled(secret)
 
 
 def _is_jumbled(text: str) -> bool:

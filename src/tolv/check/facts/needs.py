@@ -148,7 +148,7 @@ class Own:
         owned = [one for other in repository.units for one in other.packages.own if one.language == language]
         if language == "python":
             packages = frozenset(posixpath.dirname(p) for p in paths if p.endswith("__init__.py"))
-            names = _python_names(paths, packages, unit.root)
+            names = _python_names(paths, packages, unit.root) | _put_on_path(unit, paths)
             return cls(language, names, (), paths, packages, _tails(paths, (".py",)))
         if language == "javascript":
             names = frozenset(one.name for one in owned) | _aliases(unit, paths)
@@ -212,6 +212,30 @@ def _python_names(paths: frozenset[str], packages: frozenset[str], root: str) ->
     return frozenset(names)
 
 
+#: Files that say where Python looks for modules, and how they say it.
+_SAYS_PATH = re.compile(
+    r"(?:^|/)(?:settings|config|conf)/[^/]+\.py$|(?:^|/)(?:settings\w*|base|manage|wsgi|asgi|main|app|run|conftest|env|__init__)\.py$"
+    r"|(?:^|/)(?:[\w.-]*Dockerfile[\w.-]*|Procfile|Makefile|(?:docker-)?compose[\w.-]*\.ya?ml)$"
+)
+_PATH_LINE = re.compile(r"(?m)^(?!\s*#).*(?:\bsys\.path\b|\bPYTHONPATH\b).*$")
+_PATH_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
+
+
+def _put_on_path(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
+    """What lies in directories that the app puts on Python's path itself: `sys.path.insert(0, root("apps"))`."""
+    named: set[str] = set()
+    for file in unit.repository.files:
+        if file.size < 1 << 16 and _SAYS_PATH.search(file.path):
+            for line in _PATH_LINE.findall(unit.repository.text(file.path) or ""):
+                named |= {one.strip("./").rpartition("/")[2] for one in _PATH_NAME.findall(line)}
+    found: set[str] = set()
+    for path in paths if named else ():
+        parts = path.split("/")
+        if path.endswith(".py"):
+            found |= {parts[at + 1].removesuffix(".py") for at, part in enumerate(parts[:-1]) if part in named}
+    return frozenset(found)
+
+
 #: `pin "name"` and `pin_all_from "directory", under: "name"` of Rails' import maps.
 _PIN = re.compile(
     r"""^\s*pin(?:_all_from)?[ (]\s*["']([^"'\n]+)["'](?:[^\n]*?\bunder:\s*["']([^"'\n]+))?""", re.MULTILINE
@@ -228,10 +252,13 @@ def _aliases(unit: Unit, paths: frozenset[str]) -> frozenset[str]:
         found |= {match.partition("/")[0] for match in re.findall(r'"([^"]+)"\s*:', inner[1] if inner else "")}
         base = re.search(r'"baseUrl"\s*:\s*"([^"]*)"', text)
         here = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1] if base else ""))
-        for prefix, target in re.findall(r'"([^"/*]+)\*"\s*:\s*\[\s*"([^"]*)\*"', inner[1] if inner else ""):
+        for prefix, target in re.findall(r'"([^"/*]*)\*"\s*:\s*\[\s*"([^"]*)\*"', inner[1] if inner else ""):
             found |= {f"{prefix}{one}" for one in _children(paths, posixpath.normpath(posixpath.join(here, target)))}
         if base:
             found |= _children(paths, posixpath.normpath(posixpath.join(posixpath.dirname(file.path), base[1])))
+    for file in unit.named(".gitignore"):
+        for line in re.findall(r"(?m)^/?((?:[\w.-]+/)*[\w.-]*generated[\w.-]*)/?\s*$", unit.text(file.path) or ""):
+            found.add(line.rpartition("/")[2])  # a build makes what is imported from it
     for file in unit.named("shakapacker.yml", "webpacker.yml"):
         for directory in re.findall(r"(?m)^\s*source_path:\s*[\"']?([\w./-]+)", unit.text(file.path) or ""):
             found |= _children(paths, posixpath.normpath(posixpath.join(unit.root, directory)))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tolv.check.facts.defaults import STOCK, is_certain, severity_of_default
+from tolv.check.facts.defaults import STOCK, is_made, severity_of_default
 from tolv.check.facts.spring_profiles import is_aside
 from tolv.check.facts.stages import stage_of_class
 from tolv.check.facts.values import (
@@ -78,7 +78,22 @@ def _in_settings(unit: Unit, path: str) -> Iterator[FileSecret]:
                 severity = severity_of_default(variable, one.name, _variable(one.value)[1] or one.value) or "note"
             if severity == "error" and variable is not None and (_variable(one.value)[1] or one.value) in known:
                 severity = "warning"  # developers run with it: a deploy has another
+            if severity == "error" and variable is None and not _is_loaded(unit, path):
+                severity = "warning"  # a sample, or what comes with the app: a deploy's own may lie elsewhere
             yield FileSecret(path, one.name, one.line, "note" if aside else severity, variable)
+
+
+def _is_loaded(unit: Unit, path: str) -> bool:
+    """Whether a framework loads a file of settings by its name, or code or an image of production names it."""
+    if is_spring(path) or re.search(r"(?:^|/)config/|(?:^|/)(?:appsettings|web)\.", path):
+        return True
+    name = path.rpartition("/")[2]
+    said = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+    for file in unit.files:
+        told = file.language is not None or re.search(r"Dockerfile|compose|Procfile|\.sh$", file.name)
+        if told and file.context == "prod" and file.size < 1 << 18 and said.search(unit.text(file.path) or ""):
+            return True
+    return False
 
 
 def _of_developers(unit: Unit) -> frozenset[str]:
@@ -112,7 +127,8 @@ def _severity(one: Setting, *, local: bool) -> Severity | None:
     password = is_service_name(name) and not is_signing_name(name)
     if password and (local or text.lower() in STOCK):
         return "warning"
-    return "error" if variable is not None or is_certain(name, text) else "warning"
+    # Words in a file of settings may be what comes with it, and a deploy lays its own file over it.
+    return "error" if variable is not None or is_made(text) else "warning"
 
 
 def _environment(one: Setting) -> str | None:

@@ -84,6 +84,8 @@ def _made(path: str, names: frozenset[str], text: Callable[[str], str | None]) -
     parts = path.split("/")
     for depth, part in enumerate(parts[:-1]):
         above, here = "/".join(parts[:depth]), "/".join(parts[: depth + 1])
+        if part == "bower_components" and not {"bower.json", f"{above}/bower.json"} & names:
+            continue  # no manifest installs it: it was copied in, and is served as it is
         if part in _DIRECTORIES:
             return here, _DIRECTORIES[part]
         if part.endswith(".egg-info"):

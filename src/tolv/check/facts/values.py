@@ -63,9 +63,9 @@ _PUBLIC = frozenset(
     "public publishable pub csrf xsrf next page pagination continuation cursor sync cancel cancellation eos bos "
     "pad unk stop mask sep cls lexer parser parse syntax grammar symbol max min forgot forgotten tester demo "
     "reset change confirm confirmation repeat retype invalid wrong missing no without is has use show hide toggle "
-    "get set new old site sitekey test tests fake dummy mock sample example anonymous tokenizer placeholder label "
-    "title primary foreign partition sort cache row column index object map dict json i18n locale translation msg "
-    "message error err help hint input field".split()
+    "get set new old site sitekey test tests e2e fixture fixtures fake dummy mock sample example anonymous tokenizer "
+    "placeholder label title primary foreign partition sort cache row column index object map dict json i18n locale "
+    "translation msg message error err help hint input field".split()
 )
 
 #: Words that, as the first of a name, say what it names: an action, a page, an error.
@@ -147,6 +147,7 @@ _PLACEHOLDER = re.compile(
       | .*\b(?:change|replace|fill|set|insert|enter|put|edit|use|add|type|paste|provide|update|modify)
         [-_ ]?(?:me|this|it|your|here)(?:\b|_).*
       | .*change[-_]?me.* | .*change[-_]?it.* | .*replace[-_]?me.*
+      | .*change[-_ ]?th(?:is|ese).* | .*random[-_ ]?(?:string|text|value|characters?|letters?|phrase).*
       | (?:.*[^a-z])?your[-_ ]?(?!s).* | .*[-_ ](?:goes[-_ ])?here$
       | .*placeholder.* | .*example.* | .*dummy.* | .*sample.* | demo[-_]?(?:key|secret|token|password)
       | (?:\w+[-_])?(?:abc|xyz)[-_]?(?:123|789)\w{0,6}

@@ -20,6 +20,8 @@ _SCHEMAS = ("*.proto", "*.graphql", "*.graphqls", "*.gql", "*.thrift", "*.avdl")
 _PLACES = re.compile(r"api|spec|schema|contract|swagger|rest|docs?/", re.IGNORECASE)
 _HEAD = re.compile(r"^\s*\{?\s*[\"']?(?:openapi|swagger|asyncapi)[\"']?\s*:\s*[\"']?\d", re.MULTILINE)
 _LARGEST = 4 << 20
+#: Where a test keeps the contract that it holds the app to.
+_COMPARED = re.compile(r"(?:^|/)(?:src/test/resources|__snapshots__|snapshots?|contracts?|golden)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,12 @@ def contracts_of(unit: Unit) -> tuple[Contract, ...]:
 def _contracts(unit: Unit) -> Iterator[Contract]:
     named = {file.path for file in unit.named(*_NAMED)}
     for file in unit.named("*.y*ml", "*.json", "*.raml", "*.apib", "*.smithy", "*.tsp"):
-        if file.context == "test" or file.size > _LARGEST or not (file.path in named or _PLACES.search(file.path)):
+        compared = file.context == "test" and _COMPARED.search(file.path) is not None
+        if (
+            (file.context == "test" and not compared)
+            or file.size > _LARGEST
+            or not (file.path in named or _PLACES.search(file.path))
+        ):
             continue
         if file.name.endswith((".raml", ".apib", ".smithy", ".tsp")):
             yield Contract(file.path, file.name.rpartition(".")[2])
@@ -65,6 +72,8 @@ def _contracts(unit: Unit) -> Iterator[Contract]:
         match = _HEAD.search(text[:3000])
         if match is not None and ("paths" in text or "channels" in text):
             kind = "asyncapi" if "asyncapi" in match[0] else "openapi"
+            if compared and text.count('"operationId"') + text.count("operationId:") < 8:
+                continue  # a piece that a test feeds to something
             yield Contract(file.path, kind, tuple(_operations(text, file.path)) if kind == "openapi" else ())
     for file in unit.named(*_SCHEMAS):
         if file.context != "test":

@@ -234,9 +234,18 @@ def _ruby(source: Source) -> Iterator[Outbound]:
         limited = default or bool(_RUBY_LIMITS.search(around)) or "**" in _text(source, call)
         made = call.written.partition(".")[0] not in ("HTTParty", "RestClient", "Excon", "Typhoeus", "Net", "Faraday")
         endless = call.last == "start" and _says_limit(source, call, _RUBY_STREAMS)
-        yield _seen(
-            call, call.written, limited=limited or endless or (made and _says_limit(source, call, _RUBY_LIMITS))
-        )
+        said = made and (_says_limit(source, call, _RUBY_LIMITS) or _made_with_limit(source, call))
+        yield _seen(call, call.written, limited=limited or endless or said)
+
+
+def _made_with_limit(source: Source, call: Call) -> bool:
+    """Whether the client of a call is an object's own, and made with a limit elsewhere in the file."""
+    name = call.written.partition(".")[0]
+    if not name.startswith("@"):
+        return False
+    made = re.compile(rf"^\s*{re.escape(name)}\s*(?:\|\|)?=\s")
+    rows = [row for row, line in enumerate(source.lines) if made.match(line)]
+    return any(_RUBY_LIMITS.search("\n".join(source.lines[row : row + 5])) for row in rows)
 
 
 #: What is read for as long as the other side has something to say.

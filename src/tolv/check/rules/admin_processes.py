@@ -175,7 +175,7 @@ def _ignored(unit: Unit, path: str) -> Iterator[Finding]:
         posixpath.relpath(file.path, root or ".")
         for file in unit.files
         if file.context in ("admin", "prod") and re.search(r"(?:^|/)(?:scripts|bin|tasks)/", file.path)
-        and file.name.endswith(_CODE) and not _TOOLING.search(file.path)
+        and file.name.endswith(_CODE) and not _TOOLING.search(file.path) and not _STUDIES.search(file.path)
         and _OF_APP.search(unit.text(file.path) or "")
     ]  # fmt: skip
     kept = [line.strip()[1:].strip("/") for line in lines if line.strip().startswith("!")]
@@ -196,6 +196,12 @@ def _ignored(unit: Unit, path: str) -> Iterator[Finding]:
                     subject=pattern,
                 )
                 break
+
+
+#: Scripts that study what the app has kept, on the machine of who wants to know.
+_STUDIES = re.compile(
+    r"(?i)analy(?:s[ei]s|tics|[sz]e)|benchmark|(?:^|[/_-])(?:stats|statistics|research|notebooks?)(?:[/._-]|$)"
+)
 
 
 def _drops(pattern: str, path: str) -> bool:

@@ -167,9 +167,11 @@ def schema_at_boot(unit: Unit) -> Iterator[Outcome]:
         said.add((boot.path, boot.line))
         found = True
         yield _at_start(boot, what)
+    once: set[tuple[str, str]] = set()
     for seen in unit.seen(schema_changes, "prod"):
         severity = _at_boot(unit, seen.path, seen.what)
-        if severity is not None:
+        if severity is not None and (seen.path, seen.what.name) not in once:
+            once.add((seen.path, seen.what.name))  # the other ways of the same start say nothing more
             found = True
             yield Finding(
                 f"{seen.what.name} {'drops and makes' if seen.what.destroys else 'changes'} the schema whenever the "

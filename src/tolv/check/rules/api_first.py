@@ -126,6 +126,10 @@ def api_routes(unit: Unit) -> tuple[Answer, ...]:
     return found
 
 
+#: The version that a document of OpenAPI begins with, as a literal of code.
+_IN_CODE = re.compile(r"""(?m)^\s*["']?(?:openapi|swagger)["']?\s*(?::|=>?)\s*["'][23]\.""")
+
+
 def contract_witness(unit: Unit) -> Witness | None:
     """What shows that a contract is published."""
     for seen in unit.seen(generators, *_PRODUCTION):
@@ -133,6 +137,9 @@ def contract_witness(unit: Unit) -> Witness | None:
     for name in _SELF_MADE:
         if unit.uses(name):
             return Witness(f"{name} makes a contract of the code")
+    for file in unit.named("swagger*", "openapi*"):
+        if file.language is not None and file.context == "prod" and _IN_CODE.search(unit.text(file.path) or ""):
+            return Witness("the code makes a contract itself", unit.place(file.path))
     for one in contracts_of(unit):
         if _covers(one, unit):
             return Witness(f"{one.path} is its contract", unit.place(one.path))

@@ -296,10 +296,20 @@ def literal_host(unit: Unit) -> Iterator[Outcome]:
             continue
         said.add((path, line))
         finding = _host_finding(client, host, password, path, line)
-        yield replace(finding, severity="note") if seen.path in only_defaults(unit) else finding
+        public = (
+            client.how == "call" and host is not None and password is None and _PROVIDERS.search(host[1]) is not None
+        )
+        yield replace(finding, severity="note") if public or seen.path in only_defaults(unit) else finding
     if not any_client:
         yield NotApplicable("it connects to no backing service")
 
+
+#: The one address of a provider: whose account it is, the credentials say.
+_PROVIDERS = re.compile(
+    r"(?i)(?:^|\.)(?:sendgrid\.net|mailgun\.org|gmail\.com|googleapis\.com|google\.com|office365\.com|outlook\.com"
+    r"|sparkpostmail\.com|postmarkapp\.com|mandrillapp\.com|mailjet\.com|sendinblue\.com|brevo\.com|zoho\.com|mailtrap\.io"
+    r"|yandex\.(?:ru|com)|qq\.com|163\.com)$"
+)
 
 Told = tuple[Given, str]
 

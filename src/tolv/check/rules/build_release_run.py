@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.built_elsewhere import built_elsewhere
 from tolv.check.facts.image_steps import steps
 from tolv.check.looks.build_commands import BUILDING, DEVELOPMENT, MIGRATES, WITH_TYPESCRIPT, plain
 from tolv.check.looks.listens import listens
@@ -62,11 +63,14 @@ def _building(unit: Unit, start: Start, path: str, command: Command) -> Finding 
     for pattern, what in BUILDING:
         if pattern.fullmatch(text):
             # Under a condition it may be for development alone.
-            severity: Severity = (
-                "warning" if {"if", "case", "||"} & {*command.inside, command.joined_by or ""} else "error"
-            )
+            perhaps = {"if", "case", "||"} & {*command.inside, command.joined_by or ""}
+            severity: Severity = "warning" if perhaps or _COLLECTS.search(text) else "error"
             return Finding(f"{start.type} {what} at each start: {text[:60]}", place, severity)
     return None
+
+
+#: What takes seconds, and nothing but what the image holds.
+_COLLECTS = re.compile(r"\b(?:collectstatic|compilemessages)\b")
 
 
 def _migrating_builds(unit: Unit) -> Iterator[Finding]:
@@ -132,6 +136,9 @@ def no_build(unit: Unit) -> Iterator[Outcome]:
             ):
                 yield Witness("CI builds it", unit.place(workflow.path, step.line))
                 return
+    if (called := built_elsewhere(unit)) is not None:
+        yield Witness("CI builds it by a workflow that it calls", unit.place(called))
+        return
     tools = [one for one in unit.named(*_BUILD_TOOLS) if one.context == "prod"]
     script = next((one for one in unit.starts if one.origin == "package.json" and one.prod), None)
     if tools:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from tolv.check.facts.tracked import clutter
-from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import ALL, repository_rule
 from tolv.check.unit import Repository
 from tolv.codebase.history import Branch, Divergence
@@ -23,6 +23,8 @@ _LIVE = frozenset(
 _EARLY = frozenset(("dev", "develop", "development", "test", "testing", "qa", "integration", "sandbox"))
 #: Seconds that two branches may be apart before they are two codebases.
 _LONG = 30 * 86400
+#: Seconds after which a branch without commits is deployed by nobody any more.
+_LEFT = 3 * 365 * 86400
 
 _PIPELINES = re.compile(
     r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml|\.circleci/[^/]+\.ya?ml|(?:.*/)?Jenkinsfile[\w.-]*|\.travis\.yml"
@@ -108,7 +110,8 @@ def environment_branches(repository: Repository) -> Iterator[Outcome]:
         apart = history.divergence(branch, default) if _environment(branch.name) and branch != default else None
         if apart is not None and _is_apart(branch, default, apart):
             found = True
-            yield Finding(_message(branch, default, apart), Place("", commit=branch.commit), subject=branch.name)
+            left: Severity | None = "note" if default.time - branch.time > _LEFT else None
+            yield Finding(_message(branch, default, apart), Place("", commit=branch.commit), left, subject=branch.name)
     if not found and history.shallow:
         yield CannotTell("a shallow clone does not show how far its branches are apart")
     elif not found:
@@ -214,7 +217,7 @@ def tracked_output(repository: Repository) -> Iterator[Outcome]:
     found = list(clutter(history.tracked, repository.text))
     for one in found[:20]:
         ignored = one.examples[0] in history.ignored_but_tracked
-        said = f", {len(one.examples)} files" if len(one.examples) > 1 else ""
+        said = f", {len(one.examples)}{' or more' * (len(one.examples) >= 100)} files" if len(one.examples) > 1 else ""
         also = tuple(Place(path) for path in one.examples[1:4] if path != one.path)
         yield Finding(
             f"{one.path} is tracked: {one.what}{said}" + (", though .gitignore names it" if ignored else ""),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.built_elsewhere import built_elsewhere
 from tolv.check.facts.samples import is_in_use
 from tolv.check.looks.asked import own_workloads
 from tolv.check.looks.of_names import bindings_look, calls_look
 from tolv.check.looks.queues import queues
 from tolv.check.looks.routes import routes
-from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import CannotTell, Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
 from tolv.codebase.settings import parse_ini
@@ -69,6 +70,9 @@ def no_process_types(unit: Unit) -> Iterator[Outcome]:
         if "applications:" in (unit.text(file.path) or ""):
             yield Witness("the platform's manifest declares the web process", unit.place(file.path, 1))
             return
+    if (elsewhere := built_elsewhere(unit)) is not None:
+        yield CannotTell(f"{elsewhere} has the image made by a workflow of its own, which says what is started")
+        return
     if not unit.uses(*_FRAMEWORKS) and next(iter(unit.seen(routes, "prod")), None) is None:
         yield NotApplicable("no web app and no worker was found")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tolv.check.facts.browser import in_browser
 from tolv.check.facts.given import is_given
@@ -44,6 +45,7 @@ def env_contract(unit: Unit) -> Iterator[Outcome]:
         yield NotApplicable("the code reads no variable of its own")
         return
     told, template = _told(unit)
+    reads = [_with_prefix(unit, one) for one in reads]
     read_names = {one.what.name for one in reads}
     found = 0
     missing: dict[str, list[Seen[EnvRead]]] = {}
@@ -69,6 +71,20 @@ def env_contract(unit: Unit) -> Iterator[Outcome]:
         yield _optional(unit, [one for one in minor if one.path == path or len(files) > 5])
     if not found:
         yield Witness(f"all {len(read_names)} variables that the code reads are told", unit.place(template or ""))
+
+
+_PREFIX = re.compile(r"\benv_prefix\s*=\s*[\"'](\w+)[\"']")
+
+
+def _with_prefix(unit: Unit, one: Seen[EnvRead]) -> Seen[EnvRead]:
+    """The read with the name that the environment has, where a class of settings puts a prefix before its fields."""
+    source = unit.source(one.path)
+    if source is None or b"env_prefix" not in source.words or one.what.line > len(source.lines):
+        return one
+    prefix = _PREFIX.search("\n".join(source.lines))
+    if prefix is None or not re.match(rf"\s+{re.escape(one.what.name)}\s*:", source.lines[one.what.line - 1], re.I):
+        return one
+    return replace(one, what=replace(one.what, name=f"{prefix[1]}{one.what.name}".upper()))
 
 
 def _nothing_told(unit: Unit, reads: list[Seen[EnvRead]]) -> Finding:
@@ -162,11 +178,21 @@ _TELLING = re.compile(
 )
 
 
+#: Programs that make a deploy's infrastructure: what they name as a variable, its containers are given.
+_DEPLOYING = re.compile(r"(?:^|/)(?:cdk|cdktf|pulumi|infra|infrastructure|iac|sst)/|(?:^|/)sst\.config\.\w+$")
+_QUOTED = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,})[\"']|(?m:^\s+([A-Z][A-Z0-9_]{2,}):)")
+
+
 def _told(unit: Unit) -> tuple[set[str], str | None]:
     """The variables that manuals, templates and manifests name, and the template if there is one."""
     told: set[str] = set()
     template: str | None = None
     left = 32 << 20
+    for file in unit.repository.files:
+        if file.language in ("python", "javascript") and _DEPLOYING.search(file.path) and file.size < 1 << 18:
+            told.update(
+                one for found in _QUOTED.findall(unit.repository.text(file.path) or "") for one in found
+            )  # the deploy gives it
     for file in unit.files:
         if (
             file.language is not None

@@ -227,7 +227,12 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
         )
         certain = certain and not _is_of_this_machine(path, [value for _, value, _ in values])
         message = f"{path} is tracked with values of secrets: {names}"
-        return Finding(message, unit.place(path, secrets[0][1]), "error" if certain else "warning")
+        severity: Severity = "error" if certain else "note" if _open_nothing(secrets, by_name) else "warning"
+        return Finding(message, unit.place(path, secrets[0][1]), severity)
+    named = [value for name, value, _ in values if is_secret_name(name) or is_signing_name(name)]
+    if named and all(map(is_placeholder, named)) and not path.endswith((".env", ".local")):
+        message = f"{path} is tracked; it is to be filled in, as its placeholders say"
+        return Finding(message, unit.place(path, values[0][2]), "note")
     if all(_is_flag(name, value) for name, value, _ in values):
         return Finding(
             f"{path} is tracked; it holds flags for development only", unit.place(path, values[0][2]), "note"
@@ -237,6 +242,14 @@ def _tracked(unit: Unit, path: str, values: list[tuple[str, str, int]]) -> Findi
     placeholders = all(is_placeholder(value) or _is_flag(name, value) for name, value, _ in values)
     what = "placeholders, in the place of the real file" if placeholders else f"{len(values)} values of one environment"
     return Finding(f"{path} is tracked, with {what}", unit.place(path, values[0][2]), "warning")
+
+
+def _open_nothing(secrets: list[tuple[str, int]], by_name: dict[str, str]) -> bool:
+    """Whether each password is what a service for trials has: its stock one, or the name of its user or database."""
+    names = {value for name, value in by_name.items() if not is_secret_name(name)}
+    return all(
+        is_service_name(name) and (by_name[name].lower() in STOCK or by_name[name] in names) for name, _ in secrets
+    )
 
 
 _HOST = re.compile(r"(?i)^[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?(\[[^]]*\]|[^:/\s?#]+)")
@@ -423,6 +436,8 @@ def _past_secret(file: PastFile, data: bytes, *, still_there: bool) -> str | Non
         if names:
             return f"values of secrets ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"
     for line in text.splitlines()[:5000]:
+        if line.lstrip().startswith(("#", "//", "* ", "-- ", ";")):
+            continue  # how such a URL looks, said to the reader
         password = password_in_url(line[:2000])
         if (
             password is not None

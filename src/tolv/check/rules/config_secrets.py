@@ -9,6 +9,7 @@ from tolv.check.facts.browser import is_browser_script
 from tolv.check.facts.defaults import is_certain, is_never_read, is_random, severity_of_default
 from tolv.check.facts.secret_files import file_secrets, settings_from_outside, variable_for
 from tolv.check.facts.stages import stage_of
+from tolv.check.facts.uncalled import is_unasked
 from tolv.check.facts.values import (
     classify,
     is_hash,
@@ -67,12 +68,16 @@ def literal_secrets(unit: Unit) -> Iterator[Outcome]:
             continue  # it signs nothing: who leaves the text there gets no answer
         if severity is not None and (_SEEDS.search(one.path) or _TOOLS.search(one.path)):
             severity = "note"  # what fills an empty database; SEC-02 sees to accounts
+        if severity is not None and _DESCRIBED.search(one.path):
+            continue  # an example in the document of an API
         if severity is not None and not _repeated(credential, value):
             found += 1
             copy = (one.path.rpartition("/")[2], credential.name, value.text)
             if copy in copies and copies[copy] != one.path:
                 continue  # another copy of the same file
             copies.setdefault(copy, one.path)
+            if severity == "error" and is_unasked(unit, one.path):
+                severity = "warning"
             yield _literal(unit, one, _for_developers(unit, one.path, severity))
     for held in file_secrets(unit):
         if held.variable is None:
@@ -95,6 +100,7 @@ def _for_developers(unit: Unit, path: str, severity: Severity) -> Severity:
 
 #: Settings of tools that change the schema: what they set for themselves, the app never sees.
 _TOOLS = re.compile(r"(?:^|/)(?:knexfile|ormconfig|\.sequelizerc|drizzle\.config|data-?source)\.\w+$")
+_DESCRIBED = re.compile(r"(?i)(?:^|/)(?:openapi|swagger|api[-_]?docs?)/")
 _SEEDS = re.compile(r"(?i)(?:^|/)(?:seeds?|seeders?|seeding)(?:/|\.\w+$)")
 
 
@@ -147,7 +153,7 @@ def secret_defaults(unit: Unit) -> Iterator[Outcome]:
             continue  # what reads the setting; the line that sets it is the finding
         else:
             severity = _severity_of_default(unit, one, value)
-            if severity == "error" and _is_switched_off(unit, one):
+            if severity == "error" and (_is_switched_off(unit, one) or _is_asked_for(one)):
                 severity = "warning"
             same = (one.path, value.name or "", value.default.text or "" if value.default is not None else "")
             if severity is not None and all(same):
@@ -316,6 +322,15 @@ def _severity_of_default(unit: Unit, one: Seen[Credential], value: Value) -> Sev
     text = (read.default.text or "") if read.default else ""
     name = read.name or credential.name
     return severity_of_default(name, credential.name, text)
+
+
+#: A condition that only holds where a deploy switches something on.
+_SWITCHED_ON = re.compile(r"(?i)^(?!not\b|!).*(?:enable|use_|with_).*(?:==|\bin\b).*(?:true|1|yes|on)\b")
+
+
+def _is_asked_for(one: Seen[Credential]) -> bool:
+    """Whether the line is only reached where a variable switches on what the secret is for."""
+    return any(_SWITCHED_ON.search(guard) for guard in one.what.scope.guards)
 
 
 def _is_switched_off(unit: Unit, one: Seen[Credential]) -> bool:

@@ -270,6 +270,8 @@ def _missing(unit: Unit, language: Language, declared: _Declared) -> Iterator[Fi
             continue
         brought = declared.locked_of(need.module) if language == "ruby" and how is None else None
         how = "only the lock has it, as what another package needs" if brought else how
+        if language == "php" and f"{names[0].partition('/')[0]}/{names[0].partition('/')[0]}" in declared.direct:
+            continue  # a part of `filament/filament`, released with it
         if language == "php" and declared.resembles(*need.module.split("\\")[1:2]):
             continue  # a package of another vendor's that has its place: `fruitcake/laravel-debugbar`
         if language == "python" and how is None:

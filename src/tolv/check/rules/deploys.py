@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tolv.check.facts.image_steps import steps
 from tolv.check.looks.self_change import self_changes
 from tolv.check.looks.way import commands, production_starts
-from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
+from tolv.check.model import Finding, NotApplicable, Outcome, Place, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
 from tolv.codebase.shell import Command, interpreter_of, parse_shell
@@ -147,6 +147,7 @@ _FABRIC = re.compile(
 def deployed_by_hand(unit: Unit) -> Iterator[Outcome]:
     found = False
     for workflow in unit.workflows:
+        steps: dict[str, list[Place]] = {}
         for job, step in [(one, step) for one in workflow.jobs for step in one.steps]:
             said = f"{workflow.path} {workflow.name} {job.name} {job.environment} {step.name}"
             line = None
@@ -162,7 +163,9 @@ def deployed_by_hand(unit: Unit) -> Iterator[Outcome]:
                         break
             if line is not None:
                 found = True
-                yield Finding(f"the pipeline deploys onto a host by {how}", unit.place(workflow.path, line))
+                steps.setdefault(how, []).append(unit.place(workflow.path, line))
+        for how, places in steps.items():
+            yield Finding(f"the pipeline deploys onto a host by {how}", places[0], also=tuple(places[1:]))
     for file in unit.files:
         if file.context in ("test", "docs", "ci") or file.size > 1 << 18:
             continue

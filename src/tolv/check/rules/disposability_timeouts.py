@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.browser import is_browser_script
-from tolv.check.facts.uncalled import is_uncalled
+from tolv.check.facts.uncalled import is_unasked, is_uncalled
 from tolv.check.looks.outbound import limiting, outbound
 from tolv.check.looks.reach import requests_of
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -20,6 +20,9 @@ _FIXES = {
     "needle": "Pass { response_timeout: 10_000, read_timeout: 10_000 }.",
     "http": "Make one &http.Client{Timeout: 10 * time.Second} and use it everywhere.",
 }
+
+#: For `http.request` of Node, which has the name of Go's package.
+_NODE = "Pass { timeout: 10_000 }, and destroy the request when it emits `timeout`."
 
 
 @rule(
@@ -60,8 +63,10 @@ def without_timeout(unit: Unit) -> Iterator[Outcome]:
         source = unit.source(seen.path)
         program = source is not None and source.data.startswith(b"#!")
         by_hand = way is None and (program or re.search(r"(?:^|/)(?:bin|scripts?|tools)/", seen.path) is not None)
-        level: Severity | None = None if one.certain and not by_hand else "note"
-        fix = _FIXES.get(one.what.partition(".")[0])
+        aside = by_hand or (way is None and is_unasked(unit, seen.path))
+        level: Severity | None = None if one.certain and not aside else "note"
+        library = one.what.partition(".")[0]
+        fix = _NODE if library in ("http", "https") and not seen.path.endswith(".go") else _FIXES.get(library)
         found = True
         yield Finding(f"{one.what} has no timeout{where}", place, level, fix=fix, subject=one.what)
     if good is not None and not found:

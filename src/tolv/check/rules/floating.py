@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tolv.check.facts.image_steps import Step, installed, steps
+from tolv.check.facts.values import is_placeholder
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
 from tolv.check.unit import Unit
@@ -75,6 +76,8 @@ def _moves(image: Image) -> tuple[str, Severity] | None:
     """Why a reference is not always the same image; None: it is, or that cannot be told."""
     if image.is_stage or image.is_scratch or image.digest or image.has_variable:
         return None
+    if is_placeholder(image.base):
+        return None  # who builds it says on what
     if image.tag is None:
         return "without a tag", "warning"
     if image.tag in ("latest", "nightly", "master", "main", "head", "HEAD"):

@@ -102,6 +102,9 @@ def evidence(unit: Unit) -> Witness | None:
     for name in LIBRARIES:
         if unit.uses(name):
             return Witness(f"{name} answers for its health")
+    for file in unit.named("build.gradle", "build.gradle.kts"):
+        if re.search(r"(?m)^\s*implementation\b[^\n]*\blibs\.[\w.]*actuator\b", unit.text(file.path) or ""):
+            return Witness("the actuator, named by the catalogue of versions, answers for its health")
     for hint in _hints(unit):
         return Witness(f"{hint.what.text} answers for its health", unit.place(hint.path, hint.what.line))
     return _built_in(unit)

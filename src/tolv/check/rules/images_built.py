@@ -72,6 +72,8 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
             continue
         if image.tag is None and image.has_variable and "$" in image.text.rpartition("/")[2]:
             continue
+        if _is_set(unit, image.text):
+            continue
         if image.tag is None or image.tag in _MOVING:
             found = True
             how = f"by the tag {image.tag}, which moves" if image.tag else "without a tag"
@@ -88,6 +90,18 @@ def moving_tag(unit: Unit) -> Iterator[Outcome]:
     if found:
         return
     yield fixed or NotApplicable("no manifest names an image of the app")
+
+
+_TAG_VARIABLE = re.compile(r":\$\{(\w+):?-[^}]*\}$")
+
+
+def _is_set(unit: Unit, image: str) -> bool:
+    """Whether a pipeline sets the variable that gives the tag, `${TAG:-latest}`: what moves is the default."""
+    variable = _TAG_VARIABLE.search(image)
+    if variable is None:
+        return False
+    said = re.compile(rf"(?<![\w$]){re.escape(variable[1])}(?:=|:\s)\s*[\"']?[\w.-]*\$")
+    return any(said.search(unit.text(one.path) or "") for one in unit.workflows)
 
 
 def _deployed(unit: Unit) -> Iterator[tuple[str, int, Image, str]]:

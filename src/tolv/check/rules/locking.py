@@ -59,12 +59,27 @@ def versions_are_locked(unit: Unit) -> Iterator[Outcome]:
 def _deployed(unit: Unit, manifest: str, language: str) -> bool:
     """It lists something that an install of the app brings, and is no library's."""
     mine = [one for one in unit.packages.declared if one.path == manifest and one.group in ("main", "dev", "optional")]
-    if not mine or (posixpath.basename(manifest).startswith("requirements") and all(d.group == "dev" for d in mine)):
+    if not mine or (_is_requirements(manifest) and all(d.group == "dev" for d in mine)):
         return False
+    tools = posixpath.basename(manifest) == "package.json" and all(d.group == "dev" for d in mine)
+    if tools and not re.search(r'"(?:build|start|prestart|postinstall)[\w:-]*"\s*:', unit.text(manifest) or ""):
+        return False  # those of who works on it: no build and no start needs them
     if manifest.endswith((".gemspec", "requirements.in", ".in")) or language not in unit.languages:
         return False
+    if posixpath.basename(manifest) in ("setup.py", "setup.cfg") and _has_list_beside(unit, manifest):
+        return False  # it is for those who install the app as a package
     published = posixpath.basename(manifest) in ("setup.py", "setup.cfg", "pyproject.toml") and not unit.starts
     return not published or not any(d.group == "build" and d.path == manifest for d in unit.packages.declared)
+
+
+def _has_list_beside(unit: Unit, manifest: str) -> bool:
+    """Whether a requirements.txt of the app lies beside a manifest of a package."""
+    beside = posixpath.join(posixpath.dirname(manifest), "requirements.txt")
+    return any(one.path == beside for one in unit.packages.declared)
+
+
+def _is_requirements(manifest: str) -> bool:
+    return posixpath.basename(manifest).startswith("requirements") or manifest.endswith(".txt")
 
 
 def _locked(unit: Unit, manifest: str, language: str) -> Outcome:
@@ -176,7 +191,8 @@ def versions_are_bounded(unit: Unit) -> Iterator[Outcome]:
         main = [d for d in loose if d.group == "main"]
         if loose:
             found = True
-            yield _loose(unit, main or loose, "warning" if main else "note")
+            package = posixpath.basename(manifest) in ("setup.py", "setup.cfg") and _has_list_beside(unit, manifest)
+            yield _loose(unit, main or loose, "warning" if main and not package else "note")
     for finding in _steps_without_version(unit):
         found = True
         yield finding

@@ -91,12 +91,19 @@ def _rails(unit: Unit) -> Finding | None:
         return None
     if switch is not None:
         setters = [one for one in unit.files if not one.language and one.size < 1 << 18 and one.context != "docs"]
-        if any("RAILS_LOG_TO_STDOUT" in (unit.text(one.path) or "") for one in setters):
+        if _by_buildpack(unit) or any("RAILS_LOG_TO_STDOUT" in (unit.text(one.path) or "") for one in setters):
             return None
         line = text.count("\n", 0, text.find(switch[0])) + 1
         message = "Rails logs to log/production.log unless RAILS_LOG_TO_STDOUT is set, which nothing here does"
         return Finding(message, unit.place(path, line), "warning")
     return Finding("Rails logs to log/production.log, as nothing says otherwise", unit.place(path), "warning")
+
+
+def _by_buildpack(unit: Unit) -> bool:
+    """Whether Heroku's buildpack for Ruby makes the release, which sets RAILS_LOG_TO_STDOUT itself."""
+    if any(one.context == "prod" for one in unit.dockerfiles):
+        return False
+    return bool(unit.procfile) or bool(unit.named("heroku.yml", "app.json"))
 
 
 def _file_finding(unit: Unit, seen: Seen[Sink], severity: Severity) -> Finding:

@@ -250,6 +250,8 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
         return None
     if redacted or any(_DEVELOPING.search(one) for one in leak.guards):
         return "note"
+    if leak.what == "body" and (_is_report(unit, seen) or _is_refused(unit, seen)):
+        return "note"
     if leak.what in ("body", "sent") or any(_DEBUGGING.search(one) for one in leak.guards):
         return "warning"
     if _is_decoded(unit, seen):
@@ -259,6 +261,29 @@ def _leak_severity(unit: Unit, seen: Seen[Leak], redacted: bool) -> Severity | N
     if leak.name.lower().endswith("token") and _is_of_device(unit, seen):
         return "note"  # it says where messages go, and lets nobody in
     return "error" if leak.what in _CERTAIN or _PASSWORD.search(leak.name) else "warning"
+
+
+_OF_PEOPLE = re.compile(
+    r"(?i)auth(?!or)|login|user|account|session|passw|regist|sign-?(?:in|up)|payment|patient|profile"
+)
+
+
+def _is_refused(unit: Unit, seen: Seen[Leak]) -> bool:
+    """Whether the line says that the body is none that is taken, in code that deals with things, not with people."""
+    source, line = unit.source(seen.path), seen.what.line
+    if source is None or line > len(source.lines) or _OF_PEOPLE.search(seen.path.rpartition("/")[2]):
+        return False
+    said = source.lines[line - 1]
+    return re.search(r"(?i)\binvalid\b|\bno valid\b|\bmissing\b|\bunsupported\b", said) is not None
+
+
+_REPORT = re.compile(r"(?i)\bcsp\b|violation|-report\b|report-(?:uri|to)")
+
+
+def _is_report(unit: Unit, seen: Seen[Leak]) -> bool:
+    """Whether what is logged is what a browser reports by itself: a page's policy that something broke."""
+    source, line = unit.source(seen.path), seen.what.line
+    return source is not None and _REPORT.search("\n".join(source.lines[max(0, line - 4) : line])) is not None
 
 
 _DEVICES = re.compile(r"(?i)(?:device|push|registration)_?token|\b(?:fcm|apns|firebase)\b|(?:^|/)push\b")
@@ -285,6 +310,8 @@ def _is_program(unit: Unit, path: str) -> bool:
 
 def _is_command(path: str) -> bool:
     parts = path.lower().split("/")
+    if {"bin", "scripts"} & set(parts[:-1]) and parts[-1].partition(".")[0] not in ("www", "server", "start"):
+        return True
     return parts[-1].startswith(("cli.", "setup.", "manage.", "seed", "create_")) or bool(
         {"cli", "commands", "cmd", "console"} & set(parts)
     )

@@ -185,12 +185,13 @@ def _drift(one: Attached, reference: Attached) -> Finding:
     there = f"{reference.text} in {reference.path}"
     which = "runs on" if one.where == "ci" else "has"
     what = "the test run" if one.where == "ci" else one.path
+    image = reference.where != "platform"
     return Finding(
         f"{what} {which} {one.text}, while it is {there}",
         Place(one.path, one.line),
         # What a tag that moves stands for is known to nobody.
         "note" if _EXAMPLE.search(reference.path) or not reference.version or _NO_TESTS.search(one.path) else None,
-        f"image: {reference.text}" if "$" not in reference.text and reference.version else
+        f"image: {reference.text}" if image and "$" not in reference.text and reference.version else
         f"use one {shown(one.engine)} version in both places, and write it down",
         also=(Place(reference.path, reference.line),),
         subject=one.text,

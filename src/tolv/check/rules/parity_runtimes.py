@@ -42,7 +42,7 @@ def runtime_drift(unit: Unit) -> Iterator[Outcome]:
                 continue
             if one.where == reference.where == "image" or (one.where == "ci" and _is_tested(own, reference)):
                 continue
-            if one.where == "ci" and _is_anothers(unit, one):
+            if (one.where == "ci" and _is_anothers(unit, one)) or _is_level(one, reference):
                 continue
             drifted = True
             said.add(one.path)
@@ -79,6 +79,12 @@ def _reference(own: Sequence[Stated]) -> Stated:
 def _is_tested(own: Sequence[Stated], reference: Stated) -> bool:
     """Some pipeline runs on the version of production: the others may try what else there is."""
     return any(one.where == "ci" and one.meets(reference) for one in own)
+
+
+def _is_level(one: Stated, reference: Stated) -> bool:
+    """Whether it is the level that a build of Java compiles to, which any later runtime runs."""
+    built = one.language == "java" and one.path.endswith(("pom.xml", ".gradle", ".kts", ".toml"))
+    return built and bool(one.ranges and reference.ranges) and one.ranges[0][0] < reference.ranges[0][0]
 
 
 def _is_anothers(unit: Unit, one: Stated) -> bool:

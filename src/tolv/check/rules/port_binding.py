@@ -139,7 +139,10 @@ def nginx_files(unit: Unit) -> list[str]:
 
 def _is_copied(path: str, copied: str) -> bool:
     parts = path.split("/")
-    return any("/".join(parts[:end]) in copied for end in range(1, len(parts) + 1)) or " . " in f" {copied} "
+    above = ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return any(re.search(rf"(?<![\w./-])(?:\./)?{re.escape(one)}(?![\w.-])", copied) for one in above) or bool(
+        re.search(r"(?<!\S)\./?(?!\S)", copied)
+    )
 
 
 def _nginx_ports(unit: Unit) -> Iterator[Finding]:
@@ -208,7 +211,8 @@ def loopback(unit: Unit) -> Iterator[Outcome]:
         if host == "loopback" and not outward:
             found = True
             what = "by default" if seen.what.host is None else "only"
-            severity: Severity = "error" if production_starts(unit) else "warning"
+            beaten = seen.path.endswith("gunicorn.conf.py")  # the command, or GUNICORN_CMD_ARGS, beats it
+            severity: Severity = "error" if production_starts(unit) and not beaten else "warning"
             yield Finding(f"{seen.what.what} binds the loopback interface {what}", place, severity)
         elif host == "all":
             good = good or Witness(f"{seen.what.what} binds all interfaces", place)

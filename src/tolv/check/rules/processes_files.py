@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tolv.check.facts.copies_run import worse_in_several
 from tolv.check.look import Seen
 from tolv.check.looks.executed import executed
 from tolv.check.looks.files_written import Written, writes_of_files
@@ -77,7 +78,7 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
 
 @rule(
     "VI-04",
-    severity="error",
+    severity="warning",
     materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(writes_of_files, storage_settings, storage_calls, routes),
     title="Uploads are kept on the local disk",
@@ -89,6 +90,11 @@ def local_writes(unit: Unit, requests: Requests) -> Iterator[tuple[Seen[Written]
     probe="VI-P5",
 )
 def uploads_on_disk(unit: Unit) -> Iterator[Outcome]:
+    """An error where several copies are deployed: one alone may have a volume, which nothing here tells."""
+    yield from worse_in_several(unit, _uploads(unit))
+
+
+def _uploads(unit: Unit) -> Iterator[Outcome]:
     requests = requests_of(unit)
     found = False
     for seen, way in local_writes(unit, requests) if requests or "php" in unit.languages else ():
@@ -238,6 +244,7 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         yield without_handlers(unit)
         return
     found = False
+    same: set[tuple[str, str | None, str]] = set()
     for seen, way in local_writes(unit, requests):
         one = seen.what
         if one.uploaded or (one.removed and one.stored) or (way is None and one.generated):
@@ -247,6 +254,9 @@ def files_of_requests(unit: Unit) -> Iterator[Outcome]:
         if way is None and not stores and re.fullmatch(r"[$\w]*", one.path):
             continue  # whoever calls names the file
         found = True
+        if way is None and one.path and one.function and (seen.path, one.function, one.path) in same:
+            continue  # the same file, written step by step
+        same.add((seen.path, one.function, one.path))
         chosen = one.stored or _is_one_of_several(unit, seen.path)
         message = f"{way} writes a file on the local disk" if way else "a file is written on the local disk"
         yield Finding(

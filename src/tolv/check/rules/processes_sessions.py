@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tolv.check.facts.copies_run import worse_in_several
 from tolv.check.looks.of_names import bindings_look, calls_look, settled
 from tolv.check.looks.stage import for_development
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
@@ -44,7 +45,7 @@ _LOCAL_SESSION = re.compile(r"^(filesystem|file|cachelib|memory|simple|ram|.*bac
 
 @rule(
     "VI-03",
-    severity="error",
+    severity="warning",
     materials=("python", "javascript", "go", "java", "ruby", "php"),
     looks=(session_settings, session_calls),
     title="Sessions are kept where only one process finds them",
@@ -57,6 +58,11 @@ _LOCAL_SESSION = re.compile(r"^(filesystem|file|cachelib|memory|simple|ram|.*bac
     probe="VI-P1",
 )
 def local_sessions(unit: Unit) -> Iterator[Outcome]:
+    """An error where several copies are deployed: one alone loses its sessions by a deploy only."""
+    yield from worse_in_several(unit, _sessions(unit))
+
+
+def _sessions(unit: Unit) -> Iterator[Outcome]:
     said = False
     for seen in unit.seen(session_settings):
         for outcome in _session_setting(unit, seen.path, seen.what):

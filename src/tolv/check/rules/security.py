@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tolv.check.facts.functions import is_function
+from tolv.check.facts.values import is_placeholder
 from tolv.check.looks.mentions import mentions
 from tolv.check.model import Finding, NotApplicable, Outcome, Severity, Witness
 from tolv.check.rule import rule
@@ -115,6 +116,8 @@ def _as_root(unit: Unit, dockerfile: Dockerfile) -> Finding | None:
         return None
     if user is not None and re.split(r"[:]", user.value)[0] not in ("root", "0", ""):
         return None
+    if user is None and base is not None and is_placeholder(base.base):
+        return None  # who builds it says on what
     if user is None and base is not None and (_UNPRIVILEGED.search(base.text) or _drops_itself(base.name, base.tag)):
         return None
     if any(_DROPS.search(text) for text in _startup(unit, dockerfile)) or _all_pods_are_ordinary(unit):

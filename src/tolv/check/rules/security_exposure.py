@@ -72,8 +72,15 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
             return None  # it asks the app itself
         if any(re.search(r"localhost|127\.0\.0\.1|self-?signed|\?\s*\{|&&\s*\{", line) for line in lines):
             return None
+        if source is not None and re.search(
+            r"(?i)\b(?!InsecureSkipVerify)\w*(?:insecure|unsafe|unverified)\w*\s*[:=]", source.lines[opening.line - 1]
+        ):
+            return None  # one of two clients, which somebody picks
         message = f"{opening.what} switches the check of certificates off: anybody on the way can read along"
-        return Finding(message, place, fix="Remove it; trust a private authority by its certificate", subject="tls")
+        severity: Severity | None = None if _carries(unit, one) else "warning"
+        return Finding(
+            message, place, severity, "Remove it; trust a private authority by its certificate", subject="tls"
+        )
     if opening.kind == "cors":
         if not _is_any(unit, opening.value, one.path):
             return None
@@ -81,8 +88,40 @@ def _judged(unit: Unit, one: Seen[Opening]) -> Finding | None:
         return Finding(message, place, fix="Name the origins, from the environment", subject="cors")
     if opening.scope.guards or not _is_any(unit, opening.value, one.path) or _env_hosts(unit, one):
         return None
+    if _is_set_anew(unit, one.path):
+        return None
     message = "Any host name is answered, so that links and caches can be made to name another"
-    return Finding(message, place, "warning", "Name the hosts, from the environment", subject="hosts")
+    argued: Severity = "note" if _is_argued(unit, one) else "warning"
+    return Finding(message, place, argued, "Name the hosts, from the environment", subject="hosts")
+
+
+_ROUTED = re.compile(
+    r"(?i)load.?balanc|\b[an]lb\b|prox(?:y|ied)|nginx|ingress|traefik|caddy|router|gateway|kubernetes|health"
+)
+
+
+def _is_argued(unit: Unit, one: Seen[Opening]) -> bool:
+    """Whether the comment above says who else sees to the names of hosts."""
+    source, row = unit.source(one.path), one.what.line - 2
+    said = []
+    while source is not None and row >= 0 and source.lines[row].lstrip().startswith(("#", "//")):
+        said.append(source.lines[row])
+        row -= 1
+    return _ROUTED.search("\n".join(said)) is not None
+
+
+#: What a call takes along that nobody else may read. Pages that anybody may fetch lose nothing on the way.
+_CARRIES = re.compile(r"(?i)auth|token|passw|secret|credential|api_?key|cookie|bearer|login")
+
+
+def _carries(unit: Unit, one: Seen[Opening]) -> bool:
+    """Whether the function around speaks of what lets somebody in; outside of any, the file."""
+    source, line = unit.source(one.path), one.what.line
+    if source is None:
+        return True
+    around = [each for each in source.functions() if each.line <= line <= each.end_line]
+    first, last = max(((each.line, each.end_line) for each in around), default=(1, len(source.lines)))
+    return _CARRIES.search("\n".join(source.lines[first - 1 : last])) is not None
 
 
 def _is_dev(unit: Unit, path: str) -> bool:
@@ -93,6 +132,15 @@ def _env_hosts(unit: Unit, one: Seen[Opening]) -> bool:
     """Another line of the file gives the hosts from the environment."""
     others = (each for each in unit.seen(openings) if each.path == one.path and each.what.kind == "hosts")
     return any(each.what.value is not None and any(each.what.value.envs()) for each in others if each is not one)
+
+
+def _is_set_anew(unit: Unit, path: str) -> bool:
+    """Whether the settings of production, which build on these, name the hosts themselves."""
+    if path.rpartition("/")[2] not in ("base.py", "common.py", "defaults.py"):
+        return False
+    return any(
+        one.what.kind == "hosts" and one.path != path and "prod" in one.path for one in unit.seen(openings, "prod")
+    )
 
 
 def _is_any(unit: Unit, value: Value | None, path: str) -> bool:

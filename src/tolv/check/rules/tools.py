@@ -64,6 +64,8 @@ def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
     unsure = []
     for program, places in sorted(called.items()):
         brought = surroundings.has(program)
+        if brought is False and _has_other(unit, surroundings, program, places):
+            continue
         if brought is None:
             unsure.append(program)
         elif not brought:
@@ -81,6 +83,25 @@ def programs_are_declared(unit: Unit) -> Iterator[Outcome]:
         yield Witness(f"{', '.join(sorted(called))}: looked for in {surroundings.looked}")
     else:
         yield NotApplicable("no code starts a program of the system")
+
+
+def _has_other(unit: Unit, surroundings: _Surroundings, program: str, places: list[Place]) -> bool:
+    """Whether the code asks for a program of the same work as well, and the image has that one: either will do."""
+    for other, package in _EITHER.get(program, {}).items():
+        said = re.compile(rf"[\"'`]{re.escape(other)}[\"'`\s]")
+        if (surroundings.has(other) or surroundings.has(package)) and all(
+            said.search(unit.text(one.path) or "") for one in places
+        ):
+            return True
+    return False
+
+
+#: Programs, and those that code takes in their place, by the packages that have them.
+_EITHER = {
+    **{one: {"gm": "graphicsmagick"} for one in ("convert", "identify", "mogrify", "composite")},
+    "wget": {"curl": "curl"},
+    "curl": {"wget": "wget"},
+}
 
 
 def _asks_for_commit(one: Executed) -> bool:
