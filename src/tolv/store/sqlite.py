@@ -39,12 +39,8 @@ def open_engine(url: URL, deadline: float) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         # FULL: in WAL mode, NORMAL may lose the last commits with the power. Recursive triggers: without them
-        # REPLACE removes rows behind the back of the triggers that keep releases. Each connection would keep up to 2 MB
-        # of a file that the system has in memory anyway: 256 KiB are enough for what is asked again and again.
-        for setting in (
-            *("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"),
-            "cache_size=-256",
-        ):
+        # REPLACE removes rows behind the back of the triggers that keep releases.
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
 
