@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 #: Seconds without any work that count as rest, and between two looks: short, as a rollout waits for the last one.
-_REST, _LOOK = 0.025, 0.005
+_REST, _LOOK = 0.015, 0.005
 
 
 async def until_rest(leader: int, longest: float) -> None:
