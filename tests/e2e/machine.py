@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ports import free_port
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -284,13 +286,6 @@ def eventually(state: Callable[[], T], what: str | Callable[[], str] = "", deadl
             return value
         assert time.monotonic() < end, (what() if callable(what) else what) or "it did not come to pass"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def git(path: Path, *words: str) -> str:

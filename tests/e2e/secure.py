@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.machine import Answer, Machine, eventually, free_port
+from e2e.machine import Answer, Machine, eventually
+from ports import free_port
 
 from tolv.route.edge.caddy import require_caddy
 

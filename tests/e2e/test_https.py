@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx
 import pytest
 from e2e.load import Load
-from e2e.machine import Machine, alive, eventually, free_port, kill
+from e2e.machine import Machine, alive, eventually, kill
 from e2e.secure import add, authority, connect, edge_pid, get, https_port, on_free_ports, trust
+from ports import free_port
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as open_websocket
 

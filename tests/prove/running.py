@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.servers import Server, free_port
+from ports import free_port
+from services.servers import Server
 
 from tolv.prove.twins import MODEL
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 import tolv
 from tolv.errors import PlatformError
@@ -24,12 +25,6 @@ from tolv.route.model import Route, Table, Upstream
 from tolv.route.state import control_socket, load_table
 
 DEADLINE = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

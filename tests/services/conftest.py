@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from services.servers import USER, Server, copy_of, free_port, own, shared_directory
+from ports import free_port
+from services.servers import USER, Server, copy_of, own, shared_directory
 
 from tolv.errors import PlatformError
 from tolv.services.model import Binaries, Instance

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from services.servers import Server, free_port, own
+from ports import free_port
+from services.servers import Server, own
 
 from tolv.services.model import Facts, Instance
 from tolv.services.provider import Provider

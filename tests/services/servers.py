@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from typing import TypeVar
+
+from ports import free_port
 
 from tolv.errors import PlatformError
 from tolv.services.model import Facts, Instance
@@ -59,12 +60,6 @@ def shared_directory() -> Iterator[Path]:
             return
         shutil.rmtree(path, ignore_errors=True)
         path.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

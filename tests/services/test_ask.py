@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from services.servers import free_port
+from ports import free_port
 
 from tolv.errors import UsageError
 from tolv.services.ask import ASKERS, Unreachable, ask

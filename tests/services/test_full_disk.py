@@ -12,7 +12,8 @@ import psycopg
 import pytest
 import redis as client
 from e2e.disk import AS_ROOT, fill, small_disk
-from services.servers import USER, Server, eventually, free_port, own
+from ports import free_port
+from services.servers import USER, Server, eventually, own
 
 from tolv.errors import PlatformError
 from tolv.services.ask import Unreachable, ask

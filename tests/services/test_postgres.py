@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from services.servers import USER, Server, as_user, eventually, free_port, own
+from ports import free_port
+from services.servers import USER, Server, as_user, eventually, own
 
 from tolv.errors import PlatformError, UsageError
 from tolv.services.ask import Unreachable, ask

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import redis as client
-from services.servers import Server, eventually, free_port
+from ports import free_port
+from services.servers import Server, eventually
 
 from tolv.errors import PlatformError, UsageError
 from tolv.services.ask import Unreachable, ask
