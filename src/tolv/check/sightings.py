@@ -53,8 +53,6 @@ class Sightings:
 
     by_path: dict[str, Taken] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
-    fresh: int = 0
-    """Files that were parsed anew."""
     cache: Cache | None = None
 
     def imports(self, path: str, read: Callable[[], tuple[Import, ...]]) -> tuple[Import, ...]:
@@ -95,7 +93,6 @@ def take(root: Path, files: Sequence[File], cache: Cache | None, progress: Progr
                 found.unread.append((path, taken))
                 continue
             found.by_path[path] = taken
-            found.fresh += 1
             if cache is not None:
                 cache.entries[digest] = taken
                 cache.changed = True

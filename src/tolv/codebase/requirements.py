@@ -16,24 +16,7 @@ _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s+)")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)$")
 _DEV_WORDS = frozenset(
-    (
-        "dev",
-        "devel",
-        "develop",
-        "development",
-        "test",
-        "tests",
-        "testing",
-        "lint",
-        "docs",
-        "ci",
-        "local",
-        "debug",
-        "travis",
-        "circleci",
-        "jenkins",
-        "tox",
-    )
+    "dev devel develop development test tests testing lint docs ci local debug travis circleci jenkins tox".split()
 )
 
 
